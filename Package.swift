@@ -1,0 +1,142 @@
+// swift-tools-version: 6.3;(experimentalCGen)
+
+import PackageDescription
+
+/// Every Swift target is held to the same bar: Swift 6 mode, unsafe code marked, no warning left standing.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+/// Test targets may call unsafe code without marking each use: attacking it is their purpose.
+let strictTests: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+let strictC: [CSetting] = [.treatAllWarnings(as: .error)]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "tapio",
+    products: [.executable(name: "tapio", targets: ["tapio"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // C: system libraries, shims, and the kernel programs with the record header that both sides share.
+        .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "CTapioSystem", cSettings: strictC),
+        .target(
+            name: "TapioBPF",
+            path: "bpf",
+            sources: ["objects.c"],
+            publicHeadersPath: "include",
+            cSettings: strictC,
+            plugins: ["BPFCompiler"]
+        ),
+        .plugin(name: "BPFCompiler", capability: .buildTool()),
+
+        // Swift: a target imports only what stands above it.
+        .target(name: "TapioRings", dependencies: ["CTapioSystem"], swiftSettings: strict),
+        .target(
+            name: "TapioKernel",
+            dependencies: ["CLibBPF", "CTapioSystem", "TapioBPF", "TapioRings"],
+            swiftSettings: strict
+        ),
+        .target(name: "TapioEvents", dependencies: ["TapioBPF", "TapioRings"], swiftSettings: strict),
+        .target(
+            name: "TapioCollectors",
+            dependencies: ["TapioBPF", "TapioKernel", "TapioEvents", logging],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TapioArchive",
+            dependencies: ["CZstd", "CTapioSystem", "TapioRings", "TapioEvents"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TapioPipeline",
+            dependencies: ["TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive"],
+            swiftSettings: strict
+        ),
+        .target(name: "TapioQuery", dependencies: ["TapioEvents", "TapioArchive"], swiftSettings: strict),
+        .target(
+            name: "TapioAgent",
+            dependencies: [
+                "CTapioSystem", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
+                "TapioArchive", "TapioQuery", logging, yams,
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "tapio",
+            dependencies: ["TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", argumentParser, logging],
+            swiftSettings: strict
+        ),
+
+        // Tests: a target per target, and the agent as a whole on real kernel events.
+        .target(
+            name: "TapioTestSupport",
+            dependencies: ["CTapioSystem"],
+            path: "Tests/TapioTestSupport",
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioRingsTests",
+            dependencies: ["TapioRings", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioKernelTests",
+            dependencies: ["TapioKernel", "TapioBPF", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioEventsTests",
+            dependencies: ["TapioEvents", "TapioBPF", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioCollectorsTests",
+            dependencies: ["TapioCollectors", "TapioEvents", "TapioKernel", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioArchiveTests",
+            dependencies: ["TapioArchive", "TapioEvents", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioPipelineTests",
+            dependencies: ["TapioPipeline", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioQueryTests",
+            dependencies: ["TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioAgentTests",
+            dependencies: ["TapioAgent", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["tapio", "TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+    ],
+    cLanguageStandard: .gnu2x
+)
