@@ -1,1 +1,3 @@
-char LICENSE[] __attribute__((section("license"), used)) = "GPL";
+#include "kernel/emit.h"
+
+char LICENSE[] SEC("license") = "GPL";
