@@ -43,7 +43,9 @@ public enum TestFile {
         defer { close(descriptor) }
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + written, bytes.count - written)
+            }
             precondition(count > 0, "cannot write \(path): \(String(cString: strerror(errno)))")
             written += count
         }

@@ -58,9 +58,11 @@ public struct AgentLogHandler: LogHandler {
             line = "\(time) \(event.level) \(AgentLogHandler.escaped("\(event.message)"))"
             for (key, value) in merged { line += " \(key)=\(AgentLogHandler.escaped("\(value)"))" }
         case .json:
-            line = "{\"time\":\"\(time)\",\"level\":\"\(event.level)\",\"message\":\"\(AgentLogHandler.escaped("\(event.message)", json: true))\""
+            line =
+                "{\"time\":\"\(time)\",\"level\":\"\(event.level)\",\"message\":\"\(AgentLogHandler.escaped("\(event.message)", json: true))\""
             for (key, value) in merged {
-                line += ",\"\(AgentLogHandler.escaped(key, json: true))\":\"\(AgentLogHandler.escaped("\(value)", json: true))\""
+                line +=
+                    ",\"\(AgentLogHandler.escaped(key, json: true))\":\"\(AgentLogHandler.escaped("\(value)", json: true))\""
             }
             line += "}"
         }
@@ -89,7 +91,7 @@ public struct AgentLogHandler: LogHandler {
     private static func timestamp() -> String {
         var now = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &now)
-        var parts = tm()
+        var parts = unsafe tm()
         unsafe gmtime_r(&now.tv_sec, &parts)
         var buffer = [CChar](repeating: 0, count: 32)
         let count = unsafe strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
