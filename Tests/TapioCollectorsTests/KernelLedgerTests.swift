@@ -11,7 +11,7 @@ struct KernelLedgerTests {
     static let kinds = [TAPIO_KIND_PROCESS_EXEC, TAPIO_KIND_PROCESS_FORK, TAPIO_KIND_PROCESS_EXIT]
 
     private func spawn(_ count: Int) {
-        for _ in 0..<count { ChildProcess("/bin/true", ["true"]).wait() }
+        for _ in 0..<count { SpawnedProcess("/bin/true", ["true"]).wait() }
     }
 
     /// After the detach everything that was attempted has an outcome, and what was submitted is what was read.
@@ -98,7 +98,7 @@ struct KernelLedgerTests {
         let waiter = try RingWaiter(plane: fixture.plane)
         fixture.drain()
         // A process that lives while we sleep, and exits: its end is urgent.
-        let child = ChildProcess("/bin/sleep", ["sleep", "0.1"])
+        let child = SpawnedProcess("/bin/sleep", ["sleep", "0.1"])
         defer { child.wait() }
         #expect(waiter.wait(milliseconds: 60_000) == .urgent)
         waiter.stop()

@@ -16,7 +16,7 @@ struct ProcessExecTests {
         argsLimit: UInt32 = 4096
     ) throws -> (Captured, tapio_process_exec) {
         let fixture = try ProcessFixture(argsLimit: argsLimit)
-        let child = ChildProcess(path, argv: argv)
+        let child = SpawnedProcess(path, argv: argv)
         child.wait()
         _ = fixture.finish()
         let found = fixture.of(TAPIO_KIND_PROCESS_EXEC, pid: child.pid)

@@ -13,7 +13,7 @@ struct ProcessLifeTests {
         let fixture = try ProcessFixture(tellsGroupDead: tellsGroupDead)
         var expected: [Int32: Int32] = [:]
         for number in 0..<200 {
-            let child = ChildProcess("/bin/sh", ["sh", "-c", "exit \(number)"])
+            let child = SpawnedProcess("/bin/sh", ["sh", "-c", "exit \(number)"])
             expected[child.pid] = Int32(number)
             #expect(child.wait() == .exited(Int32(number)))
         }
@@ -39,7 +39,7 @@ struct ProcessLifeTests {
     @Test("a killed process tells its signal")
     func signal() throws {
         let fixture = try ProcessFixture()
-        let child = ChildProcess("/bin/sleep", ["sleep", "1000"])
+        let child = SpawnedProcess("/bin/sleep", ["sleep", "1000"])
         kill(child.pid, SIGKILL)
         #expect(child.wait() == .signalled(SIGKILL))
         _ = fixture.finish()
@@ -75,7 +75,7 @@ struct ProcessLifeTests {
             """
         var pids: [Int32] = []
         for _ in 0..<10 {
-            let child = ChildProcess("/usr/bin/python3", ["python3", "-c", script])
+            let child = SpawnedProcess("/usr/bin/python3", ["python3", "-c", script])
             pids.append(child.pid)
             #expect(child.wait() == .exited(7))
         }
@@ -91,7 +91,7 @@ struct ProcessLifeTests {
     func agentIsFiltered() throws {
         let fixture = try ProcessFixture()
         fixture.plane.control.agentPid = UInt32(getpid())
-        ChildProcess("/bin/true", ["true"]).wait()
+        SpawnedProcess("/bin/true", ["true"]).wait()
         let records = fixture.finish()
         let me = UInt32(getpid())
         #expect(!records.contains { $0.header.pid == me && $0.header.kind == UInt8(TAPIO_KIND_PROCESS_FORK) })
