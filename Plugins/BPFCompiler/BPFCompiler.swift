@@ -14,8 +14,10 @@ struct BPFCompiler: BuildToolPlugin {
         }
         let directory = target.directoryURL
         let include = directory.appending(path: "include")
-        let headers = try FileManager.default.contentsOfDirectory(at: include, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "h" }
+        let headers = try [include, directory.appending(path: "kernel")].flatMap {
+            try FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
+        }
+        .filter { $0.pathExtension == "h" }
         let programs = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
             .filter { $0.lastPathComponent.hasSuffix(".bpf.c") }
             .sorted { $0.lastPathComponent < $1.lastPathComponent }

@@ -8,7 +8,7 @@ struct HandoffQueueTests {
     func pingPong() throws {
         let pings = HandoffQueue<Int>(capacity: 2)
         let pongs = HandoffQueue<Int>(capacity: 2)
-        let rounds = itemCount(release: 100_000, debug: 20_000)
+        let rounds = 100_000
         let echo = try PinnedThread(name: "echo") {
             while case .item(let ping) = pings.pop(waitingUpTo: .seconds(60)) {
                 _ = pongs.push(ping)
@@ -143,6 +143,21 @@ struct HandoffQueueTests {
             }
         }
         #expect(life.alive == 0)
+    }
+
+    @Test("a ring between the last look and the sleep prevents the sleep")
+    func ringBeforeSleep() {
+        let doorbell = Doorbell()
+        var looks = 0
+        let found: Int? = doorbell.wait(upTo: .seconds(10)) {
+            looks += 1
+            if looks > 100 { return looks }
+            // As if work came just after this look had found none.
+            doorbell.ring()
+            return nil
+        }
+        // A doorbell that went to sleep on it would come back with nothing, after the limit.
+        #expect(found == 101)
     }
 
     @Test("a doorbell wakes as many as it is told, and the others sleep on")

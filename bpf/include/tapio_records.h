@@ -1,1 +1,254 @@
+// The records as the kernel programs write them into the rings, and the maps' values that both sides share.
+// Kernel programs include this file and Swift imports it, so that there is no second definition to drift.
+// All integers are in host order. Sizes and offsets are asserted below, and again by a Swift test.
 #pragma once
+
+#if defined(__bpf__)
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long long uint64_t;
+typedef signed int int32_t;
+typedef signed long long int64_t;
+#else
+#include <stdint.h>
+#endif
+
+/// Kinds, one number for ever. Each collector owns a block of 16; 0 is the ledger's own rows, written by user space
+/// only.
+enum {
+	TAPIO_KIND_LEDGER = 0,
+	TAPIO_KIND_PROCESS_EXEC = 16,
+	TAPIO_KIND_PROCESS_FORK = 17,
+	TAPIO_KIND_PROCESS_EXIT = 18,
+	TAPIO_KIND_PROCESS_EXISTING = 19,
+	TAPIO_KIND_TCP_CONNECT = 32,
+	TAPIO_KIND_TCP_ACCEPT = 33,
+	TAPIO_KIND_TCP_CLOSE = 34,
+	TAPIO_KIND_TCP_FAILED = 35,
+	TAPIO_KIND_TCP_RETRANSMIT = 36,
+	TAPIO_KIND_TCP_RESET = 37,
+	/// One past the greatest number that a kind may have.
+	TAPIO_KIND_LIMIT = 256,
+};
+
+/// Critical and high travel in the urgent lane, normal and low in the bulk lane.
+enum {
+	TAPIO_PRIORITY_CRITICAL = 0,
+	TAPIO_PRIORITY_HIGH = 1,
+	TAPIO_PRIORITY_NORMAL = 2,
+	TAPIO_PRIORITY_LOW = 3,
+};
+
+/// Every CPU has one ring per lane: ring index = cpu * TAPIO_LANES + lane.
+enum {
+	TAPIO_LANE_URGENT = 0,
+	TAPIO_LANE_BULK = 1,
+	TAPIO_LANES = 2,
+};
+
+/// What became of an event in the kernel. Never reset: readers take differences.
+/// attempted = filtered + sampled_out + ring_full + submitted, but for programs that are running at that instant.
+/// Attempted is written first and lies last: the kernel copies a value upwards, so that a look-up beside running
+/// programs never shows more outcomes than attempts.
+enum {
+	TAPIO_COUNT_FILTERED = 0,
+	TAPIO_COUNT_SAMPLED_OUT = 1,
+	TAPIO_COUNT_RING_FULL = 2,
+	TAPIO_COUNT_SUBMITTED = 3,
+	TAPIO_COUNT_ATTEMPTED = 4,
+	TAPIO_COUNTS = 5,
+};
+
+/// A keep probability is a fraction of this: an event is kept if 30 random bits are below it.
+#define TAPIO_KEEP_ALL (1u << 30)
+
+/// An unsigned field with all bits set says "not known", and is null in the archive.
+#define TAPIO_ABSENT_64 0xffffffffffffffffull
+#define TAPIO_ABSENT_32 0xffffffffu
+
+/// Limits of what a program may put into a record, in bytes.
+#define TAPIO_COMM_BYTES 16
+#define TAPIO_PATH_BYTES 512
+#define TAPIO_ARGS_BYTES 4096
+#define TAPIO_RECORD_BYTES 8192
+
+/// Bytes inside the same record: `offset` from the record's start. Not NUL-terminated. Checked by the reader.
+struct tapio_string {
+	uint16_t offset;
+	uint16_t length;
+};
+
+/// What every record begins with.
+struct tapio_header {
+	/// Nanoseconds since boot, suspend included (CLOCK_BOOTTIME).
+	uint64_t time_ns;
+	/// Counts what was submitted to this CPU's lane, from 0. Nested programs may swap neighbours.
+	uint64_t sequence;
+	/// Inode of the cgroup's directory (v2; the memory controller's where v2 holds only the root).
+	uint64_t cgroup_id;
+	/// Process (thread group), thread and parent process, in the initial pid namespace; 0 where nobody is known.
+	uint32_t pid;
+	uint32_t tid;
+	uint32_t ppid;
+	/// Real user id in the initial user namespace.
+	uint32_t uid;
+	/// Keep probability in force, as a fraction of TAPIO_KEEP_ALL: the weight is its inverse.
+	uint32_t keep;
+	uint16_t cpu;
+	uint8_t kind;
+	uint8_t priority;
+	/// NUL-padded.
+	char comm[TAPIO_COMM_BYTES];
+};
+
+/// process_exec and process_existing.
+struct tapio_process_exec {
+	struct tapio_header header;
+	/// Start of the process, ns since boot: with the pid, its identity.
+	uint64_t start_ns;
+	/// Inode of the executable; absent where not known.
+	uint64_t exe_inode;
+	/// Number of arguments as the kernel counted them; absent where not known.
+	uint32_t argc;
+	/// Bytes of the whole argument area; more than `args.length` where it was cut.
+	uint32_t args_total_bytes;
+	/// Path as it was given to exec.
+	struct tapio_string exe;
+	/// The interpreter, where it is not the executable itself (scripts).
+	struct tapio_string interpreter;
+	/// The arguments, each ended by NUL, cut at TAPIO_ARGS_BYTES.
+	struct tapio_string args;
+	uint32_t reserved;
+};
+
+struct tapio_process_fork {
+	struct tapio_header header; // the parent's
+	uint64_t child_start_ns;
+	uint32_t child_pid;
+	uint32_t reserved;
+};
+
+struct tapio_process_exit {
+	struct tapio_header header;
+	uint64_t start_ns;
+	/// From start to the exit of the last thread.
+	uint64_t duration_ns;
+	/// 0 to 255.
+	uint32_t exit_code;
+	/// The signal that ended it; 0 for none.
+	uint32_t signal;
+	uint32_t core_dumped;
+	uint32_t reserved;
+};
+
+enum {
+	TAPIO_DIRECTION_UNKNOWN = 0,
+	TAPIO_DIRECTION_OUTBOUND = 1,
+	TAPIO_DIRECTION_INBOUND = 2,
+};
+
+/// All tcp kinds. Addresses are IPv6, or IPv4 mapped into it (::ffff:a.b.c.d); ports in host order.
+/// The header names the socket's owner (who connected or accepted), never who happened to run; pid 0 where not known.
+struct tapio_tcp {
+	struct tapio_header header;
+	uint8_t src_addr[16]; // this end
+	uint8_t dst_addr[16]; // the other end
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint8_t direction;
+	/// tcp_reset: 1 where this end sent it, 0 where it received it.
+	uint8_t reset_sent;
+	/// 4 or 6.
+	uint8_t ip_version;
+	/// TCP state before the event (TCP_ESTABLISHED = 1 …, include/net/tcp_states.h).
+	uint8_t state;
+	/// Inode of the network namespace.
+	uint32_t netns;
+	/// Positive errno; absent where none.
+	uint32_t error;
+	uint64_t socket_cookie;
+	/// SYN to established; tcp_failed: SYN to failure; tcp_accept: established to accepted.
+	uint64_t latency_ns;
+	/// Established to closed.
+	uint64_t duration_ns;
+	/// Payload bytes, each counted once however often it was sent.
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+	/// Segments sent again, over the connection's life.
+	uint32_t retransmits;
+	/// Smoothed round-trip time, microseconds.
+	uint32_t srtt_us;
+};
+
+/// What a ledger row tells.
+enum {
+	TAPIO_LEDGER_INTERVAL = 0,
+	TAPIO_LEDGER_GAP = 1,
+	TAPIO_LEDGER_START = 2,
+	TAPIO_LEDGER_STOP = 3,
+	TAPIO_LEDGER_RELOAD = 4,
+	TAPIO_LEDGER_CLOCK = 5,
+	TAPIO_LEDGER_UNCLEAN_SHUTDOWN = 6,
+	TAPIO_LEDGER_RETENTION = 7,
+	TAPIO_LEDGER_COLLECTOR = 8,
+};
+
+/// A row of the ledger. Written by user space through the same encoders as events. Absent fields are TAPIO_ABSENT_64.
+struct tapio_ledger {
+	struct tapio_header header;
+	/// Nanoseconds since this boot; negative for what happened before it.
+	int64_t from_ns;
+	int64_t to_ns;
+	uint64_t attempted;
+	uint64_t filtered;
+	uint64_t sampled_out;
+	uint64_t ring_full;
+	uint64_t malformed;
+	uint64_t aggregated;
+	uint64_t shed;
+	uint64_t failed;
+	uint64_t archived;
+	uint64_t in_flight;
+	/// Gaps: exactly how many were lost. Retention: rows deleted. Unclean shutdown: bytes that could not be read.
+	uint64_t count;
+	/// xxh64 of the effective configuration, now and before.
+	uint64_t config_hash;
+	uint64_t config_hash_before;
+	/// The kind that the row is about; TAPIO_KIND_LEDGER for none.
+	uint8_t subject_kind;
+	uint8_t subject_priority;
+	uint8_t entry;
+	uint8_t reserved[5];
+	uint32_t subject_cpu;
+	struct tapio_string stage;
+	struct tapio_string reason;
+	struct tapio_string collector;
+	struct tapio_string note;
+	uint32_t reserved2;
+};
+
+/// Value 0 of the per-CPU array `tapio_cpu`.
+struct tapio_cpu_state {
+	uint64_t lane_sequence[TAPIO_LANES];
+	uint64_t counts[TAPIO_KIND_LIMIT][TAPIO_COUNTS];
+};
+
+/// Value 0 of the array `tapio_control`, mapped into user space. User space writes, programs read, but for
+/// reader_waiting.
+struct tapio_control {
+	/// Keep probability by kind, as a fraction of TAPIO_KEEP_ALL.
+	uint32_t keep[TAPIO_KIND_LIMIT];
+	/// The reader sets it before it sleeps; the first urgent event clears it and wakes the reader.
+	uint32_t reader_waiting;
+	/// Events of this process are filtered; 0 filters none.
+	uint32_t agent_pid;
+};
+
+_Static_assert(sizeof(struct tapio_header) == 64, "a header is one cache line");
+_Static_assert(sizeof(struct tapio_process_exec) == 104, "layout");
+_Static_assert(sizeof(struct tapio_process_fork) == 80, "layout");
+_Static_assert(sizeof(struct tapio_process_exit) == 96, "layout");
+_Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
+_Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
+_Static_assert(sizeof(struct tapio_cpu_state) <= 32768, "a per-CPU value may not exceed 32 KiB");

@@ -1,0 +1,180 @@
+// The one way by which a program hands an event to user space. Nothing else may call the ring helpers (a test looks).
+//
+// Every event that a probe decides about is counted once as attempted and once by its outcome, so that
+//     attempted = filtered + sampled_out + ring_full + submitted
+// holds whatever nests in or runs beside it: counters are per CPU and atomic, since a program may be interrupted by
+// another.
+#pragma once
+
+#include "core.h"
+#include "../include/tapio_records.h"
+
+// The shared maps: created once by the agent, reused by every object.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tapio_cpu_state);
+} tapio_cpu SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tapio_control);
+} tapio_control SEC(".maps");
+
+struct tapio_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TAPIO_LANES);
+	__type(key, __u32);
+	__array(values, struct tapio_ring);
+} tapio_rings SEC(".maps");
+
+#define TAPIO_COUNT(state, kind, what) __sync_fetch_and_add(&(state)->counts[(kind)][(what)], 1)
+
+static __always_inline struct tapio_cpu_state *tapio_state(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&tapio_cpu, &zero);
+}
+
+static __always_inline struct tapio_control *tapio_settings(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&tapio_control, &zero);
+}
+
+static __always_inline __u32 tapio_lane_of(__u8 priority)
+{
+	return priority <= TAPIO_PRIORITY_HIGH ? TAPIO_LANE_URGENT : TAPIO_LANE_BULK;
+}
+
+/// Counts an event that a filter in the program turned away.
+static __always_inline void tapio_filtered(__u8 kind)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (!state)
+		return;
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_ATTEMPTED);
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_FILTERED);
+}
+
+/// Counts an event for which the program itself found no room (its own maps were full or busy), as the ring's fault.
+static __always_inline void tapio_refused(__u8 kind)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (!state)
+		return;
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_ATTEMPTED);
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
+}
+
+/// Whether a process is the agent itself, whose events are filtered.
+static __always_inline bool tapio_is_agent(__u32 pid)
+{
+	struct tapio_control *control = tapio_settings();
+	return control && control->agent_pid && control->agent_pid == pid;
+}
+
+/// Counts the attempt and draws the lot: the keep probability in force, or 0 where the event is sampled out.
+static __always_inline __u32 tapio_admit(struct tapio_cpu_state *state, __u8 kind, __u8 priority)
+{
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_ATTEMPTED);
+	struct tapio_control *control = tapio_settings();
+	__u32 keep = control ? control->keep[kind] : TAPIO_KEEP_ALL;
+	if (keep >= TAPIO_KEEP_ALL || priority == TAPIO_PRIORITY_CRITICAL)
+		return TAPIO_KEEP_ALL;
+	if ((bpf_get_prandom_u32() >> 2) < keep)
+		return keep;
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_SAMPLED_OUT);
+	return 0;
+}
+
+static __always_inline void *tapio_ring_of(__u8 priority)
+{
+	__u32 index = bpf_get_smp_processor_id() * TAPIO_LANES + tapio_lane_of(priority);
+	return bpf_map_lookup_elem(&tapio_rings, &index);
+}
+
+static __always_inline void tapio_stamp(struct tapio_header *header, struct tapio_cpu_state *state, __u8 kind,
+                                        __u8 priority, __u32 keep)
+{
+	header->time_ns = bpf_ktime_get_boot_ns();
+	header->sequence = __sync_fetch_and_add(&state->lane_sequence[tapio_lane_of(priority)], 1);
+	header->keep = keep;
+	header->cpu = (__u16)bpf_get_smp_processor_id();
+	header->kind = kind;
+	header->priority = priority;
+}
+
+/// An urgent event wakes the reader once per sleep; all others are found by its timer.
+static __always_inline __u64 tapio_wakeup(__u8 priority)
+{
+	struct tapio_control *control = tapio_settings();
+	if (tapio_lane_of(priority) != TAPIO_LANE_URGENT || !control || !control->reader_waiting)
+		return BPF_RB_NO_WAKEUP;
+	control->reader_waiting = 0;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+/// Room for a record of constant `size` in this CPU's ring, stamped; NULL where it was sampled out or the ring is full.
+/// What this returns must go to tapio_submit. Fields other than the stamp hold old bytes: fill all of them.
+static __always_inline void *tapio_reserve(__u8 kind, __u8 priority, __u64 size)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (!state)
+		return NULL;
+	__u32 keep = tapio_admit(state, kind, priority);
+	if (!keep)
+		return NULL;
+	void *ring = tapio_ring_of(priority);
+	struct tapio_header *record = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+	if (!record) {
+		TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
+		return NULL;
+	}
+	tapio_stamp(record, state, kind, priority, keep);
+	// Counted before it is visible: the reader never receives more than was submitted.
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_SUBMITTED);
+	return record;
+}
+
+static __always_inline void tapio_submit(void *record, __u8 priority)
+{
+	bpf_ringbuf_submit(record, tapio_wakeup(priority));
+}
+
+/// The same for a record of variable size that was built in memory of the program's own (a per-CPU map's value): stamps
+/// it, and copies `size` bytes, at most TAPIO_RECORD_BYTES, into the ring.
+static __always_inline void tapio_output(struct tapio_header *record, __u8 kind, __u8 priority, __u32 size)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (!state)
+		return;
+	__u32 keep = tapio_admit(state, kind, priority);
+	if (!keep)
+		return;
+	void *ring = tapio_ring_of(priority);
+	if (!ring || size > TAPIO_RECORD_BYTES) {
+		TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
+		return;
+	}
+	struct bpf_dynptr room;
+	// A failed reservation, too, must be given back: the verifier insists.
+	if (bpf_ringbuf_reserve_dynptr(ring, size, 0, &room) != 0) {
+		TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
+		bpf_ringbuf_discard_dynptr(&room, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	tapio_stamp(record, state, kind, priority, keep);
+	bpf_dynptr_write(&room, 0, record, size, 0);
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_SUBMITTED);
+	bpf_ringbuf_submit_dynptr(&room, tapio_wakeup(priority));
+}
