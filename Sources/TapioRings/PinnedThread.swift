@@ -1,6 +1,5 @@
 import CTapioSystem
 import Glibc
-import Synchronization
 
 /// A kernel thread of our own: named, optionally bound to CPUs and given a priority, with signals left to others.
 ///
@@ -14,9 +13,8 @@ public final class PinnedThread: Sendable {
     public let name: String
     /// The kernel's thread id.
     public let tid: Int32
-    /// nil once joined.
-    private let handle: Mutex<pthread_t?>
-    private let start: ThreadStart
+    private let handle: pthread_t
+    private let progress: ThreadProgress
 
     /// Starts a thread and returns once it is set up and about to run `body`.
     ///
@@ -35,9 +33,11 @@ public final class PinnedThread: Sendable {
         guard (1...Self.longestName).contains(name.utf8.count) && !name.utf8.contains(0) else {
             throw ThreadError(thread: name, step: .name, errno: ERANGE)
         }
-        let start = ThreadStart(name: name, cpus: cpus, priority: priority, body: body)
+        let progress = ThreadProgress()
         var created = pthread_t()
-        let argument = unsafe Unmanaged.passRetained(start)
+        let argument = unsafe Unmanaged.passRetained(
+            ThreadStart(name: name, cpus: cpus, priority: priority, progress: progress, body: body)
+        )
         let status = unsafe pthread_create(
             &created,
             nil,
@@ -52,12 +52,12 @@ public final class PinnedThread: Sendable {
             unsafe argument.release()
             throw ThreadError(thread: name, step: .create, errno: status)
         }
-        switch start.awaitOutcome() {
+        switch progress.awaitReport() {
         case .success(let tid):
             self.name = name
             self.tid = tid
-            self.start = start
-            handle = Mutex(created)
+            self.progress = progress
+            handle = created
         case .failure(let error):
             _ = pthread_join(created, nil)
             throw error
@@ -66,24 +66,21 @@ public final class PinnedThread: Sendable {
 
     deinit {
         // Nobody is left to join it: let the kernel take its stack when it ends.
-        let handle = handle.withLock { $0 }
-        if let handle { pthread_detach(handle) }
+        if progress.isUnclaimed { pthread_detach(handle) }
     }
 
     /// Waits until `body` has returned and the thread is gone; everything it wrote is then visible. Any thread but this
     /// one may call it, and more than once.
     public func join() {
         precondition(tapio_gettid() != tid, "thread '\(name)' waits for its own end")
-        handle.withLock { handle in
-            guard let thread = handle else { return }
-            let status = pthread_join(thread, nil)
+        progress.joinOnce {
+            let status = pthread_join(handle, nil)
             precondition(status == 0, "pthread_join of '\(name)' failed with \(status)")
-            handle = nil
         }
     }
 
     /// Whether `body` has returned.
-    public var isFinished: Bool { start.isFinished }
+    public var isFinished: Bool { progress.isFinished }
 
     /// The name of the calling thread.
     public static var currentName: String {

@@ -1,8 +1,8 @@
 import CTapioSystem
 import Glibc
-import Synchronization
 
-/// What a thread that is being started and the one that starts it share: the wishes, and what became of them.
+/// What a thread needs to start: the wishes, and where to report. The thread alone keeps it once it runs, so that what
+/// the body captured is released when the thread ends, not when the last handle goes.
 ///
 /// The new thread sets itself up, since only it can set its own nice value and blocked signals, and reports before it
 /// runs the body.
@@ -10,50 +10,34 @@ final class ThreadStart: Sendable {
     private let name: String
     private let cpus: [Int]?
     private let priority: ThreadPriority
-    private let body: Mutex<(@Sendable () -> Void)?>
-    private let outcome = Mutex<Result<Int32, ThreadError>?>(nil)
-    private let reported = Doorbell()
-    private let finished = Atomic<Bool>(false)
+    private let progress: ThreadProgress
+    private let body: @Sendable () -> Void
 
-    init(name: String, cpus: [Int]?, priority: ThreadPriority, body: @escaping @Sendable () -> Void) {
+    init(
+        name: String,
+        cpus: [Int]?,
+        priority: ThreadPriority,
+        progress: ThreadProgress,
+        body: @escaping @Sendable () -> Void
+    ) {
         self.name = name
         self.cpus = cpus
         self.priority = priority
-        self.body = Mutex(body)
-    }
-
-    /// Whether the body has returned. Acquire: pairs with the release in `run`.
-    var isFinished: Bool { finished.load(ordering: .acquiring) }
-
-    /// The new thread's id, or why it is not as it should be.
-    func awaitOutcome() -> Result<Int32, ThreadError> {
-        while true {
-            let found = reported.wait(upTo: .seconds(3600)) { outcome.withLock { $0 } }
-            if let found { return found }
-        }
+        self.progress = progress
+        self.body = body
     }
 
     /// The new thread's whole life.
     func run() {
         do throws(ThreadError) {
             try setUp()
-            report(.success(tapio_gettid()))
         } catch {
-            report(.failure(error))
+            progress.report(.failure(error))
             return
         }
-        // Taken out, so that what the body captured is released when it returns, not when the last handle goes.
-        body.withLock { body in
-            let taken = body
-            body = nil
-            return taken
-        }?()
-        finished.store(true, ordering: .releasing)
-    }
-
-    private func report(_ result: Result<Int32, ThreadError>) {
-        outcome.withLock { $0 = result }
-        reported.ringAll()
+        progress.report(.success(tapio_gettid()))
+        body()
+        progress.finish()
     }
 
     private func setUp() throws(ThreadError) {

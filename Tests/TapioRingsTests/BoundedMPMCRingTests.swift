@@ -148,7 +148,8 @@ struct BoundedMPMCRingTests {
                 }
             }
             for producer in producers { producer.join() }
-            #expect(popped == taken.load(ordering: .relaxed))
+            let takenNow = taken.load(ordering: .relaxed)
+            #expect(popped == takenNow)
         }
     }
 
@@ -176,7 +177,7 @@ struct BoundedMPMCRingTests {
             _ = ring.push(contentsOf: [Token(3, life), Token(4, life), Token(5, life)].span)
             #expect(life.alive == 4)
         }
-        #expect(life.made.load(ordering: .relaxed) == 6)
+        #expect(life.madeCount == 6)
         #expect(life.alive == 0)
     }
 
@@ -185,13 +186,21 @@ struct BoundedMPMCRingTests {
         let life = LifeCounter()
         do {
             let ring = BoundedMPMCRing<UniqueToken>(capacity: 2)
-            for number in 0..<2 { #expect(ring.push(UniqueToken(number, life)).isPushed) }
+            for number in 0..<2 {
+                let isPushed = ring.push(UniqueToken(number, life)).isPushed
+                #expect(isPushed)
+            }
             switch ring.push(UniqueToken(7, life)) {
-            case .full(let element): #expect(element.token.number == 7)
+            case .full(let element):
+                let number = element.token.number
+                #expect(number == 7)
             case .pushed: Issue.record("there was no room")
             case .closed: Issue.record("nobody closed it")
             }
-            _ = ring.drain(upTo: 1) { #expect($0.token.number == 0) }
+            _ = ring.drain(upTo: 1) { element in
+                let number = element.token.number
+                #expect(number == 0)
+            }
             #expect(life.alive == 1)
         }
         #expect(life.alive == 0)

@@ -5,6 +5,8 @@ final class LifeCounter: Sendable {
     let made = Atomic<Int>(0)
     let released = Atomic<Int>(0)
 
+    var madeCount: Int { made.load(ordering: .relaxed) }
+
     var alive: Int { made.load(ordering: .relaxed) - released.load(ordering: .relaxed) }
 }
 

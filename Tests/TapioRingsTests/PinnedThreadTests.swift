@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
-import TapioRings
 import Testing
+
+@testable import TapioRings
 
 @Suite("PinnedThread")
 struct PinnedThreadTests {
@@ -23,7 +24,7 @@ struct PinnedThreadTests {
                 cpu: PinnedThread.currentCPU,
                 cpus: PinnedThread.currentCPUs,
                 tid: PinnedThread.currentTid,
-                nice: getpriority(PRIO_PROCESS, UInt32(PinnedThread.currentTid)),
+                nice: getpriority(__priority_which_t(PRIO_PROCESS.rawValue), UInt32(PinnedThread.currentTid)),
                 policy: sched_getscheduler(0),
                 blocksTermination: sigismember(&blocked, SIGTERM) == 1
             )
@@ -63,7 +64,7 @@ struct PinnedThreadTests {
         let own = Sight.look().nice
         try PinnedThread(name: "nice", priority: .nice(7)) { sight.withLock { $0 = Sight.look() } }.join()
         #expect(sight.withLock { $0.nice } == 7)
-        #expect(getpriority(PRIO_PROCESS, UInt32(getpid())) == own)
+        #expect(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), UInt32(getpid())) == own)
     }
 
     @Test("a real-time priority is set, or refused with the reason")
@@ -112,12 +113,13 @@ struct PinnedThreadTests {
         thread.join()
         thread.join()
         other.join()
-        #expect(done.load(ordering: .relaxed))
+        let doneNow = done.load(ordering: .relaxed)
+        #expect(doneNow)
 
         let life = LifeCounter()
         let queue = HandoffQueue<Int>(capacity: 2)
         do {
-            let token = Token(life)
+            let token = Token(0, life)
             _ = try PinnedThread(name: "left-alone") {
                 withExtendedLifetime(token) { _ = queue.push(1) }
             }
@@ -130,7 +132,7 @@ struct PinnedThreadTests {
     func releasesCaptures() throws {
         let life = LifeCounter()
         let thread = try {
-            let token = Token(life)
+            let token = Token(0, life)
             return try PinnedThread(name: "captures") { _ = token.number }
         }()
         thread.join()
