@@ -1,0 +1,56 @@
+/// Where in a record a field's value is found, and how its bytes become a value. Offsets are from the record's start.
+public enum FieldSource: Sendable, Hashable {
+    case uint8(at: Int)
+    case uint16(at: Int)
+    case uint32(at: Int)
+    case uint64(at: Int)
+    /// Nanoseconds since boot, signed, made a UTC timestamp with the clock offset of the batch.
+    case bootTime(at: Int)
+    /// The nanoseconds within the microsecond of a boot time (0–999).
+    case bootTimeSubNs(at: Int)
+    /// A 64-bit number as 16 hexadecimal digits.
+    case hex64(at: Int)
+    /// Bytes padded with NUL.
+    case paddedString(at: Int, count: Int)
+    /// A `tapio_string` in the fixed part; its bytes are elsewhere in the same record.
+    case string(at: Int)
+    /// A `tapio_string` of arguments, each ended by NUL: shown as one command line that a shell would split again.
+    case arguments(at: Int)
+    /// Sixteen bytes: an IPv6 address, or an IPv4 one mapped into it, shown in its usual text form.
+    case ipAddress(at: Int)
+    /// A byte that indexes a list of names. An index past the end, or an empty name, is null.
+    case symbol(at: Int, names: [String])
+    /// A byte that is a kind, shown by the kind's name. The ledger's own kind is null.
+    case kindName(at: Int)
+    /// A keep probability (fraction of `TAPIO_KEEP_ALL`), shown as the weight 1/p.
+    case weight(at: Int)
+    /// The row's enrichment, by column of the enrichment table.
+    case enrichment(EnrichmentColumn)
+}
+
+/// When a field has no value.
+public enum Absence: Sendable, Hashable {
+    /// It always has one.
+    case never
+    /// When all bits of the number are set (`TAPIO_ABSENT_32`, `TAPIO_ABSENT_64`).
+    case allOnes
+    /// When the number is zero, or the string is empty.
+    case zero
+}
+
+/// A column filled from a record.
+public struct Field: Sendable, Hashable {
+    /// The column that it fills.
+    public let column: Column
+    /// Where its value comes from.
+    public let source: FieldSource
+    /// When the value is null.
+    public let absence: Absence
+
+    /// A field of `column`.
+    public init(_ column: Column, _ source: FieldSource, absent: Absence = .never) {
+        self.column = column
+        self.source = source
+        self.absence = absent
+    }
+}

@@ -1,0 +1,75 @@
+import TapioBPF
+
+/// Why a record from ring memory was refused.
+public enum RecordFault: UInt8, CaseIterable, Sendable {
+    /// Shorter than a header, or than its kind's fixed part.
+    case tooShort
+    /// Longer than its kind allows.
+    case tooLong
+    /// No schema declares the kind.
+    case unknownKind
+    /// A string that points outside the record, or into its fixed part.
+    case stringOutOfBounds
+
+    /// The name that gap rows give as the reason.
+    public var name: String {
+        switch self {
+        case .tooShort: "too_short"
+        case .tooLong: "too_long"
+        case .unknownKind: "unknown_kind"
+        case .stringOutOfBounds: "string_out_of_bounds"
+        }
+    }
+}
+
+/// Checks records before anything else reads them: ring memory is never trusted.
+///
+/// After `fault(in:)` returned nil, every offset that the kind's schema names lies within the record.
+public struct RecordCheck: Sendable {
+    private struct Shape {
+        var fixedSize: Int32 = 0  // 0: undeclared
+        var firstString: Int16 = 0
+        var stringCount: Int16 = 0
+    }
+
+    private var shapes: [Shape]
+    private var stringOffsets: [Int] = []
+
+    /// A check for the kinds of `registry`, without the ledger's: no kernel program may write those.
+    public init(_ registry: SchemaRegistry) {
+        shapes = [Shape](repeating: Shape(), count: EventKind.limit)
+        for schema in registry.schemas where schema.kind != .ledger {
+            precondition(schema.fixedSize <= Int(TAPIO_RECORD_BYTES))
+            let strings = schema.stringOffsets
+            shapes[Int(schema.kind.rawValue)] = Shape(
+                fixedSize: Int32(schema.fixedSize),
+                firstString: Int16(stringOffsets.count),
+                stringCount: Int16(strings.count)
+            )
+            stringOffsets += strings
+        }
+    }
+
+    /// What is wrong with `record`, or nil.
+    public func fault(in record: RawSpan) -> RecordFault? {
+        let size = record.byteCount
+        guard size >= MemoryLayout<tapio_header>.size else { return .tooShort }
+        let shape = shapes[Int(record.uint8(at: RecordCheck.kindOffset))]
+        let fixed = Int(shape.fixedSize)
+        if fixed == 0 { return .unknownKind }
+        if size < fixed { return .tooShort }
+        if shape.stringCount == 0 { return size == fixed ? nil : .tooLong }
+        if size > Int(TAPIO_RECORD_BYTES) { return .tooLong }
+        for index in Int(shape.firstString)..<Int(shape.firstString + shape.stringCount) {
+            let at = stringOffsets[index]
+            let length = Int(record.uint16(at: at + 2))
+            if length == 0 { continue }
+            let offset = Int(record.uint16(at: at))
+            if offset < fixed || offset + length > size { return .stringOutOfBounds }
+        }
+        return nil
+    }
+
+    /// Offset of the kind in every record.
+    public static let kindOffset = MemoryLayout<tapio_header>.offset(of: \.kind)!
+}
