@@ -59,7 +59,7 @@ static __always_inline void forget_everything(struct connection *connection)
 	known->srtt_us = TAPIO_ABSENT_32;
 }
 
-/// Gives what is remembered of the socket with this cookie, or a blank; says which.
+/// Copies what is remembered of the socket with this cookie, or a blank; says which.
 static __always_inline bool recall(struct connection *connection, __u64 cookie)
 {
 	const struct connection *remembered = bpf_map_lookup_elem(&connections, &cookie);
@@ -103,7 +103,7 @@ static __always_inline void recognise(struct connection *connection, struct sock
 {
 	recall(connection, bpf_get_socket_cookie(sk));
 	if (!connection->known.src_port)
-		tapio_fill_ends(&connection->known, &sk->__sk_common);
+		tapio_fill_ends_of_socket(&connection->known, sk);
 	adopt(connection, sk);
 	connection->known.state = sk->__sk_common.skc_state;
 }
@@ -161,20 +161,28 @@ static __always_inline void connect_begins(struct sock *sk)
 static __always_inline void established(struct sock *sk, const struct tcp_sock *tcp, int old_state)
 {
 	const __u8 kind = TAPIO_KIND_TCP_CONNECT, priority = TAPIO_PRIORITY_NORMAL;
-	struct connection connection;
+	struct connection blank;
 	__u64 cookie = bpf_get_socket_cookie(sk);
-	bool outbound = recall(&connection, cookie) || old_state == TCP_SYN_SENT;
-	tapio_fill_ends(&connection.known, &sk->__sk_common);
-	connection.known.direction = outbound ? TAPIO_DIRECTION_OUTBOUND : TAPIO_DIRECTION_INBOUND;
-	connection.established_ns = bpf_ktime_get_boot_ns();
-	remember(&connection, cookie, BPF_ANY);
+	// Written in place: it can be removed or replaced only by who destroys or has accepted this very socket.
+	struct connection *connection = bpf_map_lookup_elem(&connections, &cookie);
+	bool remembered = connection;
+	if (!connection) {
+		connection = &blank;
+		forget_everything(connection);
+	}
+	bool outbound = old_state == TCP_SYN_SENT || connection->known.direction == TAPIO_DIRECTION_OUTBOUND;
+	tapio_fill_ends_of_socket(&connection->known, sk);
+	connection->known.direction = outbound ? TAPIO_DIRECTION_OUTBOUND : TAPIO_DIRECTION_INBOUND;
+	connection->established_ns = bpf_ktime_get_boot_ns();
+	if (!remembered)
+		remember(connection, cookie, BPF_ANY);
 	if (!outbound)
 		return;
-	struct tapio_tcp *record = begin(kind, priority, &connection.known);
+	struct tapio_tcp *record = begin(kind, priority, &connection->known);
 	if (!record)
 		return;
 	record->state = old_state;
-	record->latency_ns = since(connection.syn_ns, connection.established_ns);
+	record->latency_ns = since(connection->syn_ns, connection->established_ns);
 	measure_path(record, tcp);
 	tapio_submit(record, priority);
 }
@@ -304,7 +312,7 @@ static __always_inline void accepted(__s64 result)
 	own(&connection, bpf_get_current_task_btf());
 	connection.known.direction = TAPIO_DIRECTION_INBOUND;
 	if (!connection.known.src_port)
-		tapio_fill_ends(&connection.known, &sk->__sk_common);
+		tapio_fill_ends_of_address(&connection.known, sk);
 	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	// An entry that is gone must not come back: nobody would remove it.
 	if (remembered)
@@ -358,6 +366,7 @@ int BPF_PROG(tcp_retransmitted_synack, struct sock *listener, struct request_soc
 	struct connection connection;
 	forget_everything(&connection);
 	tapio_fill_ends(&connection.known, &request->__req_common);
+	connection.known.netns = request->__req_common.skc_net.net->ns.inum;
 	struct tapio_tcp *record = begin(kind, priority, &connection.known);
 	if (!record)
 		return 0;
@@ -399,6 +408,7 @@ int BPF_PROG(tcp_reset_sent, struct sock *sk, struct sk_buff *skb)
 		forget_everything(&connection);
 		if (sk && state && state != TCP_LISTEN) {
 			tapio_fill_ends(&connection.known, &sk->__sk_common);
+			connection.known.netns = sk->__sk_common.skc_net.net->ns.inum;
 		} else if (skb) {
 			tapio_fill_ends_of_received(&connection.known, skb);
 		}
@@ -432,7 +442,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	if (state == TCP_SYN_SENT)
 		connection.known.direction = TAPIO_DIRECTION_OUTBOUND;
 	__u64 cookie = bpf_get_socket_cookie(sk);
-	tapio_fill_ends(&connection.known, &sk->__sk_common);
+	tapio_fill_ends_of_socket(&connection.known, sk);
 	remember(&connection, cookie, BPF_NOEXIST);
 	return 0;
 }

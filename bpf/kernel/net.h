@@ -6,11 +6,9 @@
 #include "core.h"
 #include "../include/tapio_records.h"
 
-// include/linux/socket.h, include/uapi/linux/in.h and include/uapi/linux/stat.h
+// include/linux/socket.h and include/uapi/linux/in.h
 #define AF_INET6 10
 #define IPPROTO_TCP 6
-#define S_IFMT 00170000
-#define S_IFSOCK 0140000
 
 // include/net/tcp_states.h
 enum {
@@ -133,12 +131,7 @@ struct task_struct___files {
 	struct files_struct *files;
 };
 
-struct inode___mode {
-	unsigned short i_mode;
-};
-
 struct file___socket {
-	struct inode___mode *f_inode;
 	void *private_data;
 };
 
@@ -167,27 +160,51 @@ static __always_inline bool tapio_is_mapped_ipv4(const __u8 *address)
 	return (words[0] | words[1]) == 0 && words[2] == bpf_htonl(0xffff);
 }
 
-/// Fills addresses, ports, IP version, network namespace and cookie from any kind of TCP socket. `common` need not be
-/// a pointer that the verifier knows.
-static __always_inline void tapio_fill_ends(struct tapio_tcp *record, struct sock_common *common)
+static __always_inline __u16 tapio_port_sent(const struct sock *sk)
 {
-	if (BPF_CORE_READ(common, skc_family) == AF_INET6) {
-		bpf_core_read(record->src_addr, sizeof record->src_addr, &common->skc_v6_rcv_saddr);
-		bpf_core_read(record->dst_addr, sizeof record->dst_addr, &common->skc_v6_daddr);
+	return bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+}
+
+/// Fills addresses, ports, IP version and cookie from what any kind of TCP socket begins with: the socket itself, by a
+/// pointer that the verifier knows, or a copy.
+static __always_inline void tapio_fill_ends(struct tapio_tcp *record, const struct sock_common *common)
+{
+	if (common->skc_family == AF_INET6) {
+		bpf_probe_read_kernel(record->src_addr, sizeof record->src_addr, &common->skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(record->dst_addr, sizeof record->dst_addr, &common->skc_v6_daddr);
 		record->ip_version = tapio_is_mapped_ipv4(record->dst_addr) ? 4 : 6;
 	} else {
-		tapio_map_ipv4(record->src_addr, BPF_CORE_READ(common, skc_rcv_saddr));
-		tapio_map_ipv4(record->dst_addr, BPF_CORE_READ(common, skc_daddr));
+		tapio_map_ipv4(record->src_addr, common->skc_rcv_saddr);
+		tapio_map_ipv4(record->dst_addr, common->skc_daddr);
 		record->ip_version = 4;
 	}
-	record->src_port = BPF_CORE_READ(common, skc_num);
-	// A full socket gives its port back before it says that it is closed; this copy of it stays.
-	if (!record->src_port)
-		record->src_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)common, inet_sport));
-	record->dst_port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
-	record->netns = BPF_CORE_READ(common, skc_net.net, ns.inum);
-	__u64 cookie = BPF_CORE_READ(common, skc_cookie.counter);
+	record->src_port = common->skc_num;
+	record->dst_port = bpf_ntohs(common->skc_dport);
+	__u64 cookie = common->skc_cookie.counter;
 	record->socket_cookie = cookie ? cookie : TAPIO_ABSENT_64;
+}
+
+/// Fills the same and the network namespace from a full socket.
+static __always_inline void tapio_fill_ends_of_socket(struct tapio_tcp *record, const struct sock *sk)
+{
+	tapio_fill_ends(record, &sk->__sk_common);
+	// A socket gives its port back before it says that it is closed; the copy of it that packets carry stays.
+	if (!record->src_port)
+		record->src_port = tapio_port_sent(sk);
+	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+}
+
+/// The same from a pointer that the verifier does not know.
+static __always_inline void tapio_fill_ends_of_address(struct tapio_tcp *record, struct sock *sk)
+{
+	__u64 copy[24] = {}; // 136 bytes are usual
+	__u32 size = bpf_core_type_size(struct sock_common);
+	if (size > sizeof copy || bpf_probe_read_kernel(copy, size, sk) != 0)
+		return;
+	tapio_fill_ends(record, (const struct sock_common *)copy);
+	if (!record->src_port)
+		record->src_port = tapio_port_sent(sk);
+	record->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 /// Fills the same from a segment that this host received: this end is its destination. There is no cookie.
@@ -222,14 +239,15 @@ static __always_inline void tapio_fill_ends_of_received(struct tapio_tcp *record
 /// The socket behind a file descriptor of the current process; NULL where it is none.
 static __always_inline struct sock *tapio_socket_of(__u32 fd)
 {
-	struct task_struct___files *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	if (fd >= BPF_CORE_READ(table, max_fds))
+	const struct task_struct___files *task = (void *)bpf_get_current_task_btf();
+	const struct fdtable *table = task->files->fdt;
+	if (fd >= table->max_fds)
 		return NULL;
 	struct file___socket *file = NULL;
-	bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(table, fd) + fd);
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
+	bpf_probe_read_kernel(&file, sizeof file, table->fd + fd);
 	struct socket *socket = BPF_CORE_READ(file, private_data);
+	// Another thread may have closed it meanwhile and opened something else.
+	if (BPF_CORE_READ(socket, file) != (struct file *)file)
+		return NULL;
 	return BPF_CORE_READ(socket, sk);
 }
