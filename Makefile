@@ -1,0 +1,67 @@
+# Tapio: build, run, test. `make help` lists the targets.
+#
+#   make run FOR=30s ARCHIVE=./tapio-archive     how long, and where the archive goes
+#   make test FILTER=TapioArchiveTests           a part of the tests
+#   make install PREFIX=/usr/local DESTDIR=
+
+SHELL       := /bin/bash
+PREFIX      ?= /usr/local
+SYSCONFDIR  ?= /etc
+DESTDIR     ?=
+ARCHIVE     ?= ./tapio-archive
+SWIFT       ?= swift
+# Tests and BPF need root; a build does not.
+AS_ROOT     := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env "PATH=$$PATH")
+# On a terminal the agent runs until Ctrl-C, elsewhere for half a minute.
+FOR         ?= $(shell [ -t 1 ] || echo 30s)
+RELEASE     := .build/release/tapio
+
+.DEFAULT_GOAL := help
+.PHONY: help run test tsan build release format lint install uninstall clean deps test-deps bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: deps release ## Build, watch this machine live, leave an archive and say how to query it
+	@$(AS_ROOT) $(RELEASE) run --config config/tapio.yaml --archive "$(ARCHIVE)" $(if $(FOR),--for $(FOR))
+
+test: deps test-deps ## Run all tests, on real kernel events where they need them
+	$(AS_ROOT) env CI="$(CI)" $(SWIFT) test $(if $(FILTER),--filter $(FILTER))
+
+tsan: deps ## Run the tests of the concurrent parts under ThreadSanitizer
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'TapioRingsTests|TapioPipelineTests'
+
+build: deps ## Build for debugging
+	$(SWIFT) build --build-tests
+
+release: deps ## Build the optimised program: .build/release/tapio
+	$(SWIFT) build -c release --product tapio
+
+bench: release ## Measure on this machine (see bench-results/)
+	$(AS_ROOT) $(RELEASE) bench all
+
+format: deps ## Format Swift and C sources
+	swift format -i -r Package.swift Plugins Sources Tests
+	clang-format -i bpf/*.c bpf/include/*.h bpf/kernel/*.h Sources/C*/*.c Sources/C*/include/*.h
+
+lint: deps ## Check format and style, warnings being errors
+	swift format lint --strict -r Package.swift Plugins Sources Tests
+	clang-format --dry-run -Werror bpf/*.c bpf/include/*.h bpf/kernel/*.h Sources/C*/*.c Sources/C*/include/*.h
+
+install: release ## Install the program and its configuration
+	install -D -m 0755 $(RELEASE) "$(DESTDIR)$(PREFIX)/bin/tapio"
+	[ -e "$(DESTDIR)$(SYSCONFDIR)/tapio/tapio.yaml" ] || install -D -m 0644 config/tapio.yaml "$(DESTDIR)$(SYSCONFDIR)/tapio/tapio.yaml"
+	install -d -m 0750 "$(DESTDIR)/var/lib/tapio"
+
+uninstall: ## Remove the program; configuration and archives stay
+	rm -f "$(DESTDIR)$(PREFIX)/bin/tapio"
+
+clean: ## Remove what builds made; archives stay
+	rm -rf .build .build-*
+
+deps:
+	@.ci/packages build
+
+test-deps:
+	@.ci/packages test
+	@.ci/python-venv

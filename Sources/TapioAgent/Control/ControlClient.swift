@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+
+/// Asks the running agent over its control socket. Blocking: for commands.
+public struct ControlClient: Sendable {
+    /// The socket's path.
+    public let path: String
+
+    /// A client of the agent that listens on `path`.
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// A snapshot of the agent. Throws a ``ControlSocketError``, a ``ControlRefusal`` or a `DecodingError`.
+    public func status() throws -> StatusReport {
+        let socket = try open(.status)
+        socket.setTimeout(seconds: 10)
+        var answer: [UInt8] = []
+        while let more = socket.receive(limit: 65_536), !more.isEmpty {
+            answer += more
+            guard answer.count <= ControlServer.maxAnswerBytes else {
+                throw ControlRefusal(error: "the answer on \(path) is not an agent's: it never ends")
+            }
+        }
+        guard !answer.isEmpty else { throw ControlSocketError(.talk, path: path, errno: ECONNRESET) }
+        if let refusal = try? JSONDecoder().decode(ControlRefusal.self, from: Data(answer)) { throw refusal }
+        return try JSONDecoder().decode(StatusReport.self, from: Data(answer))
+    }
+
+    /// Hands over each line of a stream of events, without its line feed, until the agent stops or `body` returns false.
+    public func events(_ stream: ControlRequest.EventStream, _ body: (ArraySlice<UInt8>) -> Bool) throws {
+        let socket = try open(.events(stream))
+        var pending: [UInt8] = []
+        while let more = socket.receive(limit: 65_536), !more.isEmpty {
+            pending += more
+            var start = 0
+            while let end = pending[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                if !body(pending[start..<end]) { return }
+                start = end + 1
+            }
+            pending.removeFirst(start)
+            guard pending.count <= ControlServer.maxAnswerBytes else {
+                throw ControlRefusal(error: "the answer on \(path) is not an agent's: a line never ends")
+            }
+        }
+    }
+
+    private func open(_ request: ControlRequest) throws -> UnixSocket {
+        let socket = try UnixSocket.connect(path: path)
+        let line = Array(try JSONEncoder().encode(request)) + [UInt8(ascii: "\n")]
+        guard socket.send(line) else { throw ControlSocketError(.talk, path: path, errno: errno) }
+        return socket
+    }
+}

@@ -1,0 +1,46 @@
+/// What a command asks the running agent, as one line of JSON over the control socket.
+public enum ControlRequest: Codable, Sendable, Equatable {
+    /// Answered with one line: a ``StatusReport``.
+    case status
+    /// Answered with a line per event until either side closes.
+    case events(EventStream)
+
+    /// Which events, and in what form.
+    public struct EventStream: Codable, Sendable, Equatable {
+        /// The form of a line.
+        public enum Format: String, Codable, Sendable {
+            /// A line of JSON.
+            case json
+            /// A line for people, escaped for a terminal.
+            case text
+            /// The same with ANSI colours.
+            case colour
+        }
+
+        public var format: Format
+        /// Names of kinds; empty for all.
+        public var kinds: [String]
+        /// Lines are cut at this many columns; nil for no limit.
+        public var width: Int?
+
+        /// A stream of events of these kinds.
+        public init(format: Format, kinds: [String] = [], width: Int? = nil) {
+            self.format = format
+            self.kinds = kinds
+            self.width = width
+        }
+    }
+}
+
+/// What the agent answers when it cannot do what was asked.
+public struct ControlRefusal: Codable, Sendable, Error, CustomStringConvertible {
+    /// One line: what was wrong.
+    public var error: String
+
+    /// A refusal.
+    public init(error: String) {
+        self.error = error
+    }
+
+    public var description: String { error }
+}

@@ -1,0 +1,21 @@
+/// What is known of the rows of a batch beside the records: immutable, shared by reference, indexed by a row's enrichment id.
+///
+/// Id 0 stands for "nothing known".
+public final class EnrichmentTable: Sendable {
+    /// The values of one id, by ``EnrichmentColumn``; empty where not known.
+    public typealias Entry = [[UInt8]]
+
+    /// By id.
+    public let entries: [Entry]
+
+    /// Nothing known of anything.
+    public static let empty = EnrichmentTable(entries: [])
+
+    /// A table of `entries`, which get the ids from 1.
+    ///
+    /// - Precondition: each has a value for each ``EnrichmentColumn``.
+    public init(entries: [Entry]) {
+        precondition(entries.allSatisfy { $0.count == EnrichmentColumn.allCases.count })
+        self.entries = [Entry](repeating: [], count: 1).map { _ in EnrichmentColumn.allCases.map { _ in [] } } + entries
+    }
+}
