@@ -4,7 +4,7 @@ import Glibc
 ///
 /// The archive never shortens a file, so a page that is mapped stays backed. A disk that fails under a mapping still
 /// kills the process that reads it (SIGBUS): what must survive that reads through ``ReadableFile`` instead.
-public final class MappedFile: @unchecked Sendable {
+@safe public final class MappedFile: @unchecked Sendable {
     // Invariant: `base` points to `count` readable bytes that nobody writes until deinit gives them back. The object is
     // immutable, so it may be shared between threads.
     private let base: UnsafeRawPointer?
@@ -15,7 +15,7 @@ public final class MappedFile: @unchecked Sendable {
     /// Takes over a mapping of `count` bytes; it is unmapped in the end.
     @unsafe init(mapping base: UnsafeRawPointer?, count: Int) {
         unsafe self.base = base
-        self.count = base == nil ? 0 : count
+        self.count = unsafe base == nil ? 0 : count
         self.isMapping = true
     }
 

@@ -19,7 +19,7 @@ final class PosixFile: WritableFile, ReadableFile {
         let written = try PosixCall.size("pwritev", path) {
             unsafe Self.withVectors(pieces, from: 0, skipping: skipped, gathered: []) { vectors in
                 unsafe vectors.withUnsafeBufferPointer { buffer in
-                    unsafe pwritev(descriptor, buffer.baseAddress, Int32(buffer.count), offset)
+                    unsafe pwritev(descriptor, buffer.baseAddress, Int32(buffer.count), off_t(offset))
                 }
             }
         }
@@ -61,7 +61,7 @@ final class PosixFile: WritableFile, ReadableFile {
                             descriptor,
                             buffer.baseAddress.map { unsafe $0 + filled },
                             wanted - filled,
-                            offset + Int64(filled)
+                            off_t(offset) + filled
                         )
                     }
                     if got == 0 { break }
@@ -109,7 +109,7 @@ final class PosixFile: WritableFile, ReadableFile {
         _ body: ([iovec]) -> Int
     ) -> Int {
         // 64 pieces are far below IOV_MAX (1024); the rest follows in the next call.
-        guard index < pieces.count, gathered.count < 64 else { return unsafe body(gathered) }
+        guard index < pieces.count, unsafe gathered.count < 64 else { return unsafe body(gathered) }
         let piece = pieces[index]
         guard skipped < piece.count else {
             return unsafe withVectors(

@@ -75,8 +75,10 @@ struct FrameScan: Sendable {
     var problems: [SegmentProblem] = []
     /// What belongs to no whole frame.
     var lostBytes: Int64 = 0
-    /// Rows of damaged groups whose header is whole; one past each ordinal to not count twice.
+    /// Rows of damaged groups whose header is whole, by ordinal.
     var damagedGroups: [UInt32: UInt32] = [:]
+    /// How far the file is known: where the last frame ends of which at least the header is whole.
+    var knownEnd: Int64 = 0
     /// Any whole frame at all: the file is ours.
     var isOurs: Bool { !wholeFrames.isEmpty }
     var rows: Int64 { groups.reduce(0) { $0 + Int64($1.header.rows) } }
@@ -90,21 +92,20 @@ struct FrameScan: Sendable {
     /// Rows that were in the file and are in no whole group.
     ///
     /// `isExact` is false where the file's end is missing and nothing says how much stood there.
-    var rowsLost: (count: Int64, isExact: Bool) {
+    /// - Parameter wasSealed: The file once had a closing prologue, so that without one something was cut off.
+    func rowsLost(wasSealed: Bool) -> (count: Int64, isExact: Bool) {
         if let totals = prologue?.totals { return (max(0, totals.rows - rows), true) }
-        // The furthest point of which we know how many rows stand before it.
+        // Each whole group says how many rows stand before it; damaged ones behind it are added up from their headers.
         var known: Int64 = 0
-        var nextOrdinal: UInt32 = 0
+        var next: UInt32 = 0
         if let last = groups.last {
             known = last.trailer.rowsBefore + Int64(last.header.rows)
-            nextOrdinal = last.header.ordinal &+ 1
+            next = last.header.ordinal &+ 1
         }
-        while let more = damagedGroups[nextOrdinal] {
+        while let more = damagedGroups[next] {
             known += Int64(more)
-            nextOrdinal &+= 1
+            next &+= 1
         }
-        let isTailWhole = wholeFrames.last.map { $0.upperBound == fileSize } ?? false
-        let isTailNamed = damagedGroups.keys.contains { $0 &+ 1 == nextOrdinal }
-        return (max(0, known - rows), isTailWhole || isTailNamed)
+        return (max(0, known - rows), !wasSealed && knownEnd >= fileSize)
     }
 }

@@ -42,6 +42,7 @@ struct FrameScanner {
             report(.frameHeader, offset, "no frame starts here")
             return nil
         }
+        scan.knownEnd = max(scan.knownEnd, offset + header.frameLength)
         guard header.frameLength <= scan.fileSize - offset else {
             noteDamaged(header)
             report(.cutOff, offset, "frame of \(header.frameLength) bytes, of which \(scan.fileSize - offset) are there")
