@@ -75,7 +75,7 @@ let package = Package(
         .target(
             name: "TapioAgent",
             dependencies: [
-                "CTapioSystem", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
+                "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
                 "TapioArchive", "TapioQuery", logging, yams,
             ],
             swiftSettings: strict
@@ -131,7 +131,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioTestSupport"],
+            dependencies: ["TapioAgent", "TapioBPF", "TapioPipeline", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -21,6 +21,8 @@ public struct LedgerRows: Sendable {
         public var toNs: Int64
         /// The counts of an interval.
         public var counts: LedgerEntry?
+        /// How many events were on their way at the end of an interval: a level, not a difference.
+        public var inFlight: Int64?
         /// How many were lost (gap), deleted (retention), unreadable (unclean shutdown).
         public var count: UInt64?
         /// Hash of the configuration now in force.
@@ -47,7 +49,8 @@ public struct LedgerRows: Sendable {
     /// Bytes of text in one row; longer texts are cut.
     public static let longestText = 1024
 
-    let batch: RowBatch
+    /// The rows as records, for an encoder.
+    public let batch: RowBatch
     private var sequence: UInt64
 
     /// An empty set of rows.
@@ -87,7 +90,7 @@ public struct LedgerRows: Sendable {
         record.shed = row.counts?.shed ?? absent
         record.failed = row.counts?.failed ?? absent
         record.archived = row.counts?.archived ?? absent
-        record.in_flight = row.counts.map { UInt64(bitPattern: max(0, $0.inFlight)) } ?? absent
+        record.in_flight = row.inFlight.map { UInt64(max(0, $0)) } ?? absent
         record.count = row.count ?? absent
         record.config_hash = row.configHash ?? absent
         record.config_hash_before = row.configHashBefore ?? absent

@@ -1,4 +1,6 @@
+import TapioBPF
 import TapioEvents
+import TapioPipeline
 
 /// The ledger of the kernel and the agent at one time, with what the kernel knows by CPU.
 struct LedgerReading: Sendable {
@@ -18,13 +20,13 @@ struct LedgerKeeper {
         var kind: EventKind
         var stage: String
         var reason: String
-        var cpu: UInt32?
+        var cpu: Int?
     }
 
     private let registry: SchemaRegistry
     private var written: LedgerReading
-    private var gaps: [GapKey: LedgerRow] = [:]
-    private var notes: [LedgerRow] = []
+    private var gaps: [GapKey: LedgerRows.Row] = [:]
+    private var notes: [LedgerRows.Row] = []
     /// Notes that had to be given up because nothing could be written for too long.
     private(set) var droppedNotes: UInt64 = 0
 
@@ -56,7 +58,7 @@ struct LedgerKeeper {
     }
 
     /// Remembers a row that is not a count: a start, a reload, a clock that was set.
-    mutating func note(_ row: LedgerRow) {
+    mutating func note(_ row: LedgerRows.Row) {
         guard notes.count < LedgerKeeper.maxNotes else {
             droppedNotes += 1
             return
@@ -70,17 +72,18 @@ struct LedgerKeeper {
     }
 
     /// The rows that tell what happened since the last rows were written.
-    func rows(for reading: LedgerReading) -> [LedgerRow] {
+    func rows(for reading: LedgerReading) -> [LedgerRows.Row] {
         let from = written.snapshot.takenAtNs
         let to = reading.snapshot.takenAtNs
         var rows = notes
         for (kind, delta) in reading.snapshot.since(written.snapshot).sorted(by: { $0.key < $1.key }) {
-            var row = LedgerRow(.interval, fromNs: from, toNs: to)
+            var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_INTERVAL), fromNs: from, toNs: to)
             describe(kind, in: &row)
             row.counts = delta
             row.inFlight = reading.snapshot.entries[kind]?.inFlight
             rows.append(row)
             rows += ringGaps(kind, reading, fromNs: from, toNs: to)
+            rows += readerGaps(kind, delta, fromNs: from, toNs: to)
         }
         rows += gaps.values.sorted { ($0.kind, $0.stage, $0.reason) < ($1.kind, $1.stage, $1.reason) }
         return rows
@@ -93,14 +96,14 @@ struct LedgerKeeper {
         notes.removeAll()
     }
 
-    private func ringGaps(_ kind: EventKind, _ reading: LedgerReading, fromNs: Int64, toNs: Int64) -> [LedgerRow] {
+    private func ringGaps(_ kind: EventKind, _ reading: LedgerReading, fromNs: Int64, toNs: Int64) -> [LedgerRows.Row] {
         let now = reading.ringFull[kind] ?? []
         let before = written.ringFull[kind] ?? []
         return now.enumerated().compactMap { cpu, count in
             let lost = count &- (cpu < before.count ? before[cpu] : 0)
             guard lost > 0 else { return nil }
             var row = gap(
-                GapKey(kind: kind, stage: "kernel", reason: "ring_full", cpu: UInt32(cpu)),
+                GapKey(kind: kind, stage: "kernel", reason: "ring_full", cpu: cpu),
                 fromNs: fromNs,
                 toNs: toNs
             )
@@ -109,8 +112,29 @@ struct LedgerKeeper {
         }
     }
 
-    private func gap(_ key: GapKey, fromNs: Int64, toNs: Int64) -> LedgerRow {
-        var row = LedgerRow(.gap, fromNs: fromNs, toNs: toNs)
+    /// What the agent's threads refused or dropped. Each loss has a gap row, so that gap rows add up to the intervals.
+    private func readerGaps(
+        _ kind: EventKind,
+        _ delta: LedgerEntry,
+        fromNs: Int64,
+        toNs: Int64
+    ) -> [LedgerRows.Row] {
+        let noted = gaps.filter { $0.key.kind == kind }.reduce(0) { $0 &+ ($1.value.count ?? 0) }
+        let losses: [(stage: String, reason: String, count: UInt64)] = [
+            ("reader", "malformed", delta.malformed),
+            ("reader", "shed", delta.shed),
+            // Failures of the archive are noted with their reason as they happen.
+            ("encoder", "not_handed_over", delta.failed > noted ? delta.failed - noted : 0),
+        ]
+        return losses.filter { $0.count > 0 }.map { loss in
+            var row = gap(GapKey(kind: kind, stage: loss.stage, reason: loss.reason), fromNs: fromNs, toNs: toNs)
+            row.count = loss.count
+            return row
+        }
+    }
+
+    private func gap(_ key: GapKey, fromNs: Int64, toNs: Int64) -> LedgerRows.Row {
+        var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_GAP), fromNs: fromNs, toNs: toNs)
         describe(key.kind, in: &row)
         row.cpu = key.cpu
         row.stage = key.stage
@@ -118,7 +142,7 @@ struct LedgerKeeper {
         return row
     }
 
-    private func describe(_ kind: EventKind, in row: inout LedgerRow) {
+    private func describe(_ kind: EventKind, in row: inout LedgerRows.Row) {
         row.kind = kind
         if let schema = registry.schema(of: kind) {
             row.priority = schema.priority
