@@ -70,12 +70,14 @@ static __always_inline __u32 append_string(struct tapio_process_exec *record, __
 }
 
 /// How many bytes of an argument area of `total` bytes go into the record.
-static __always_inline __u32 args_wanted(__u64 total)
+static __always_inline __u64 args_wanted(__u64 total)
 {
 	__u64 limit = args_limit;
-	if (limit > TAPIO_ARGS_BYTES)
-		limit = TAPIO_ARGS_BYTES;
-	return total < limit ? total : limit;
+	__u64 wanted = total < limit ? total : limit;
+	// The compiler must not see that the bound is already there in part: the verifier of 6.1 needs it as a
+	// constant.
+	barrier_var(wanted);
+	return wanted > TAPIO_ARGS_BYTES ? TAPIO_ARGS_BYTES : wanted;
 }
 
 static __always_inline void begin(struct tapio_process_exec *record, const struct task_struct *task)
@@ -115,7 +117,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 
 	const struct mm_struct *mm = task->mm;
 	__u64 start = mm->arg_start, total = mm->arg_end - start;
-	__u32 length = args_wanted(total);
+	__u64 length = args_wanted(total);
 	record->args_total_bytes = total;
 	record->args = (struct tapio_string){.offset = end};
 	end &= 2047;
@@ -218,7 +220,7 @@ int process_existing(struct bpf_iter__task *ctx)
 		if (file)
 			record->exe_inode = file->f_inode->i_ino;
 		__u64 start = mm->arg_start, total = mm->arg_end - start;
-		__u32 length = args_wanted(total);
+		__u64 length = args_wanted(total);
 		record->args_total_bytes = total;
 		if (length && bpf_copy_from_user_task((char *)record + sizeof *record, length, (const void *)start,
 		                                      task, 0) == 0) {
