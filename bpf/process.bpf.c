@@ -10,6 +10,7 @@ volatile __u32 args_limit = TAPIO_ARGS_BYTES;
 const volatile bool exit_tells_group_dead = false;
 
 #define SIGNAL_GROUP_EXIT 0x00000004 // include/linux/sched/signal.h
+#define EEXIST 17                    // include/uapi/asm-generic/errno-base.h
 
 /// Records of variable size are built here. A program that may sleep or be preempted holds its slot while others run
 /// on its CPU, so that each program claims a slot of its own.
@@ -159,7 +160,8 @@ static __always_inline bool is_last(const __u64 *ctx, const struct task_struct *
 		return false;
 	struct process_key key = {.start_ns = start_ns, .pid = task->tgid};
 	__u8 one = 1;
-	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) == 0;
+	// Any other failure must not lose the exit.
+	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) != -EEXIST;
 }
 
 SEC("tp_btf/sched_process_exit")
