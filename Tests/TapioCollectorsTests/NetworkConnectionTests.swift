@@ -15,9 +15,9 @@ enum Meeting: String, CaseIterable, CustomTestStringConvertible {
 @Suite("TCP connections", .serialized, .enabled(if: BPFRequirement.isMet))
 struct NetworkConnectionTests {
     @Test("both ends are told exactly: addresses, ports, bytes, owners", arguments: Meeting.allCases)
-    func bothEnds(_ meeting: Meeting) throws {
+    func bothEnds(_ meeting: Meeting) async throws {
         let pair = meeting.needsNamespaces ? try NetworkNamespacePair() : nil
-        let watch = try NetworkWatch()
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server", in: pair?.right.namespace)
         let client = try TCPPeer("tapio-client", in: pair?.left.namespace)
         let (listenAt, serverAddress, clientAddress) = addresses(meeting, pair)
@@ -85,8 +85,8 @@ struct NetworkConnectionTests {
     }
 
     @Test("500 connections of 8 processes are all found, and each with its owner")
-    func many() throws {
-        let watch = try NetworkWatch()
+    func many() async throws {
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server")
         let port = try server.listen("127.0.0.1")
         let each = 63
@@ -119,14 +119,14 @@ struct NetworkConnectionTests {
     }
 
     @Test("connections that were there before get their owner, but no duration")
-    func existing() throws {
+    func existing() async throws {
         let server = try TCPPeer("tapio-server")
         let client = try TCPPeer("tapio-client")
         let serverPort = try server.listen("127.0.0.1")
         let clientPort = try client.connect("127.0.0.1", serverPort).port
         _ = try server.accept()
 
-        let watch = try NetworkWatch()
+        let watch = try await NetworkWatch()
         try client.reset()  // which reaches the server in interrupt context: nobody but the start knows its owner
 
         let near = try watch.event("tcp_close", of: client, localPort: clientPort)
@@ -138,8 +138,8 @@ struct NetworkConnectionTests {
     }
 
     @Test("a connection that nobody accepted names nobody at its end")
-    func neverAccepted() throws {
-        let watch = try NetworkWatch()
+    func neverAccepted() async throws {
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server")
         let client = try TCPPeer("tapio-client")
         let serverPort = try server.listen("127.0.0.1")
@@ -157,8 +157,8 @@ struct NetworkConnectionTests {
     }
 
     @Test("what the agent does itself is filtered, and counted")
-    func agentIsFiltered() throws {
-        let watch = try NetworkWatch()
+    func agentIsFiltered() async throws {
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server")
         let agent = try TCPPeer("tapio-agent")
         watch.plane.control.agentPid = UInt32(agent.pid)

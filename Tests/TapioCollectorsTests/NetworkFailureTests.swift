@@ -6,8 +6,8 @@ import Testing
 @Suite("TCP failures", .serialized, .enabled(if: BPFRequirement.isMet))
 struct NetworkFailureTests {
     @Test("a refused connection fails with ECONNREFUSED, and its reset is seen", arguments: ["127.0.0.1", "::1"])
-    func refused(address: String) throws {
-        let watch = try NetworkWatch()
+    func refused(address: String) async throws {
+        let watch = try await NetworkWatch()
         let client = try TCPPeer("tapio-client")
         let port = try closedPort(address)
         let failure = #expect(throws: TCPPeer.Failure.self) { try client.connect(address, port) }
@@ -40,11 +40,11 @@ struct NetworkFailureTests {
     }
 
     @Test("silence ends in ETIMEDOUT or EHOSTUNREACH, after each lost SYN was told")
-    func unanswered() throws {
+    func unanswered() async throws {
         let pair = try NetworkNamespacePair()
         try pair.set("ipv4/tcp_syn_retries", "1", in: pair.left)
         try pair.lose(pair.right.ipv4, from: pair.left)
-        let watch = try NetworkWatch()
+        let watch = try await NetworkWatch()
         let patient = try TCPPeer("tapio-timeout", in: pair.left.namespace)
         let lost = try TCPPeer("tapio-nobody", in: pair.right.namespace)
         patient.begin("connect \(pair.right.ipv4) 4444")
@@ -67,10 +67,10 @@ struct NetworkFailureTests {
     }
 
     @Test("a connection that its own process gave up fails with ECANCELED")
-    func cancelled() throws {
+    func cancelled() async throws {
         let pair = try NetworkNamespacePair()
         try pair.lose(pair.right.ipv4, from: pair.left)
-        let watch = try NetworkWatch()
+        let watch = try await NetworkWatch()
         let client = try TCPPeer("tapio-client", in: pair.left.namespace)
         try client.startConnecting(pair.right.ipv4, 4444)
         try client.close()
@@ -82,10 +82,10 @@ struct NetworkFailureTests {
     }
 
     @Test("without a free local port a connection fails with EADDRNOTAVAIL")
-    func noPort() throws {
+    func noPort() async throws {
         let pair = try NetworkNamespacePair()
         try pair.set("ipv4/ip_local_port_range", "40000 40000", in: pair.left)
-        let watch = try NetworkWatch()
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server", in: pair.right.namespace)
         let first = try TCPPeer("tapio-first", in: pair.left.namespace)
         let second = try TCPPeer("tapio-second", in: pair.left.namespace)
@@ -100,8 +100,8 @@ struct NetworkFailureTests {
     }
 
     @Test("a reset is told at both ends, and breaks the other end's connection")
-    func reset() throws {
-        let watch = try NetworkWatch()
+    func reset() async throws {
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server")
         let client = try TCPPeer("tapio-client")
         let serverPort = try server.listen("127.0.0.1")
@@ -123,9 +123,9 @@ struct NetworkFailureTests {
     }
 
     @Test("bytes sent again count once, and each segment sent again is told")
-    func retransmits() throws {
+    func retransmits() async throws {
         let pair = try NetworkNamespacePair()
-        let watch = try NetworkWatch()
+        let watch = try await NetworkWatch()
         let server = try TCPPeer("tapio-server", in: pair.right.namespace)
         let client = try TCPPeer("tapio-client", in: pair.left.namespace)
         let serverPort = try server.listen(pair.right.ipv4)
