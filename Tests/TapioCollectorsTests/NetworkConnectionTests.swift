@@ -128,12 +128,15 @@ extension RealKernel {
             _ = try server.accept()
 
             let watch = try await NetworkWatch()
+            try client.send(1000)
             try client.reset()  // which reaches the server in interrupt context: nobody but the start knows its owner
 
             let near = try watch.event("tcp_close", of: client, localPort: clientPort)
             let far = try watch.event("tcp_close", of: server, localPort: serverPort)
             #expect(near["duration_ns"] == .null)
             #expect(far["duration_ns"] == .null)
+            #expect(near.number("bytes_sent") == 1000)
+            #expect(far.number("bytes_received") == 1000)
             #expect(far.number("errno") == Int64(ECONNRESET))
             #expect(far["direction"] == .null)
         }

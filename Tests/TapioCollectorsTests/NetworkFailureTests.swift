@@ -151,6 +151,25 @@ extension RealKernel {
             #expect(far.number("retransmits") == 0)
         }
 
+        @Test("bytes count once also where this host's own queue drops them")
+        func droppedAtHome() async throws {
+            let pair = try NetworkNamespacePair()
+            try pair.throttle(pair.left)
+            let watch = try await NetworkWatch()
+            let server = try TCPPeer("tapio-server", in: pair.right.namespace)
+            let client = try TCPPeer("tapio-client", in: pair.left.namespace)
+            let serverPort = try server.listen(pair.right.ipv4)
+            let clientPort = try client.connect(pair.right.ipv4, serverPort).port
+            _ = try server.accept()
+            server.begin("exchange 0")
+            _ = try client.exchange(sending: 1_000_000)
+            #expect(try server.answer() == [1_000_000])
+
+            let close = try watch.event("tcp_close", of: client, localPort: clientPort)
+            #expect(close.number("bytes_sent") == 1_000_000)
+            #expect(close.number("retransmits") ?? 0 > 0)
+        }
+
         /// The one failed connection of a peer.
         private func failedEvent(_ watch: NetworkWatch, of peer: TCPPeer) throws -> TCPEvent {
             let found = watch.events { $0.kind == "tcp_failed" && $0.pid == Int64(peer.pid) }

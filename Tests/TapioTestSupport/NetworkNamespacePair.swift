@@ -58,6 +58,15 @@ public final class NetworkNamespacePair {
         try ip("-n \(end.namespace) neigh del \(address) dev cable")
     }
 
+    /// Makes what `end` sends wait in a short queue, which drops most of a burst; throws where the kernel has no such
+    /// queue.
+    public func throttle(_ end: End) throws {
+        try InteractiveProcess.run([
+            "tc", "-n", end.namespace, "qdisc", "replace", "dev", "cable", "root", "tbf", "rate", "200mbit", "burst",
+            "20kb", "limit", "20kb",
+        ])
+    }
+
     /// Sets a network sysctl inside of the namespace, such as "ipv4/tcp_syn_retries".
     public func set(_ name: String, _ value: String, in end: End) throws {
         try InteractiveProcess.run([
