@@ -121,7 +121,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioPipelineTests",
-            dependencies: ["TapioPipeline", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            dependencies: [
+                "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings", "TapioBPF",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(

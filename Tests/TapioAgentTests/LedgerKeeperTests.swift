@@ -1,4 +1,3 @@
-import TapioBPF
 import TapioEvents
 import TapioPipeline
 import Testing
@@ -49,21 +48,21 @@ struct LedgerKeeperTests {
         _ = keeper.rows(for: reading(10, attempted: 7))
         keeper.note(lost: 2, of: kind, stage: "archive", reason: "ENOSPC", fromNs: 12, toNs: 13)
         let rows = keeper.rows(for: reading(20, attempted: 8))
-        let gaps = rows.filter { $0.entry == UInt8(TAPIO_LEDGER_GAP) }
+        let gaps = rows.filter { $0.entry == .gap }
         #expect(gaps.count == 1)
         #expect(gaps.first?.count == 5)
         #expect(gaps.first?.fromNs == 4 && gaps.first?.toNs == 13)
-        #expect(rows.first { $0.entry == UInt8(TAPIO_LEDGER_INTERVAL) }?.counts?.attempted == 8)
+        #expect(rows.first { $0.entry == .interval }?.counts?.attempted == 8)
     }
 
     @Test("events lost to a full ring become a gap row for each CPU, and their sum is the interval's count")
     func ringLossByCPU() {
         let keeper = LedgerKeeper(registry: registry, since: reading(0, attempted: 10, ringFull: [1, 0]))
         let rows = keeper.rows(for: reading(10, attempted: 30, ringFull: [4, 6]))
-        let gaps = rows.filter { $0.entry == UInt8(TAPIO_LEDGER_GAP) }
+        let gaps = rows.filter { $0.entry == .gap }
         #expect(gaps.map(\.cpu) == [0, 1])
         #expect(gaps.map(\.count) == [3, 6])
-        #expect(rows.first { $0.entry == UInt8(TAPIO_LEDGER_INTERVAL) }?.counts?.ringFull == 9)
+        #expect(rows.first { $0.entry == .interval }?.counts?.ringFull == 9)
     }
 
     @Test("nothing happened, nothing is written")
@@ -76,7 +75,7 @@ struct LedgerKeeperTests {
     @Test("notes that wait are bounded, and what was given up is counted")
     func notesAreBounded() {
         var keeper = LedgerKeeper(registry: registry, since: reading(0, attempted: 0))
-        for at in 0..<Int64(LedgerKeeper.maxNotes + 3) { keeper.note(LedgerRows.Row(entry: Int(TAPIO_LEDGER_CLOCK), fromNs: at, toNs: at)) }
+        for at in 0..<Int64(LedgerKeeper.maxNotes + 3) { keeper.note(LedgerRow(.clock, fromNs: at, toNs: at)) }
         #expect(keeper.rows(for: reading(1, attempted: 0)).count == LedgerKeeper.maxNotes)
         #expect(keeper.droppedNotes == 3)
     }

@@ -1,5 +1,4 @@
 import Logging
-import TapioBPF
 import TapioArchive
 import TapioCollectors
 import TapioEvents
@@ -72,7 +71,7 @@ extension Agent {
 
     private func report(_ outcome: StatusReport.Reload, before: UInt64, atNs: Int64) async {
         lastReload = outcome
-        var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_RELOAD), fromNs: atNs, toNs: atNs)
+        var row = LedgerRow(.reload, fromNs: atNs, toNs: atNs)
         row.stage = "agent"
         row.reason = outcome.isApplied ? "applied" : "refused"
         row.configHash = configuration.fingerprint

@@ -1,7 +1,6 @@
 public import Logging
 public import TapioEvents
 import TapioArchive
-import TapioBPF
 import TapioCollectors
 import TapioKernel
 public import TapioPipeline
@@ -192,7 +191,7 @@ public actor Agent {
         await pipeline.stop(within: Self.drainLimit)
         await exporting?.value
         let now = ClockOffset.bootNow()
-        var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_STOP), fromNs: now, toNs: now)
+        var row = LedgerRow(.stop, fromNs: now, toNs: now)
         row.stage = "agent"
         row.reason = "stopped"
         await exporter.finish(row)
@@ -256,7 +255,7 @@ public actor Agent {
 
     private func noteStart() async {
         let now = ClockOffset.bootNow()
-        var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_START), fromNs: now, toNs: now)
+        var row = LedgerRow(.start, fromNs: now, toNs: now)
         row.stage = "agent"
         row.reason = "started"
         row.configHash = configuration.fingerprint
@@ -266,7 +265,7 @@ public actor Agent {
         let recovery = archive.recovery
         guard !recovery.wasClean else { return }
         let from = recovery.lastTimestampNs.map { $0 - clock.utcMinusBootNs } ?? now
-        var gap = LedgerRows.Row(entry: Int(TAPIO_LEDGER_UNCLEAN_SHUTDOWN), fromNs: from, toNs: now)
+        var gap = LedgerRow(.uncleanShutdown, fromNs: from, toNs: now)
         gap.stage = "agent"
         gap.reason = "unclean_shutdown"
         gap.count = UInt64(clamping: recovery.bytesLost)

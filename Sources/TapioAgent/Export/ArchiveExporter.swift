@@ -1,6 +1,5 @@
 import Logging
 import TapioArchive
-import TapioBPF
 import TapioEvents
 import TapioKernel
 import TapioPipeline
@@ -62,7 +61,7 @@ actor ArchiveExporter {
     func update(clock new: ClockOffset, atNs: Int64) {
         let step = new.utcMinusBootNs - clock.utcMinusBootNs
         clock = new
-        var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_CLOCK), fromNs: atNs, toNs: atNs)
+        var row = LedgerRow(.clock, fromNs: atNs, toNs: atNs)
         row.stage = "agent"
         row.reason = "clock_set"
         row.note = "UTC minus boot time is now \(new.utcMinusBootNs) ns, a change of \(step) ns"
@@ -70,7 +69,7 @@ actor ArchiveExporter {
     }
 
     /// Remembers a row that is not a count; it is written with the next ones.
-    func note(_ row: LedgerRows.Row) { keeper.note(row) }
+    func note(_ row: LedgerRow) { keeper.note(row) }
 
     /// Writes what the ledger has to say since it last did, if anything.
     func writeLedger() {
@@ -94,7 +93,7 @@ actor ArchiveExporter {
     }
 
     /// The last rows, the seal, and the lock given back.
-    func finish(_ last: LedgerRows.Row) {
+    func finish(_ last: LedgerRow) {
         keeper.note(last)
         appendLedger()
         archive.close()
@@ -211,9 +210,7 @@ actor ArchiveExporter {
         let totals = deletion.segment.totals
         let what = "\(deletion.segment.relativePath): \(totals.rows) rows, \(deletion.segment.bytes) bytes"
         logger.notice("retention (\(deletion.reason.rawValue)) removed \(what)")
-        var row = LedgerRows.Row(
-            entry: Int(TAPIO_LEDGER_RETENTION),
-            fromNs: (totals.minTimestampNs ?? 0) - clock.utcMinusBootNs,
+        var row = LedgerRow(.retention, fromNs: (totals.minTimestampNs ?? 0) - clock.utcMinusBootNs,
             toNs: (totals.maxTimestampNs ?? 0) - clock.utcMinusBootNs
         )
         row.stage = "archive"

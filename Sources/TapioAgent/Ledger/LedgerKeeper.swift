@@ -1,4 +1,3 @@
-import TapioBPF
 import TapioEvents
 import TapioPipeline
 
@@ -20,13 +19,13 @@ struct LedgerKeeper {
         var kind: EventKind
         var stage: String
         var reason: String
-        var cpu: Int?
+        var cpu: UInt32?
     }
 
     private let registry: SchemaRegistry
     private var written: LedgerReading
-    private var gaps: [GapKey: LedgerRows.Row] = [:]
-    private var notes: [LedgerRows.Row] = []
+    private var gaps: [GapKey: LedgerRow] = [:]
+    private var notes: [LedgerRow] = []
     /// Notes that had to be given up because nothing could be written for too long.
     private(set) var droppedNotes: UInt64 = 0
 
@@ -58,7 +57,7 @@ struct LedgerKeeper {
     }
 
     /// Remembers a row that is not a count: a start, a reload, a clock that was set.
-    mutating func note(_ row: LedgerRows.Row) {
+    mutating func note(_ row: LedgerRow) {
         guard notes.count < LedgerKeeper.maxNotes else {
             droppedNotes += 1
             return
@@ -72,12 +71,12 @@ struct LedgerKeeper {
     }
 
     /// The rows that tell what happened since the last rows were written.
-    func rows(for reading: LedgerReading) -> [LedgerRows.Row] {
+    func rows(for reading: LedgerReading) -> [LedgerRow] {
         let from = written.snapshot.takenAtNs
         let to = reading.snapshot.takenAtNs
         var rows = notes
         for (kind, delta) in reading.snapshot.since(written.snapshot).sorted(by: { $0.key < $1.key }) {
-            var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_INTERVAL), fromNs: from, toNs: to)
+            var row = LedgerRow(.interval, fromNs: from, toNs: to)
             describe(kind, in: &row)
             row.counts = delta
             row.inFlight = reading.snapshot.entries[kind]?.inFlight
@@ -96,14 +95,14 @@ struct LedgerKeeper {
         notes.removeAll()
     }
 
-    private func ringGaps(_ kind: EventKind, _ reading: LedgerReading, fromNs: Int64, toNs: Int64) -> [LedgerRows.Row] {
+    private func ringGaps(_ kind: EventKind, _ reading: LedgerReading, fromNs: Int64, toNs: Int64) -> [LedgerRow] {
         let now = reading.ringFull[kind] ?? []
         let before = written.ringFull[kind] ?? []
         return now.enumerated().compactMap { cpu, count in
             let lost = count &- (cpu < before.count ? before[cpu] : 0)
             guard lost > 0 else { return nil }
             var row = gap(
-                GapKey(kind: kind, stage: "kernel", reason: "ring_full", cpu: cpu),
+                GapKey(kind: kind, stage: "kernel", reason: "ring_full", cpu: UInt32(cpu)),
                 fromNs: fromNs,
                 toNs: toNs
             )
@@ -118,7 +117,7 @@ struct LedgerKeeper {
         _ delta: LedgerEntry,
         fromNs: Int64,
         toNs: Int64
-    ) -> [LedgerRows.Row] {
+    ) -> [LedgerRow] {
         let noted = gaps.filter { $0.key.kind == kind }.reduce(0) { $0 &+ ($1.value.count ?? 0) }
         let losses: [(stage: String, reason: String, count: UInt64)] = [
             ("reader", "malformed", delta.malformed),
@@ -133,8 +132,8 @@ struct LedgerKeeper {
         }
     }
 
-    private func gap(_ key: GapKey, fromNs: Int64, toNs: Int64) -> LedgerRows.Row {
-        var row = LedgerRows.Row(entry: Int(TAPIO_LEDGER_GAP), fromNs: fromNs, toNs: toNs)
+    private func gap(_ key: GapKey, fromNs: Int64, toNs: Int64) -> LedgerRow {
+        var row = LedgerRow(.gap, fromNs: fromNs, toNs: toNs)
         describe(key.kind, in: &row)
         row.cpu = key.cpu
         row.stage = key.stage
@@ -142,7 +141,7 @@ struct LedgerKeeper {
         return row
     }
 
-    private func describe(_ kind: EventKind, in row: inout LedgerRows.Row) {
+    private func describe(_ kind: EventKind, in row: inout LedgerRow) {
         row.kind = kind
         if let schema = registry.schema(of: kind) {
             row.priority = schema.priority
