@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CTapioSystem", cSettings: strictC),
+        .target(name: "CTapioLibBPF", dependencies: ["CLibBPF"], cSettings: strictC),
         .target(
             name: "TapioBPF",
             path: "bpf",
@@ -51,7 +52,7 @@ let package = Package(
         .target(name: "TapioRings", dependencies: ["CTapioSystem"], swiftSettings: strict),
         .target(
             name: "TapioKernel",
-            dependencies: ["CLibBPF", "CTapioSystem", "TapioBPF", "TapioRings"],
+            dependencies: ["CLibBPF", "CTapioLibBPF", "CTapioSystem", "TapioBPF", "TapioRings"],
             swiftSettings: strict
         ),
         .target(name: "TapioEvents", dependencies: ["TapioBPF", "TapioRings"], swiftSettings: strict),
@@ -88,7 +89,7 @@ let package = Package(
         // Tests: a target per target, and the agent as a whole on real kernel events.
         .target(
             name: "TapioTestSupport",
-            dependencies: ["CTapioSystem"],
+            dependencies: ["CTapioSystem", "TapioKernel"],
             path: "Tests/TapioTestSupport",
             swiftSettings: strictTests
         ),
