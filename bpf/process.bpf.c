@@ -4,8 +4,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/// Bytes of arguments that a record may carry; the agent's configuration sets it.
-const volatile __u32 args_limit = TAPIO_ARGS_BYTES;
+/// Bytes of arguments that a record may carry; the agent sets it, also while the programs run.
+volatile __u32 args_limit = TAPIO_ARGS_BYTES;
 /// Whether sched_process_exit tells which thread is a process's last (Linux 6.16 and later).
 const volatile bool exit_tells_group_dead = false;
 

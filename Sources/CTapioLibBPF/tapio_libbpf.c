@@ -64,35 +64,50 @@ struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const c
 	return bpf_object__open_mem(image, size, &options);
 }
 
-static int set_in_section(struct bpf_object *object, const struct btf *btf, const char *section, const char *name,
-                          const void *value, size_t size)
+/// Offset of a variable of exactly `size` bytes in a section, or a negative errno.
+static long offset_of(const struct bpf_object *object, const char *section, const char *name, size_t size)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(object, section);
-	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
-	if (!map || id < 0)
+	const struct btf *btf = bpf_object__btf(object);
+	int id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;
+	if (id < 0)
 		return -ENOENT;
-	if (bpf_map__fd(map) >= 0)
-		return -EBUSY;
-	size_t room = 0;
-	char *bytes = (char *)bpf_map__initial_value(map, &room);
 	const struct btf_type *data = btf__type_by_id(btf, (__u32)id);
 	const struct btf_var_secinfo *info = btf_var_secinfos(data);
-	for (int i = 0; bytes && i < btf_vlen(data); i++, info++) {
+	for (int i = 0; i < btf_vlen(data); i++, info++) {
 		const struct btf_type *variable = btf__type_by_id(btf, info->type);
-		if (strcmp(btf__name_by_offset(btf, variable->name_off), name) != 0)
-			continue;
-		if (info->size != size || info->offset + size > room)
-			return -EINVAL;
-		memcpy(bytes + info->offset, value, size);
-		return 0;
+		if (strcmp(btf__name_by_offset(btf, variable->name_off), name) == 0)
+			return info->size == size ? (long)info->offset : -EINVAL;
 	}
 	return -ENOENT;
 }
 
+static int set_in_section(struct bpf_object *object, const char *section, const char *name, const void *value,
+                          size_t size)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, section);
+	long offset = offset_of(object, section, name, size);
+	if (!map || offset < 0)
+		return map ? (int)offset : -ENOENT;
+	size_t room = 0;
+	char *bytes = (char *)bpf_map__initial_value(map, &room);
+	if (!bytes || (size_t)offset + size > room)
+		return -EINVAL;
+	memcpy(bytes + offset, value, size);
+	int fd = bpf_map__fd(map);
+	__u32 zero = 0;
+	// Once loaded, the kernel has a copy of its own; the first bytes stay the image of it.
+	return fd < 0 || bpf_map_update_elem(fd, &zero, bytes, BPF_ANY) == 0 ? 0 : -errno;
+}
+
 int tapio_bpf_set_constant(struct bpf_object *object, const char *name, const void *value, size_t size)
 {
-	const struct btf *btf = bpf_object__btf(object);
-	return btf ? set_in_section(object, btf, ".rodata", name, value, size) : -ENOENT;
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	return map && bpf_map__fd(map) >= 0 ? -EBUSY : set_in_section(object, ".rodata", name, value, size);
+}
+
+int tapio_bpf_set_variable(struct bpf_object *object, const char *name, const void *value, size_t size)
+{
+	return set_in_section(object, ".data", name, value, size);
 }
 
 int tapio_bpf_map_create(enum bpf_map_type type, const char *name, uint32_t key_size, uint32_t value_size,

@@ -60,6 +60,17 @@ public final class BPFObject {
         }
     }
 
+    /// Gives an initialised global variable a value, before or after `load`. The programs must not write variables
+    /// themselves: all of the object's are set to what was last set from here.
+    public func setVariable<Value: BitwiseCopyable>(_ variable: String, _ value: Value) throws(KernelError) {
+        let result = unsafe withUnsafeBytes(of: value) {
+            unsafe tapio_bpf_set_variable(object, variable, $0.baseAddress, $0.count)
+        }
+        guard result == 0 else {
+            throw KernelError(code: -result, action: "set variable", subject: "\(name)/\(variable)")
+        }
+    }
+
     /// Leaves a program out; only before `load`.
     public func disableProgram(_ program: String) throws(KernelError) {
         let result = unsafe bpf_program__set_autoload(try handle(program), false)

@@ -1,6 +1,7 @@
 import CTapioLibBPF
 import Glibc
 import TapioBPF
+import TapioRings
 
 /// Sizes of the rings.
 public struct KernelPlaneConfiguration: Sendable, Equatable {
@@ -76,7 +77,7 @@ public final class KernelPlane: Sendable {
         )
 
         var rings: [KernelRing] = []
-        for cpu in OnlineCPUs.read() where cpu < possibleCPUs {
+        for cpu in try Self.onlineCPUs() where cpu < possibleCPUs {
             for lane in RingLane.allCases {
                 rings.append(try Self.ring(cpu, lane, bytes: configuration.bytes(of: lane), outer: ringsMap.number))
             }
@@ -111,6 +112,14 @@ public final class KernelPlane: Sendable {
         [
             ("tapio_cpu", countersMap.number), ("tapio_control", controlMap.number), ("tapio_rings", ringsMap.number),
         ]
+    }
+
+    private static func onlineCPUs() throws(KernelError) -> [Int] {
+        do {
+            return try CPUTopology.current().online
+        } catch {
+            throw KernelError(code: 0, action: "list", subject: "the online CPUs: \(error)")
+        }
     }
 
     private static func check(ringBytes: Int, _ lane: RingLane) throws(KernelError) {

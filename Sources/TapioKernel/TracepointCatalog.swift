@@ -8,6 +8,17 @@ public struct Tracepoint: Sendable, Hashable {
     /// The event ("sched_process_exec").
     public let event: String
 
+    /// A tracepoint of tracefs, or a raw one where `category` is nil.
+    public init(category: String?, event: String) {
+        self.category = category
+        self.event = event
+    }
+
+    /// A raw tracepoint.
+    public init(raw event: String) {
+        self.init(category: nil, event: event)
+    }
+
     /// "category:event", or the event alone.
     public var name: String {
         category.map { "\($0):\(event)" } ?? event

@@ -22,6 +22,9 @@ struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const c
 /// that name, -EINVAL where its size differs, -EBUSY after loading.
 int tapio_bpf_set_constant(struct bpf_object *object, const char *name, const void *value, size_t size);
 
+/// Gives an initialised global variable (section .data) a value, before or after loading. Errors as above.
+int tapio_bpf_set_variable(struct bpf_object *object, const char *name, const void *value, size_t size);
+
 /// A map's descriptor, or a negative errno. `inner_fd` is for maps of maps, else 0.
 int tapio_bpf_map_create(enum bpf_map_type type, const char *name, uint32_t key_size, uint32_t value_size,
                          uint32_t entries, uint32_t flags, int inner_fd);
