@@ -8,9 +8,9 @@ struct EventDetails {
         self.event = event
     }
 
-    /// The details, each led by a space.
+    /// The details, led by two spaces.
     mutating func runs(kind: String) -> [(text: String, style: TerminalStyle)] {
-        line.runs = [("", .plain)]
+        line.runs = [(" ", .plain)]
         switch kind {
         case "process_exec", "process_existing": describeExec()
         case "process_fork": describeFork()

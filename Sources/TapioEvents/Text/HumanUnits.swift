@@ -135,17 +135,16 @@ public enum HumanUnits {
     private static func exact(_ digits: String, times unit: Int64) -> Int64? {
         let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, let whole = Int64(parts[0]) else { return nil }
-        var (sum, overflow) = whole.multipliedReportingOverflow(by: unit)
+        let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
         if overflow { return nil }
-        var place = unit
-        for digit in parts.count == 2 ? parts[1] : "" {
-            guard let value = digit.wholeNumberValue else { return nil }
-            if value != 0 && place % 10 != 0 { return nil }
-            place /= 10
-            (sum, overflow) = sum.addingReportingOverflow(place * Int64(value))
-            if overflow { return nil }
-        }
-        return sum
+        guard parts.count == 2 else { return product }
+        let fraction = parts[1].reversed().drop { $0 == "0" }
+        guard fraction.count <= 18, let numerator = Int64("0" + String(fraction.reversed())) else { return nil }
+        let denominator = (0..<fraction.count).reduce(Int64(1)) { power, _ in power * 10 }
+        let (part, remainder) = denominator.dividingFullWidth(numerator.multipliedFullWidth(by: unit))
+        if remainder != 0 { return nil }
+        let (sum, overflowed) = product.addingReportingOverflow(part)
+        return overflowed ? nil : sum
     }
 
     private static func tenths(_ value: Int64, unit: Int64) -> String { oneDecimal(Double(value) / Double(unit)) }
