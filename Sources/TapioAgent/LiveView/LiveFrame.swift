@@ -93,7 +93,9 @@ public struct LiveFrame: Sendable {
         let archive = now.archive
         let fill = pipeline.fullestRing.isFinite ? min(1, max(0, pipeline.fullestRing)) : 0
         var rings: Line = [Run("  rings    ", .faint)]
-        rings.append(Run(ProgressBar(fraction: fill, columns: 14).text, fill > 0.8 ? .red : fill > 0.5 ? .yellow : .green))
+        rings.append(
+            Run(ProgressBar(fraction: fill, columns: 14).text, fill > 0.8 ? .red : fill > 0.5 ? .yellow : .green)
+        )
         rings.append(Run(" \(Int((fill * 100).rounded())) %"))
         rings.append(Run("  batches \(pipeline.batchesQueued) of \(pipeline.batchesQueuedLimit)"))
         if pipeline.latencyP99Ns > 0 {

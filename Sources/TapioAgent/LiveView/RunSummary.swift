@@ -40,7 +40,9 @@ public struct RunSummary: Sendable {
         } else if total.lost == 0 {
             lines.append(paint(.green, "Nothing was lost: the ledger closes."))
         } else {
-            lines.append(paint(.red, "\(count(total.lost)) were lost; the ledger closes, and the archive says which and when."))
+            lines.append(
+                paint(.red, "\(count(total.lost)) were lost; the ledger closes, and the archive says which and when.")
+            )
         }
         return lines + [""] + archiveLines(paint)
     }

@@ -16,7 +16,9 @@ public struct TerminalSize: Sendable, Hashable {
     /// The size of the terminal behind a descriptor; nil where there is none, or it does not say.
     public init?(descriptor: Int32) {
         var size = winsize()
-        guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return nil }
+        guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return nil
+        }
         self.init(columns: Int(size.ws_col), rows: Int(size.ws_row))
     }
 }
