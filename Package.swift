@@ -119,6 +119,7 @@ let package = Package(
         .testTarget(
             name: "TapioArchiveTests",
             dependencies: ["TapioArchive", "TapioEvents", "TapioTestSupport"],
+            exclude: ["Interop"],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -143,7 +143,7 @@ struct ConfigurationHostileFileTests {
     @Test("whatever passes the check holds no anchor, no alias and no tag for the YAML parser")
     func checkKeepsStepWithTheParser() {
         let alphabet = Array("&*!|>?-:,[]{}#\"'\\ab  \n\n\t\r%@x")
-        let openings = ["", "a: ", "[", "{", "- ", "a: &x 1\nb: ", "\"", "a: foo\n  "]
+        let openings = ["", "a: ", "[", "{", "- ", "a: &x 1\nb: ", "\"", "a: foo\n  ", "--- ", "...\n---", "[foo\n"]
         var random = SystemRandomNumberGenerator()
         var passed = 0
         for _ in 0..<60_000 {

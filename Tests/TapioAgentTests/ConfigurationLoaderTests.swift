@@ -127,6 +127,12 @@ struct ConfigurationLoaderTests {
         )
     }
 
+    @Test("a node without a name has the host's")
+    func nodeName() throws {
+        #expect(try load("node: n1").configuration.nodeName == "n1")
+        #expect(try !load("").configuration.nodeName.isEmpty)
+    }
+
     @Test("the fingerprint is stable, and differs where the configuration does")
     func fingerprint() throws {
         let defaults = try load("").configuration
@@ -139,7 +145,7 @@ struct ConfigurationLoaderTests {
     }
 
     /// Computed once; it may change only where a key or a default does.
-    private let fingerprintOfDefaults: UInt64 = 0
+    private let fingerprintOfDefaults: UInt64 = 7_828_506_434_594_884_570
 
     @Test("a diff tells what a reload applies and what waits for a restart")
     func diff() throws {

@@ -53,7 +53,7 @@ extension ConfigurationSchema {
             1...19,
             unit: "zstd levels",
             .live,
-            "Level of zstd; above 3 the encoders cost far more than they save."
+            "Level of zstd: higher ones make smaller files and cost the encoders more CPU."
         ),
         .size(
             "archive.segment.max_bytes",

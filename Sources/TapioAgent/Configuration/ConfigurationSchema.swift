@@ -47,14 +47,16 @@ public struct ConfigurationSchema: Sendable {
         let parent = parts.dropLast().joined(separator: ".")
         let known = keys.map(\.path) + sections.keys.sorted()
         let siblings = known.filter { Self.parent(of: $0) == parent }
-        if let sibling = EditDistance.nearest(to: path, among: siblings, atMost: max(1, min(3, name.count / 2))) {
+        // A short name is not "nearly" every other short name.
+        let limit = max(1, min(3, name.utf8.count / 2))
+        if let sibling = EditDistance.nearest(to: path, among: siblings, atMost: limit) {
             return sibling
         }
         // The right name in the wrong section.
         if let elsewhere = known.first(where: { $0 != path && $0.split(separator: ".").last == name }) {
             return elsewhere
         }
-        return EditDistance.nearest(to: path, among: known, atMost: 3)
+        return EditDistance.nearest(to: path, among: known, atMost: limit)
     }
 
     private static func parent(of path: String) -> String {

@@ -37,13 +37,13 @@ public enum ConfigurationType: Sendable, Hashable {
     /// The unit and the range alone, for tables.
     public var unitAndRange: (unit: String, range: String) {
         switch self {
-        case .flag: ("-", "true, false")
+        case .flag: ("none", "true, false")
         case .integer(let range, let unit): (unit, "\(range.lowerBound)..\(range.upperBound)")
         case .size(let range): ("bytes", SizeNotation.text(range))
         case .powerOfTwoSize(let range): ("bytes", SizeNotation.text(range) + ", a power of two")
         case .duration(let range): ("time", DurationNotation.text(range))
         case .probability: ("probability", "0 < p <= 1")
-        case .choice(let words): ("-", words.joined(separator: ", "))
+        case .choice(let words): ("none", words.joined(separator: ", "))
         case .text(let maxBytes): ("text", "1..\(maxBytes) bytes")
         case .path(let maxBytes): ("path", "absolute, 1..\(maxBytes) bytes")
         }

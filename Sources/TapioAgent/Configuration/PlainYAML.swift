@@ -50,6 +50,12 @@ struct PlainYAML {
         if peek() == UInt8(ascii: "%"), index == lineStart {
             throw violation("a YAML directive is not supported", remedy: "remove the line")
         }
+        // A document's marker may have a value behind it, on the same line.
+        if index == lineStart, startsWithMarker() {
+            index += 3
+            endedInPlainText = false
+            skipBlanks()
+        }
         var dashes = 0
         while let byte = peek(), !isBreak(byte) {
             tokens += 1
@@ -150,6 +156,11 @@ struct PlainYAML {
         if byte == UInt8(ascii: "\r"), peek() == UInt8(ascii: "\n") { index += 1 }
         line += 1
         lineStart = index
+    }
+
+    private func startsWithMarker() -> Bool {
+        let marker = text[index...].prefix(3)
+        return (marker.elementsEqual("---".utf8) || marker.elementsEqual("...".utf8)) && isBlankOrEnd(index + 3)
     }
 
     private func peek() -> UInt8? { index < text.count ? text[index] : nil }
