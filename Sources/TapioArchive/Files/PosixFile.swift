@@ -88,7 +88,7 @@ final class PosixFile: WritableFile, ReadableFile {
         do throws(FileError) {
             _ = try PosixCall.value("flock", path) { flock(descriptor, LOCK_EX | LOCK_NB) }
             return true
-        } catch where error.code == EWOULDBLOCK {
+        } catch  where error.code == EWOULDBLOCK {
             return false
         }
     }

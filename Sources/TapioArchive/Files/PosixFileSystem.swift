@@ -28,7 +28,7 @@ public struct PosixFileSystem: FileSystem {
         do throws(FileError) {
             _ = try PosixCall.value("mkdir", path) { unsafe mkdir(path, 0o750) }
             return true
-        } catch where error.code == EEXIST {
+        } catch  where error.code == EEXIST {
             return false
         }
     }
@@ -67,7 +67,7 @@ public struct PosixFileSystem: FileSystem {
         var status = stat()
         do throws(FileError) {
             _ = try PosixCall.value("stat", path) { unsafe stat(path, &status) }
-        } catch where error.code == ENOENT || error.code == ENOTDIR {
+        } catch  where error.code == ENOENT || error.code == ENOTDIR {
             return nil
         }
         let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
@@ -89,7 +89,7 @@ public struct PosixFileSystem: FileSystem {
         do throws(FileError) {
             _ = try PosixCall.value("rmdir", path) { unsafe rmdir(path) }
             return true
-        } catch where error.code == ENOTEMPTY || error.code == EEXIST {
+        } catch  where error.code == ENOTEMPTY || error.code == EEXIST {
             return false
         }
     }

@@ -30,7 +30,9 @@ struct FrameHeader: Sendable, Hashable {
 
     /// The header in `bytes`, or nil if they are not a header that we wrote.
     init?(_ bytes: [UInt8]) {
-        guard bytes.count == ArchiveFormat.headerLength, bytes.starts(with: ArchiveFormat.frameMagic) else { return nil }
+        guard bytes.count == ArchiveFormat.headerLength, bytes.starts(with: ArchiveFormat.frameMagic) else {
+            return nil
+        }
         var reader = BinaryReader(bytes)
         _ = reader.take(count: ArchiveFormat.frameMagic.count)
         guard let kindNumber = reader.take(UInt8.self), let version = reader.take(UInt8.self),

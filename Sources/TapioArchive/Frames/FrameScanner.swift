@@ -45,7 +45,11 @@ struct FrameScanner {
         scan.knownEnd = max(scan.knownEnd, offset + header.frameLength)
         guard header.frameLength <= scan.fileSize - offset else {
             noteDamaged(header)
-            report(.cutOff, offset, "frame of \(header.frameLength) bytes, of which \(scan.fileSize - offset) are there")
+            report(
+                .cutOff,
+                offset,
+                "frame of \(header.frameLength) bytes, of which \(scan.fileSize - offset) are there"
+            )
             return nil
         }
         let isTaken: Bool

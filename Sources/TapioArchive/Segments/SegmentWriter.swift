@@ -192,7 +192,9 @@ struct SegmentWriter: Sendable {
         if !isClosed {
             for fact in closingFacts { prologue[fact.key] = fact.value }
             prologue.totals = Prologue.Totals(groups: totals.groups, rows: totals.rows)
-            if interimFooters == .rationed, (deadBytes + lastFooterLength) * 10 > end, (try? sealCopy()) != nil { return }
+            if interimFooters == .rationed, (deadBytes + lastFooterLength) * 10 > end, (try? sealCopy()) != nil {
+                return
+            }
             try coverFailedWrite()
             let footer = SegmentFooter.frame(prologue: prologue, totals: totals, metadata: groups.map(\.metadata))
             try write([prologue.frame, footer])
@@ -225,7 +227,11 @@ struct SegmentWriter: Sendable {
                     throw FileError(call: "pread", path: openPath, code: 5 /* EIO */)
                 }
                 var batch = group.batch
-                batch.group = EncodedRowGroup(bytes: bytes, rowCount: batch.group.rowCount, columns: batch.group.columns)
+                batch.group = EncodedRowGroup(
+                    bytes: bytes,
+                    rowCount: batch.group.rowCount,
+                    columns: batch.group.columns
+                )
                 try copy.append(batch)
             }
             try copy.seal(closingFacts: [])
@@ -251,6 +257,9 @@ struct SyncWork: Sendable {
     let name: SegmentName
     let end: Int64
     let rows: Int64
+
+    /// The call that makes data durable, as errors name it.
+    static let call = "fdatasync"
 
     /// About 1 ms on a solid-state disk; longer than a second has been seen on busy ones.
     func run() throws(FileError) {
