@@ -33,7 +33,7 @@ struct Tapio: AsyncParsableCommand {
             CommandGroup(
                 name: "Agent",
                 subcommands: [
-                    RunCommand.self, StatusCommand.self, LedgerCommand.self, DoctorCommand.self,
+                    RunCommand.self, StatusCommand.self, LedgerCommand.self, DoctorCommand.self, ReloadCommand.self,
                     CollectorsCommand.self, ConfigCommand.self,
                 ]
             ),

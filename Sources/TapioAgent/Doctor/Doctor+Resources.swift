@@ -1,3 +1,4 @@
+import TapioCollectors
 import TapioEvents
 
 extension Doctor {

@@ -1,3 +1,4 @@
+import CTapioSystem
 import Foundation
 import Glibc
 public import TapioCollectors
@@ -33,9 +34,8 @@ public struct SystemView: Sendable {
             )
         },
         isClockSynchronised: {
-            var state = timex()
-            let result = unsafe adjtimex(&state)
-            return result < 0 ? nil : result != TIME_ERROR
+            let answer = tapio_clock_is_synchronised()
+            return answer < 0 ? nil : answer == 1
         },
         space: { path in
             var facts = statvfs()

@@ -1,4 +1,4 @@
-public import TapioEvents
+import TapioEvents
 
 /// What `tapio run` shows on a terminal: a pure function of two snapshots and a size.
 ///

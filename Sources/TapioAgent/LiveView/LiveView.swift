@@ -29,7 +29,7 @@ public final class LiveView: Sendable {
     ///   - endsAt: UTC microseconds since 1970 at which the run ends by itself.
     ///   - source: Takes a snapshot; called twice a second.
     public init(
-        descriptor: Int32 = STDOUT_FILENO,
+        descriptor: Int32 = 1,
         usesColour: Bool,
         endsAt: Int64? = nil,
         source: @escaping @Sendable () -> StatusReport

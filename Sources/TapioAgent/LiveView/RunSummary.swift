@@ -1,4 +1,4 @@
-public import TapioEvents
+import TapioEvents
 
 /// What `tapio run` says at its end: what was seen, what was lost, where it is and how to ask it.
 public struct RunSummary: Sendable {
