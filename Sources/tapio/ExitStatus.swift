@@ -17,8 +17,8 @@ enum ExitStatus: Int32, CaseIterable {
     static let documentation = """
           0   Done, and all is well.
           1   It failed, or what was asked about is not well.
-          2   The command line, a query or the configuration is wrong: nothing was done.
-          3   Answered, but parts of the archive are damaged or known to be missing.
+          2   Command line, query or configuration is wrong: nothing was done.
+          3   Answered, but parts of the archive are damaged or missing.
           77  Privileges are missing.
         """
 

@@ -13,12 +13,12 @@ struct Tapio: AsyncParsableCommand {
             read. The others ask a running agent, or read an archive; they need no agent for that.
 
             EXAMPLES
-              tapio doctor                          What works on this machine, and what would help.
-              sudo tapio run --for 30s              Watch for half a minute and keep what happened.
-              tapio status                          How the agent is. Exit code 1 when it is not well.
+              tapio doctor               What works on this machine, what would help.
+              sudo tapio run --for 30s   Watch for half a minute, keep what happened.
+              tapio status               How the agent is.
+              tapio cat --follow         Events as they happen.
               tapio query 'kind = process_exec' --by comm --top 10
-              tapio cat --follow                    Events as they happen.
-              tapio verify                          Prove that the archive is whole and its sums add up.
+              tapio verify               Prove that the archive is whole.
 
             EXIT CODES
             \(ExitStatus.documentation)

@@ -25,6 +25,15 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The effective configuration. Throws ``ConfigurationErrors`` with all that is wrong.
     func load(flags: [ConfigurationFlag] = []) throws -> LoadedConfiguration {
+        try ConfigurationOptions.load(config: config, settings: settings, flags: flags)
+    }
+
+    /// The same without a command line.
+    static func load(
+        config: String? = nil,
+        settings: [String] = [],
+        flags: [ConfigurationFlag] = []
+    ) throws -> LoadedConfiguration {
         let environment = ConfigurationSources.processEnvironment
         var file = ConfigurationSources.File.standard(ConfigurationSources.standardPath)
         if let named = config ?? environment["TAPIO_CONFIG"], !named.isEmpty { file = .named(named) }
