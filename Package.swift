@@ -82,7 +82,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "tapio",
-            dependencies: ["TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", argumentParser, logging],
+            dependencies: [
+                "TapioAgent", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents", "TapioKernel",
+                "TapioPipeline", argumentParser, logging,
+            ],
             swiftSettings: strict
         ),
 
