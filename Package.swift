@@ -145,7 +145,9 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["tapio", "TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            dependencies: [
+                "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", "TapioKernel", "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
     ],
