@@ -61,15 +61,13 @@ extension EndToEnd {
                 "reader.idle_interval": "100ms", "collectors.network.enabled": "false",
             ])
             let count = 1000
-            // With 2,000 bytes of arguments each, two programs fill a ring; eighty ends of processes do, too.
-            let text = String(repeating: "x", count: 2000)
-            var pids: [Int64] = []
-            while pids.count < count {
-                let group = (0..<100).map { _ in SpawnedProcess("/bin/sh", ["sh", "-c", "read x", text]) }
-                // All that ends here ends together.
-                for process in group { kill(process.pid, SIGKILL) }
-                for process in group { process.wait() }
-                pids += group.map { Int64($0.pid) }
+            let pids = (0..<count).map { number in
+                // An agent that stands still for a while reads nothing: whatever it is, its ring overflows.
+                if number == 100 { agent.signal(SIGSTOP) }
+                if number == 300 { agent.signal(SIGCONT) }
+                let process = SpawnedProcess("/bin/true", ["true"])
+                process.wait()
+                return Int64(process.pid)
             }
             let end = agent.stop()
             #expect(end.ending == .exited(0), "\(end.log)")
