@@ -44,7 +44,7 @@ struct SegmentWriter: Sendable {
     private var isClosed = false
 
     /// Makes the file and writes its prologue.
-    /// - Parameter unsyncedDirectories: Directories that were made for it, to be synced with it.
+    /// - Parameter unsyncedDirectories: Directories above the file's own that are to be synced with it.
     init(
         name: SegmentName,
         directory: String,
