@@ -55,7 +55,7 @@ struct ArchiveModelTests {
         #expect(Set(seen).count == seen.count, "no batch twice")
         #expect(Set(seen).isSuperset(of: model.durable))
         #expect(Set(seen).isSubset(of: model.attempted))
-        #expect(!fixture.fileSystem.paths.contains { $0.hasSuffix(".part") || $0.hasSuffix(".tmp") })
+        #expect(!fixture.fileSystem.paths.contains { $0.hasSuffix(".part") || $0.hasSuffix(".parquet.tmp") })
         let verifier = SegmentVerifier(fileSystem: fixture.fileSystem)
         for path in fixture.fileSystem.paths where path.hasSuffix(".parquet") {
             #expect(try verifier.verify(path).state == .sealed)
