@@ -213,6 +213,13 @@ static __always_inline __u32 failure_of(const struct sock *sk)
 	return ECANCELED;
 }
 
+/// Nothing more is told of this connection but its reset, by who closes it. Its socket's end would come to the same,
+/// but the kernel leaves out a program that is interrupted in its course: two that remove make a leak unlikely.
+static __always_inline void forget(__u64 cookie)
+{
+	bpf_map_delete_elem(&connections, &cookie);
+}
+
 static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, int old_state)
 {
 	const __u8 kind = TAPIO_KIND_TCP_FAILED, priority = TAPIO_PRIORITY_HIGH;
@@ -220,6 +227,7 @@ static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, 
 	recognise(&connection, sk);
 	if (old_state == TCP_SYN_RECV && connection.known.direction != TAPIO_DIRECTION_OUTBOUND)
 		return; // a handshake that somebody else began
+	forget(bpf_get_socket_cookie(sk));
 	struct tapio_tcp *record = begin(kind, priority, &connection.known);
 	if (!record)
 		return;
@@ -255,6 +263,8 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	const __u8 kind = TAPIO_KIND_TCP_CLOSE, priority = TAPIO_PRIORITY_NORMAL;
 	struct connection connection;
 	recognise(&connection, sk);
+	if (connection.owned) // else it may still be accepted
+		forget(bpf_get_socket_cookie(sk));
 	struct tapio_tcp *record = begin(kind, priority, &connection.known);
 	if (!record)
 		return;
@@ -270,12 +280,11 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	tapio_submit(record, priority);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
+static __always_inline void changed(struct sock *sk, int old_state, int new_state)
 {
 	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp) // SCTP, DCCP, MPTCP's own
-		return 0;
+		return;
 	switch (new_state) {
 	case TCP_SYN_SENT:
 		connect_begins(sk);
@@ -294,6 +303,38 @@ int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
 			closed(sk, tcp, old_state);
 		break;
 	}
+}
+
+/// Value 0: whether tcp_state runs on this CPU.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} running SEC(".maps");
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
+{
+	__u32 zero = 0;
+	volatile __u64 *flag = bpf_map_lookup_elem(&running, &zero);
+	if (!flag)
+		return 0;
+	*flag = 1;
+	changed(sk, old_state, new_state);
+	*flag = 0;
+	return 0;
+}
+
+/// The kernel does not run a program again that it has interrupted on that CPU. Where a packet arrives while a process
+/// is in the middle of tcp_state, this one stands in.
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state_nested, struct sock *sk, int old_state, int new_state)
+{
+	__u32 zero = 0;
+	volatile __u64 *flag = bpf_map_lookup_elem(&running, &zero);
+	if (flag && *flag)
+		changed(sk, old_state, new_state);
 	return 0;
 }
 
