@@ -1,0 +1,189 @@
+import Synchronization
+
+/// A node's archive, open for writing: `<root>/node=<node>/`. The format is described in ArchiveFormat.swift.
+///
+/// May be used from any thread; calls take turns. ``append(_:)`` costs one write, ``syncIfDue()`` waits for the disk without
+/// holding up the others, ``maintain()`` is to be called about once a second.
+public final class Archive: Sendable {
+    /// What a crash had left behind when the archive was opened, and what became of it.
+    public let recovery: RecoveryReport
+    /// `<root>/node=<node>`.
+    public let directory: String
+    private let state: Mutex<ArchiveState>
+
+    /// Opens the archive under `root` for the node that `options` name, and makes its directories.
+    ///
+    /// Takes the lock, recovers what a crash left behind, reads the catalogue (or makes it anew), and deletes what exceeds
+    /// the limits. Takes as long as reading the orphans needs, usually one of at most 256 MiB.
+    public static func open(root: String, options: ArchiveOptions) throws(ArchiveOpenError) -> Archive {
+        let node = options.identity.node
+        guard !node.isEmpty, !node.utf8.contains(0), !node.utf8.contains(UInt8(ascii: "/")) else {
+            throw .invalidNode(node)
+        }
+        let directory = "\(root)/node=\(node)"
+        do throws(FileError) {
+            for changed in try options.fileSystem.makeDirectories(directory) {
+                try options.fileSystem.syncDirectory(changed)
+            }
+        } catch {
+            throw .file(error)
+        }
+        let lock = try ArchiveLock(directory: directory, fileSystem: options.fileSystem)
+        do throws(FileError) {
+            return try Archive(directory: directory, options: options, lock: lock)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private init(directory: String, options: ArchiveOptions, lock: ArchiveLock) throws(FileError) {
+        let fileSystem = options.fileSystem
+        let found = try ArchiveTree(directory, fileSystem: fileSystem)
+        var report = RecoveryReport()
+        report.orphans = ArchiveRecovery(directory: directory, tree: found, fileSystem: fileSystem).run()
+
+        var inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
+        var state = Self.state(directory, options, lock, inventory)
+        state.enforceRetention()
+        // A full disk may have stood in the way of recovery, and retention may have made room since.
+        if report.orphans.contains(where: \.mayBeTriedAgain) {
+            let settled = report.orphans.filter { !$0.mayBeTriedAgain }
+            let rest = ArchiveRecovery(directory: directory, tree: inventory.tree, fileSystem: fileSystem).run()
+            report.orphans = settled + rest.filter { orphan in !settled.contains { $0.path == orphan.path } }
+            inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
+            let events = state.takeEvents()
+            let counters = state.counters
+            state = Self.state(directory, options, lock, inventory)
+            state.counters = counters
+            for event in events { state.note(event) }
+        }
+        report.isCatalogueRebuilt = inventory.isCatalogueStale
+        let leftAlone = report.orphans.filter { $0.outcome == .leftAlone }.map(\.path)
+        report.foreign = inventory.foreign + leftAlone.map { String($0.dropFirst(directory.count + 1)) }
+        report.recoveredAtNs = options.clock.utcNs()
+        for path in report.foreign { state.note(.foreignFile(path: path)) }
+        if inventory.isCatalogueStale || !report.orphans.isEmpty { state.saveCatalogue() }
+        self.recovery = report
+        self.directory = directory
+        self.state = Mutex(state)
+    }
+
+    private static func state(
+        _ directory: String,
+        _ options: ArchiveOptions,
+        _ lock: ArchiveLock,
+        _ inventory: ArchiveInventory
+    ) -> ArchiveState {
+        ArchiveState(
+            directory: directory,
+            options: options,
+            lock: lock,
+            sealed: inventory.sealed,
+            nextSequence: (inventory.tree.entries.map(\.name.sequence).max() ?? 0) &+ 1
+        )
+    }
+
+    deinit { close() }
+
+    /// Writes a batch with one call to the system. When it returns, a crash of the process can't take the rows any more, and a
+    /// power cut can't after the next sync (at once with ``SyncPolicy/batch``).
+    ///
+    /// May seal segments before and after. When it throws, the rows are not archived: count them as failed with the error's
+    /// reason and go on. The damaged segment is closed as far as it is whole, retention makes room, and after a second's
+    /// pause, during which every call fails at once, a new segment is tried. (With ``SyncPolicy/batch``, a failed sync throws
+    /// though the rows may turn up after a restart.)
+    public func append(_ batch: ArchiveBatch) throws(ArchiveWriteError) {
+        try state.withLock { state throws(ArchiveWriteError) in try state.append(batch) }
+    }
+
+    /// Why the open segment should end, before `batch` where one is given, or nil: the moment to append the ledger's rows.
+    public func rotationDue(before batch: ArchiveBatch? = nil) -> RotationReason? {
+        state.withLock { state in
+            guard let open = state.open else { return nil }
+            let now = state.options.clock.monotonicNs()
+            return state.options.rotation.reason(toSeal: open, nowNs: now, next: batch)
+        }
+    }
+
+    /// Makes what was appended durable if the policy is ``SyncPolicy/interval(ns:)`` and it is time. Waits for the disk;
+    /// meanwhile others may append. Call it on a thread that may wait, a few times in each interval.
+    /// - Returns: Whether a sync was made and succeeded.
+    @discardableResult
+    public func syncIfDue() -> Bool {
+        guard let work = state.withLock({ $0.takeDueSync() }) else { return false }
+        return carryOut(work)
+    }
+
+    /// Makes all that was appended durable now, whatever the policy.
+    /// - Returns: Whether that succeeded, or nothing was to be done.
+    @discardableResult
+    public func sync() -> Bool {
+        let work = state.withLock { state in state.open.flatMap { $0.needsSync ? $0.syncWork() : nil } }
+        return work.map(carryOut) ?? true
+    }
+
+    private func carryOut(_ work: SyncWork) -> Bool {
+        do throws(FileError) {
+            try work.run()
+            state.withLock { $0.noteSynced(work) }
+            return true
+        } catch {
+            state.withLock { $0.noteSyncFailed(work, error) }
+            return false
+        }
+    }
+
+    /// Seals a segment that is old enough and looks after the limits, also when nothing is appended.
+    public func maintain() { state.withLock { $0.maintain() } }
+
+    /// Seals the open segment now; the next batch opens a new one.
+    public func seal(_ reason: RotationReason = .close) { state.withLock { $0.seal(reason) } }
+
+    /// Follows other policies from now on.
+    public func update(sync: SyncPolicy, rotation: RotationPolicy, retention: RetentionPolicy) {
+        state.withLock { state in
+            state.options.sync = sync
+            state.options.rotation = rotation
+            state.options.retention = retention
+        }
+    }
+
+    /// Seals the open segment and releases the lock. Later appends fail with reason `closed`.
+    public func close() { state.withLock { $0.close() } }
+
+    /// Sets a key-value for the footers of all segments sealed from now on, such as the totals of losses.
+    public func annotate(_ key: String, _ value: String) {
+        state.withLock { state in
+            state.annotations.removeAll { $0.key == key }
+            state.annotations.append(Prologue.Fact(key: key, value: value))
+        }
+    }
+
+    /// Changes who writes (a new clock offset, a new configuration) from the next segment on. The node stays.
+    public func setIdentity(_ identity: ArchiveIdentity) {
+        state.withLock { state in
+            let node = state.identity.node
+            state.identity = identity
+            state.identity.node = node
+        }
+    }
+
+    /// What happened since the last call, oldest first. At most 1,024 are kept; the counters say how many were dropped.
+    public func takeEvents() -> [ArchiveEvent] { state.withLock { $0.takeEvents() } }
+
+    /// Counters since the archive was opened.
+    public var counters: ArchiveCounters { state.withLock { $0.counters } }
+
+    /// All sealed segments, oldest first.
+    public var segments: [SegmentFacts] { state.withLock { $0.sealed } }
+
+    /// The open segment's path, or nil between segments.
+    public var openPath: String? { state.withLock { $0.open?.openPath } }
+}
+
+extension RecoveryReport.Orphan {
+    fileprivate var mayBeTriedAgain: Bool {
+        if case .failed = outcome { return true }
+        return false
+    }
+}

@@ -1,0 +1,85 @@
+import Glibc
+
+extension ArchiveState {
+    /// Deletes sealed segments, oldest first, until the limits are kept. Pinned ones and the open one stay.
+    mutating func enforceRetention() {
+        lastRetentionNs = options.clock.monotonicNs()
+        var deleted: [RetentionDeletion] = []
+        for (segment, reason) in chooseVictims() {
+            do throws(FileError) {
+                try options.fileSystem.remove("\(directory)/\(segment.relativePath)")
+            } catch  where error.code == ENOENT {
+                // Somebody else removed it: nothing was freed by us, but it is gone.
+            } catch {
+                note(.retentionFailed(error))
+                break
+            }
+            deleted.append(RetentionDeletion(segment: segment, reason: reason))
+            removeEmptyDirectories(above: segment.relativePath)
+        }
+        guard !deleted.isEmpty else { return }
+        let paths = Set(deleted.map(\.segment.relativePath))
+        sealed.removeAll { paths.contains($0.relativePath) }
+        for deletion in deleted { count(deletion) }
+        saveCatalogue()
+    }
+
+    private mutating func chooseVictims() -> [(SegmentFacts, RetentionDeletion.Reason)] {
+        var space: FileSystemSpace?
+        do throws(FileError) {
+            space = try options.fileSystem.space(at: directory)
+        } catch {
+            note(.retentionFailed(error))
+        }
+        let writing = (open.map { [$0] } ?? []) + unsealed
+        var situation = Retention.Situation(
+            candidates: sealed,
+            totalBytes: sealed.reduce(0) { $0 + $1.bytes } + writing.reduce(0) { $0 + $1.end },
+            space: space,
+            nowNs: options.clock.utcNs()
+        )
+        // Pins are looked for only where it matters; each round takes at least one candidate away.
+        while true {
+            let victims = Retention.victims(situation, policy: options.retention)
+            let pinned = Set(victims.map(\.0.relativePath).filter(isPinned))
+            if pinned.isEmpty {
+                noteExhaustion(situation, victims: victims.map(\.0))
+                return victims
+            }
+            situation.candidates.removeAll { pinned.contains($0.relativePath) }
+        }
+    }
+
+    /// A pin that can't be looked for counts as one: deleting can't be undone.
+    private func isPinned(_ relativePath: String) -> Bool {
+        do throws(FileError) {
+            return try options.fileSystem.facts(of: "\(directory)/\(relativePath).pin") != nil
+        } catch {
+            return true
+        }
+    }
+
+    /// Says once that the limits can't be kept, and again only after they were.
+    private mutating func noteExhaustion(_ situation: Retention.Situation, victims: [SegmentFacts]) {
+        let freed = victims.reduce(0) { $0 + $1.bytes }
+        let bytes = situation.totalBytes - freed
+        let available = situation.space.map { $0.available + freed }
+        let wanted = situation.space.map { Int64(Double($0.total) * (options.retention.minFreeShare ?? 0)) } ?? 0
+        let isExceeded = bytes > options.retention.maxBytes ?? .max || (available ?? .max) < wanted
+        if isExceeded, !isExhaustionKnown { note(.retentionExhausted(bytes: bytes, available: available)) }
+        isExhaustionKnown = isExceeded
+    }
+
+    private func removeEmptyDirectories(above relativePath: String) {
+        let hour = FilePath.directory(of: relativePath)
+        guard (try? options.fileSystem.removeDirectory("\(directory)/\(hour)")) == true else { return }
+        _ = try? options.fileSystem.removeDirectory("\(directory)/\(FilePath.directory(of: hour))")
+    }
+
+    private mutating func count(_ deletion: RetentionDeletion) {
+        counters.segmentsDeleted += 1
+        counters.bytesDeleted += UInt64(deletion.segment.bytes)
+        for kind in deletion.segment.totals.kinds { counters.rowsDeleted[kind.name, default: 0] += UInt64(kind.rows) }
+        note(.deleted(deletion))
+    }
+}

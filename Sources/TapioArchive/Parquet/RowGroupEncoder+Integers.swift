@@ -1,0 +1,175 @@
+extension RowGroupEncoder {
+    /// Gives an int64 or timestamp (µs since 1970, UTC) column.
+    ///
+    /// - Parameters:
+    ///   - column: Place in the schema.
+    ///   - values: The values of the rows that have one, in row order.
+    ///   - validity: A bit per row, lowest first, set where there is a value; nil when all have one.
+    public func int64(_ column: Int, values: Span<Int64>, validity: Span<UInt64>? = nil) {
+        check(column, types: [.int64, .timestampMicros])
+        check(column, valueCount: values.count, validity: validity)
+        guard values.count > 0 else { return allNull(column) }
+        unsafe values.withUnsafeBufferPointer { unsafe encode(column, integers: $0, validity: validity) }
+    }
+
+    /// Gives an int32 column; parameters as for ``int64(_:values:validity:)``.
+    public func int32(_ column: Int, values: Span<Int32>, validity: Span<UInt64>? = nil) {
+        check(column, types: [.int32])
+        check(column, valueCount: values.count, validity: validity)
+        guard values.count > 0 else { return allNull(column) }
+        widened.removeAll()
+        widened.reserve(values.count)
+        unsafe values.withUnsafeBufferPointer { values in
+            for index in 0..<values.count { unsafe widened.base[index] = Int64(values[index]) }
+        }
+        widened.count = values.count
+        unsafe encode(column, integers: widened.elements, validity: validity)
+    }
+
+    /// Gives a column that has the same integer (int32, int64 or timestamp) in each row. Traps when it doesn't fit.
+    public func constant(_ column: Int, integer value: Int64) {
+        check(column, types: [.int32, .int64, .timestampMicros])
+        guard rowCount > 0 else { return allNull(column) }
+        precondition(schema.columns[column].type != .int32 || Int32(exactly: value) != nil, "\(value) is no int32")
+        appendConstant(
+            column,
+            bits: value,
+            valueCount: rowCount,
+            validity: nil,
+            statistics: ColumnStatistics(nullCount: 0, minimum: .integer(value), maximum: .integer(value))
+        )
+    }
+
+    @unsafe private func encode(
+        _ column: Int,
+        integers values: UnsafeBufferPointer<Int64>,
+        validity: Span<UInt64>?
+    ) {
+        var minimum = Int64.max
+        var maximum = Int64.min
+        for index in 0..<values.count {
+            let value = unsafe values[index]
+            minimum = min(minimum, value)
+            maximum = max(maximum, value)
+        }
+        let statistics = ColumnStatistics(
+            nullCount: rowCount - values.count,
+            minimum: .integer(minimum),
+            maximum: .integer(maximum)
+        )
+        guard minimum != maximum else {
+            return appendConstant(
+                column,
+                bits: minimum,
+                valueCount: values.count,
+                validity: validity,
+                statistics: statistics
+            )
+        }
+        let isNarrow = schema.columns[column].type == .int32
+        let encoding = unsafe chooseEncoding(
+            values,
+            minimum: minimum,
+            maximum: maximum,
+            isNarrow: isNarrow
+        )
+        if encoding == .dictionary {
+            return appendDictionaryColumn(column, valueCount: values.count, validity: validity, statistics: statistics)
+        }
+        let start = pages.output.count
+        beginDataPage(column, valueCount: values.count, validity: validity)
+        if encoding == .deltaBinaryPacked {
+            unsafe DeltaBinaryPacking.append(values, to: &page)
+        } else {
+            unsafe page.append(plain: values, isNarrow: isNarrow)
+        }
+        let size = pages.appendData(page, count: rowCount, encoding: encoding)
+        add(
+            column,
+            encodings: [ColumnEncodings(encoding), .runLength],
+            start: start,
+            size: size,
+            statistics: statistics
+        )
+    }
+
+    /// Writes a dictionary of one entry and a run over it.
+    func appendConstant(
+        _ column: Int,
+        bits: Int64,
+        valueCount: Int,
+        validity: Span<UInt64>?,
+        statistics: ColumnStatistics
+    ) {
+        integers.setConstant(bits)
+        let start = pages.output.count
+        page.removeAll()
+        unsafe page.append(plain: integers.entries.elements, isNarrow: schema.columns[column].type == .int32)
+        let dictionary = pages.appendDictionary(page, count: 1)
+        beginDataPage(column, valueCount: valueCount, validity: validity)
+        page.append(1)
+        RunLengthHybrid.appendRun(of: 0, count: valueCount, width: 1, to: &page)
+        let size = pages.appendData(page, count: rowCount, encoding: .dictionary)
+        add(
+            column,
+            encodings: [.dictionary, .plain, .runLength],
+            start: start,
+            dictionary: dictionary,
+            size: size,
+            statistics: statistics
+        )
+    }
+
+    /// Writes what the interner holds: its entries as the dictionary, its indices as the data.
+    func appendDictionaryColumn(
+        _ column: Int,
+        valueCount: Int,
+        validity: Span<UInt64>?,
+        statistics: ColumnStatistics
+    ) {
+        let start = pages.output.count
+        page.removeAll()
+        unsafe page.append(plain: integers.entries.elements, isNarrow: schema.columns[column].type == .int32)
+        let dictionary = pages.appendDictionary(page, count: integers.entries.count)
+        beginDataPage(column, valueCount: valueCount, validity: validity)
+        let width = EncodingChoice.indexWidth(entryCount: integers.entries.count)
+        page.append(UInt8(width))
+        unsafe RunLengthHybrid.append(integers.indices.elements, width: width, to: &page)
+        let size = pages.appendData(page, count: rowCount, encoding: .dictionary)
+        add(
+            column,
+            encodings: [.dictionary, .plain, .runLength],
+            start: start,
+            dictionary: dictionary,
+            size: size,
+            statistics: statistics
+        )
+    }
+}
+
+extension ScratchBuffer where Element == UInt8 {
+    /// Appends values as they are in memory, in 8 bytes each, or 4 when `isNarrow`.
+    @unsafe mutating func append(plain values: UnsafeBufferPointer<Int64>, isNarrow: Bool) {
+        let size = isNarrow ? 4 : 8
+        reserve(values.count * size)
+        let target = unsafe UnsafeMutableRawPointer(base + count)
+        for index in 0..<values.count {
+            if isNarrow {
+                unsafe target.storeBytes(
+                    of: UInt32(truncatingIfNeeded: values[index]).littleEndian,
+                    toByteOffset: index * 4,
+                    as: UInt32.self
+                )
+            } else {
+                unsafe target.storeBytes(of: values[index].littleEndian, toByteOffset: index * 8, as: Int64.self)
+            }
+        }
+        count += values.count * size
+    }
+
+    /// Overwrites four bytes that were appended earlier.
+    mutating func store(littleEndian value: UInt32, at offset: Int) {
+        precondition(offset >= 0 && offset + 4 <= count)
+        unsafe UnsafeMutableRawPointer(base + offset).storeBytes(of: value.littleEndian, as: UInt32.self)
+    }
+}

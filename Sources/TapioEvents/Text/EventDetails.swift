@@ -1,0 +1,139 @@
+/// What mattered of one event, in an order that suits its kind.
+struct EventDetails {
+    private let event: DecodedEvent
+    private var shown: Set<String> = []
+    private var line = StyledLine()
+
+    init(_ event: DecodedEvent) {
+        self.event = event
+    }
+
+    /// The details, led by two spaces.
+    mutating func runs(kind: String) -> [(text: String, style: TerminalStyle)] {
+        line.runs = [(" ", .plain)]
+        switch kind {
+        case "process_exec", "process_existing": describeExec()
+        case "process_fork": describeFork()
+        case "process_exit": describeExit()
+        case "_ledger": describeLedger()
+        default: if event["dst_addr"] != .null { describeConnection() }
+        }
+        if kind != "_ledger" { describeRest() }
+        return line.runs
+    }
+
+    /// Columns that tell machines more than people, or stand elsewhere in the line.
+    private static let quiet: Set<String> = [
+        "ts", "ts_sub_ns", "kind", "cpu", "seq", "pid", "tid", "ppid", "uid", "cgroup_id", "priority", "weight", "comm",
+        "container_id", "pod", "namespace", "service", "start_ts", "netns", "socket_cookie", "exe_inode", "ip_version",
+        "state", "argc", "args_total_bytes", "child_start_ts",
+    ]
+
+    private mutating func describeExec() {
+        let exe = take("exe")
+        let args = take("args")
+        if let text = args ?? exe { add(text, .bold) }
+        if let exe, let args, !args.hasPrefix(exe) { add("(\(exe))", .faint) }
+        if let interpreter = take("interpreter") { add("via \(interpreter)", .faint) }
+    }
+
+    private mutating func describeFork() {
+        if let child = takeInt("child_pid") { add("→ \(child)") }
+    }
+
+    private mutating func describeExit() {
+        let code = takeInt("exit_code")
+        if let signal = takeInt("signal"), signal != 0 {
+            add("killed by signal \(signal)", .red)
+        } else if let code {
+            add("exit \(code)", code == 0 ? .plain : .red)
+        }
+        if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
+        if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
+    }
+
+    private mutating func describeConnection() {
+        let source = endpoint("src_addr", "src_port")
+        let destination = endpoint("dst_addr", "dst_port")
+        let arrow = take("direction") == "inbound" ? "←" : "→"
+        add("\(source) \(arrow) \(destination)", .bold)
+        if let errno = takeInt("errno") { add(ErrorNumberName.name(of: errno), .red) }
+        if let latency = takeInt("latency_ns") { add("answered in \(HumanUnits.duration(ns: latency))") }
+        if let duration = takeInt("duration_ns") { add("lasted \(HumanUnits.duration(ns: duration))") }
+        if let sent = takeInt("bytes_sent") { add("↑\(HumanUnits.bytes(sent))") }
+        if let received = takeInt("bytes_received") { add("↓\(HumanUnits.bytes(received))") }
+        if let again = takeInt("retransmits"), again > 0 { add("\(again) sent again", .yellow) }
+        if let srtt = takeInt("srtt_us"), srtt > 0 { add("rtt \(HumanUnits.duration(ns: srtt &* 1000))") }
+    }
+
+    private mutating func describeLedger() {
+        let entry = event.string("ledger_entry") ?? "?"
+        add(entry, entry == "gap" || entry == "unclean_shutdown" ? .red : .bold)
+        for name in ["ledger_kind", "ledger_collector"] {
+            if let text = event.string(name) { add(text) }
+        }
+        if let count = event.int("ledger_count") { add(HumanUnits.count(count) + (entry == "gap" ? " lost" : "")) }
+        if let reason = event.string("ledger_reason") { add(reason, .yellow) }
+        if let stage = event.string("ledger_stage") { add("in \(stage)", .faint) }
+        for (column, value) in event.values where column.id >= 137 && column.id <= 146 {
+            guard case .int(let number) = value, number != 0 else { continue }
+            add("\(column.name.dropFirst("ledger_".count))=\(HumanUnits.count(number))")
+        }
+        if case (.timestamp(let from), .timestamp(let to)) = (event["ledger_from"], event["ledger_to"]), from != to {
+            add("\(HumanTime.timeOfDay(microseconds: from))–\(HumanTime.timeOfDay(microseconds: to)) UTC", .faint)
+        }
+        if let note = event.string("ledger_note") { add(note) }
+    }
+
+    private mutating func describeRest() {
+        for (column, value) in event.values where !shown.contains(column.name) && !Self.quiet.contains(column.name) {
+            // The ledger's columns, where a kind that is no ledger row has them, say nothing.
+            if (128..<192).contains(column.id) { continue }
+            switch value {
+            case .null: continue
+            case .string(let text): add("\(column.name)=\(text)")
+            case .int(let number): add("\(EventDetails.label(column))=\(EventDetails.number(number, column))")
+            case .double(let number): add("\(column.name)=\(HumanUnits.decimal(number))")
+            case .timestamp(let us): add("\(column.name)=\(HumanTime.rfc3339(microseconds: us))")
+            }
+        }
+    }
+
+    /// The unit is said by the value; the name need not repeat it.
+    private static func label(_ column: Column) -> String {
+        for suffix in ["_ns", "_us"] where column.unit != .none && column.name.hasSuffix(suffix) {
+            return String(column.name.dropLast(suffix.count))
+        }
+        return column.name
+    }
+
+    private static func number(_ value: Int64, _ column: Column) -> String {
+        switch column.unit {
+        case .nanoseconds: HumanUnits.duration(ns: value)
+        case .microseconds: HumanUnits.duration(ns: value.multipliedReportingOverflow(by: 1000).partialValue)
+        case .bytes: HumanUnits.bytes(value)
+        case .count: HumanUnits.count(value)
+        case .none: column.name == "errno" ? ErrorNumberName.name(of: value) : String(value)
+        }
+    }
+
+    private mutating func endpoint(_ address: String, _ port: String) -> String {
+        let host = take(address) ?? "?"
+        guard let number = takeInt(port) else { return host }
+        return host.contains(":") ? "[\(host)]:\(number)" : "\(host):\(number)"
+    }
+
+    private mutating func take(_ name: String) -> String? {
+        shown.insert(name)
+        return event.string(name)
+    }
+
+    private mutating func takeInt(_ name: String) -> Int64? {
+        shown.insert(name)
+        return event.int(name)
+    }
+
+    private mutating func add(_ text: String, _ style: TerminalStyle = .plain) {
+        line.add(TerminalText.escape(text, limit: 1000), style)
+    }
+}

@@ -1,0 +1,131 @@
+import TapioEvents
+import Testing
+
+@Suite("Events as text")
+struct EventTextTests {
+    static func event(kind: String, _ values: [(String, EventValue)]) -> DecodedEvent {
+        let known = Dictionary(
+            uniqueKeysWithValues: (HeaderFields.all + EnrichmentColumn.fields + LedgerSchema.schema.fields)
+                .map { ($0.column.name, $0.column) } + [("duration_ns", Column.duration)]
+        )
+        let header: [(String, EventValue)] = [
+            ("ts", .timestamp(1_709_210_096_123_456)), ("ts_sub_ns", .int(7)), ("kind", .string(kind)),
+            ("pid", .int(42)),
+            ("weight", .double(1)), ("comm", .string("curl")),
+        ]
+        return DecodedEvent(
+            values: (header + values).map { name, value in
+                (known[name] ?? Column(999, name, .int64, unit: name.hasPrefix("bytes") ? .bytes : .none, "-"), value)
+            }
+        )
+    }
+
+    @Test("JSON has exact numbers, nine digits of time, and no nulls")
+    func json() {
+        let event = Self.event(
+            kind: "x",
+            [("seq", .int(.max)), ("pod", .null), ("exe", .string("a\"b\\c\n\u{1b}\u{9b}\u{202e}é\u{e0041}"))]
+        )
+        #expect(
+            JSONText.line(event)
+                == #"{"ts":"2024-02-29T12:34:56.123456007Z","kind":"x","pid":42,"weight":1.0,"comm":"curl","#
+                + #""seq":9223372036854775807,"exe":"a\"b\\c\n\u001b\u009b\u202eé\udb40\udc41"}"#
+        )
+    }
+
+    @Test("a number that JSON does not have is null")
+    func notANumber() {
+        var bytes: [UInt8] = []
+        JSONText.append(.double(.nan), to: &bytes)
+        JSONText.append(.double(-0.5), to: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == "null-0.5")
+    }
+
+    @Test("exec shows its arguments")
+    func exec() {
+        let event = Self.event(kind: "process_exec", [("exe", .string("/bin/sh")), ("args", .string("sh -c 'x y'"))])
+        #expect(
+            EventLine().text(event)
+                == "12:34:56.123456  process_exec     curl[42]                sh -c 'x y' (/bin/sh)"
+        )
+    }
+
+    @Test("exit shows code, signal and lifetime")
+    func exit() {
+        let killed = Self.event(
+            kind: "process_exit",
+            [("exit_code", .int(0)), ("signal", .int(9)), ("core_dumped", .int(0)), ("duration_ns", .int(1_200_000))]
+        )
+        #expect(EventLine().text(killed).hasSuffix(" killed by signal 9 after 1.2ms"))
+        let plain = Self.event(kind: "process_exit", [("exit_code", .int(3)), ("signal", .int(0))])
+        #expect(EventLine().text(plain).hasSuffix(" exit 3"))
+    }
+
+    @Test("tcp shows both ends, IPv6 in brackets, and units")
+    func tcp() {
+        let event = Self.event(
+            kind: "tcp_close",
+            [
+                ("src_addr", .string("10.0.0.1")), ("src_port", .int(4000)), ("dst_addr", .string("fe80::1")),
+                ("dst_port", .int(443)), ("duration_ns", .int(1_200_000)), ("bytes_sent", .int(3_565_158)),
+                ("errno", .int(111)), ("weight", .double(4)),
+            ]
+        )
+        #expect(
+            EventLine().text(event).hasSuffix(
+                " 10.0.0.1:4000 → [fe80::1]:443 ECONNREFUSED lasted 1.2ms ↑3.4MiB"
+            )
+        )
+    }
+
+    @Test("a kind that nobody described shows its columns")
+    func unknownKind() {
+        let event = Self.event(
+            kind: "disk_io",
+            [("duration_ns", .int(2_000_000)), ("sector", .int(9)), ("bytes", .int(4096))]
+        )
+        #expect(EventLine().text(event).hasSuffix(" duration=2ms sector=9 bytes=4KiB"))
+    }
+
+    @Test("a gap says what was lost, and why")
+    func gap() {
+        let event = Self.event(
+            kind: "_ledger",
+            [
+                ("ledger_entry", .string("gap")), ("ledger_kind", .string("tcp_connect")), ("ledger_count", .int(1234)),
+                ("ledger_reason", .string("ring_full")), ("ledger_stage", .string("kernel")),
+            ]
+        )
+        #expect(EventLine().text(event).hasSuffix(" gap tcp_connect 1,234 lost ring_full in kernel"))
+    }
+
+    @Test("a line is never wider than asked, and hostile text stays text")
+    func width() {
+        let event = Self.event(
+            kind: "process_exec",
+            [
+                ("args", .string("\u{1b}[2J\nfake line 日本語 " + String(repeating: "x", count: 500))),
+                ("pod", .string("p")),
+            ]
+        )
+        for width in 1...150 {
+            let line = EventLine(width: width).text(event)
+            #expect(TerminalText.width(of: line) <= width)
+            #expect(!line.unicodeScalars.contains { TerminalText.isUnsafe($0) })
+            #expect(line.hasSuffix("…"))
+        }
+        #expect(EventLine(width: 1000).text(event).contains("\\x1b[2J\\nfake"))
+    }
+
+    @Test("colours wrap the text and change nothing else")
+    func colours() {
+        let event = Self.event(kind: "process_exit", [("exit_code", .int(3))])
+        let line = EventLine(usesColour: true, width: 70).text(event)
+        #expect(line.contains("\u{1b}[31mexit 3\u{1b}[0m"))
+        var plain = line
+        for style in ["2", "31", "32", "0"] {
+            plain = plain.split(separator: "\u{1b}[\(style)m", omittingEmptySubsequences: false).joined()
+        }
+        #expect(plain == EventLine(width: 70).text(event))
+    }
+}
