@@ -75,7 +75,8 @@ let package = Package(
         .target(
             name: "TapioAgent",
             dependencies: [
-                "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
+                "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
+                "TapioPipeline",
                 "TapioArchive", "TapioQuery", logging, yams,
             ],
             swiftSettings: strict
@@ -83,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "tapio",
             dependencies: [
-                "TapioAgent", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents", "TapioKernel",
+                "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
+                "TapioKernel",
                 "TapioPipeline", argumentParser, logging,
             ],
             swiftSettings: strict
@@ -125,7 +127,8 @@ let package = Package(
         .testTarget(
             name: "TapioPipelineTests",
             dependencies: [
-                "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings", "TapioBPF",
+                "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings",
+                "TapioBPF",
                 "TapioTestSupport",
             ],
             swiftSettings: strictTests

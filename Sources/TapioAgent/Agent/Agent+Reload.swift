@@ -56,8 +56,7 @@ extension Agent {
     /// - Returns: what did not work, a line each.
     private func apply(_ diff: ConfigurationDiff) async -> [String] {
         guard !diff.live.isEmpty else { return [] }
-        logSettings.level = Logger.Level(configuration.log.level)
-        logSettings.form = configuration.log.format == .json ? .json : .text
+        logSettings.follow(configuration.log, atLeast: minimumLevel)
         applySampling()
         pipeline.update(configuration.readerTuning)
         archive.update(

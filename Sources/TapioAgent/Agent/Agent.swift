@@ -16,6 +16,7 @@ public actor Agent {
     let registry = CollectorRegistry.schemas
     let logger: Logger
     let logSettings: AgentLogHandler.Settings
+    let minimumLevel: Logger.Level?
     let identity = AgentIdentity.current()
     let startedAt: Int64
 
@@ -45,12 +46,16 @@ public actor Agent {
     private static let drainLimit = Duration.seconds(30)
 
     /// Loads the configuration, opens the archive, and makes the kernel's maps. Nothing is attached yet.
+    ///
+    /// - Parameter minimumLevel: Messages below it are not logged, whatever the configuration says.
     public init(
         sources: ConfigurationSources,
         logger: Logger,
-        logSettings: AgentLogHandler.Settings
+        logSettings: AgentLogHandler.Settings,
+        minimumLevel: Logger.Level? = nil
     ) throws(AgentError) {
         self.sources = sources
+        self.minimumLevel = minimumLevel
         self.logSettings = logSettings
         loader = ConfigurationLoader(schema: AgentConfiguration.schema)
         let loaded: LoadedConfiguration
@@ -61,8 +66,7 @@ public actor Agent {
         }
         configuration = loaded.configuration
         files = loaded.files
-        logSettings.level = Logger.Level(loaded.configuration.log.level)
-        logSettings.form = loaded.configuration.log.format == .json ? .json : .text
+        logSettings.follow(loaded.configuration.log, atLeast: minimumLevel)
         self.logger = logger
         startedAt = clock.utcMicroseconds(boot: ClockOffset.bootNow())
 

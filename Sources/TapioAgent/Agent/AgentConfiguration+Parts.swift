@@ -109,8 +109,11 @@ extension CollectorOptionDeclaration {
     }
 }
 
-extension Logger.Level {
-    init(_ level: AgentConfiguration.LogLevel) {
-        self = Logger.Level(rawValue: level.rawValue) ?? .info
+extension AgentLogHandler.Settings {
+    /// Takes level and form from the configuration.
+    func follow(_ log: AgentConfiguration.Log, atLeast minimum: Logger.Level?) {
+        let wanted = Logger.Level(rawValue: log.level.rawValue) ?? .info
+        level = minimum.map { max($0, wanted) } ?? wanted
+        form = log.format == .json ? .json : .text
     }
 }

@@ -210,7 +210,9 @@ actor ArchiveExporter {
         let totals = deletion.segment.totals
         let what = "\(deletion.segment.relativePath): \(totals.rows) rows, \(deletion.segment.bytes) bytes"
         logger.notice("retention (\(deletion.reason.rawValue)) removed \(what)")
-        var row = LedgerRow(.retention, fromNs: (totals.minTimestampNs ?? 0) - clock.utcMinusBootNs,
+        var row = LedgerRow(
+            .retention,
+            fromNs: (totals.minTimestampNs ?? 0) - clock.utcMinusBootNs,
             toNs: (totals.maxTimestampNs ?? 0) - clock.utcMinusBootNs
         )
         row.stage = "archive"
