@@ -124,7 +124,8 @@ enum EventValueOrder {
         case (.null, .null): 0
         case (.null, _): -1
         case (_, .null): 1
-        case (.string(let left), .string(let right)): sign(left.utf8.lexicographicallyPrecedes(right.utf8), left == right)
+        case (.string(let left), .string(let right)):
+            sign(left.utf8.lexicographicallyPrecedes(right.utf8), left == right)
         case (.timestamp(let left), .timestamp(let right)): sign(left < right, left == right)
         case (.int(let left), .int(let right)): sign(left < right, left == right)
         default: sign(number(left) < number(right), number(left) == number(right))

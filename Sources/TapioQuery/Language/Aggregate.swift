@@ -72,7 +72,9 @@ struct Aggregate: Sendable, Hashable {
         case "median": return .quantile(0.5, name: name)
         default: break
         }
-        guard name.first == "p", let percent = Double(name.dropFirst()), percent >= 0, percent <= 100 else { return nil }
+        guard name.first == "p", let percent = Double(name.dropFirst()), percent >= 0, percent <= 100 else {
+            return nil
+        }
         return .quantile(percent / 100, name: name)
     }
 

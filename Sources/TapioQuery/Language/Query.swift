@@ -31,7 +31,8 @@ public struct Query: Sendable {
         if selected.isEmpty { selected = schema.columns }
         if let limit = spec.limit, limit < 0 { throw QueryError("a limit of \(limit) rows") }
 
-        let mentioned = keys.compactMap(\.column) + aggregates.compactMap(\.column) + (spec.select.isEmpty ? [] : selected)
+        let mentioned =
+            keys.compactMap(\.column) + aggregates.compactMap(\.column) + (spec.select.isEmpty ? [] : selected)
         includesLedger = binder.namesLedger || mentioned.contains { $0.name.hasPrefix("ledger_") }
         if !includesLedger {
             let ledger = Filter.Leaf(column: "kind", test: .text(.equal, Array("_ledger".utf8)), isNegated: true)

@@ -168,7 +168,9 @@ struct PatternParser {
         let scalar = scalars[position]
         let isLetter = scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
         let plain: [Unicode.Scalar: Unicode.Scalar] = ["n": "\n", "t": "\t", "r": "\r"]
-        guard let meant = plain[scalar] ?? (isLetter ? nil : scalar) else { throw error("\"\\\(scalar)\" is not known") }
+        guard let meant = plain[scalar] ?? (isLetter ? nil : scalar) else {
+            throw error("\"\\\(scalar)\" is not known")
+        }
         position += 1
         return meant
     }

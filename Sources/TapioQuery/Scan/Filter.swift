@@ -88,7 +88,8 @@ extension Filter.Test {
         }
     }
 
-    private static func occurs(_ pattern: Pattern, in text: ArraySlice<UInt8>, _ matcher: inout PatternMatcher?) -> Bool {
+    private static func occurs(_ pattern: Pattern, in text: ArraySlice<UInt8>, _ matcher: inout PatternMatcher?) -> Bool
+    {
         if matcher == nil { matcher = PatternMatcher(pattern) }
         return matcher?.occurs(in: text) ?? false
     }
