@@ -134,7 +134,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioTestSupport"],
+            dependencies: ["TapioAgent", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(
