@@ -71,7 +71,7 @@ import Testing
     func small() {
         let lines = frame().lines(TerminalSize(columns: 80, rows: 24))
         #expect(lines[0].contains("tapio \(TapioVersion.current) on node-a"))
-        #expect(lines[0].contains("1 problems") || lines[0].contains("1 problem"))
+        #expect(lines[0].contains("not well"))
         #expect(lines.contains { $0.contains("rings") && $0.contains("90 %") })
         #expect(lines.contains { $0.contains("the ledger does not close") })
         #expect(lines.contains { $0.contains("network: no such tracepoint") })

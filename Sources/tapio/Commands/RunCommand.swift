@@ -73,7 +73,9 @@ struct RunCommand: AsyncParsableCommand {
         var printing: ControlRequest.EventStream.Format?
         if print { printing = output.json ? .json : output.usesColour ? .colour : .text }
         return RunRequest(
-            sources: try source.sources(flags: flags),
+            source: source,
+            flags: flags,
+            loaded: try source.load(flags: flags),
             durationNs: duration,
             printing: printing,
             isQuiet: quiet,
@@ -105,8 +107,12 @@ struct RunCommand: AsyncParsableCommand {
 
 /// What `tapio run` asks of the agent.
 struct RunRequest {
-    /// Where the configuration comes from, now and at each SIGHUP.
-    var sources: ConfigurationSources
+    /// For SIGHUP: the same sources are read again.
+    var source: ConfigurationOptions
+    /// The command line's settings.
+    var flags: [ConfigurationFlag]
+    /// What holds at the start.
+    var loaded: LoadedConfiguration
     /// Nanoseconds after which it stops by itself; nil for never.
     var durationNs: UInt64?
     /// Events are written to standard output in this form; nil for not at all.

@@ -17,7 +17,7 @@ struct AgentOptions: ParsableArguments {
         if let named = unsafe getenv("TAPIO_CONTROL_SOCKET"), unsafe named.pointee != 0 {
             return unsafe ControlClient(path: String(cString: named))
         }
-        let loaded = try? ConfigurationOptions.loadDefault()
+        let loaded = try? ConfigurationOptions.load()
         return ControlClient(path: (loaded?.configuration ?? AgentConfiguration()).control.socket)
     }
 }

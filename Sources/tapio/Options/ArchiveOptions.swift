@@ -20,7 +20,7 @@ struct ArchiveOptions: ParsableArguments {
             return unsafe String(cString: named)
         }
         do {
-            return try ConfigurationOptions.loadDefault().configuration.archive.path
+            return try ConfigurationOptions.load().configuration.archive.path
         } catch {
             let fallback = AgentConfiguration().archive.path
             StandardError.warning(

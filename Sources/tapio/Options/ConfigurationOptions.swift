@@ -25,16 +25,18 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The effective configuration. Throws ``ConfigurationErrors`` with all that is wrong.
     func load(flags: [ConfigurationFlag] = []) throws -> LoadedConfiguration {
-        try ConfigurationLoader(schema: .agent).load(try sources(flags: flags))
+        try ConfigurationOptions.load(config: config, settings: settings, flags: flags)
     }
 
     /// The same without a command line.
-    static func loadDefault() throws -> LoadedConfiguration {
-        try ConfigurationLoader(schema: .agent).load(sources(config: nil, flags: []))
-    }
-
-    /// What is read. `flags` are settings that have a flag of their own; they win over `--set`.
-    func sources(flags: [ConfigurationFlag] = []) throws -> ConfigurationSources {
+    static func load(
+        config: String? = nil,
+        settings: [String] = [],
+        flags: [ConfigurationFlag] = []
+    ) throws -> LoadedConfiguration {
+        let environment = ConfigurationSources.processEnvironment
+        var file = ConfigurationSources.File.standard(ConfigurationSources.standardPath)
+        if let named = config ?? environment["TAPIO_CONFIG"], !named.isEmpty { file = .named(named) }
         var all: [ConfigurationFlag] = []
         for setting in settings {
             do throws(ConfigurationError) {
@@ -43,14 +45,8 @@ struct ConfigurationOptions: ParsableArguments {
                 throw CommandFailure(.usage, "--set \(setting): \(error.message); \(error.remedy)")
             }
         }
-        return ConfigurationOptions.sources(config: config, flags: all + flags)
-    }
-
-    private static func sources(config: String?, flags: [ConfigurationFlag]) -> ConfigurationSources {
-        let environment = ConfigurationSources.processEnvironment
-        var file = ConfigurationSources.File.standard(ConfigurationSources.standardPath)
-        if let named = config ?? environment["TAPIO_CONFIG"], !named.isEmpty { file = .named(named) }
-        return ConfigurationSources(file: file, environment: environment, flags: flags)
+        let sources = ConfigurationSources(file: file, environment: environment, flags: all + flags)
+        return try ConfigurationLoader(schema: .agent).load(sources)
     }
 }
 
