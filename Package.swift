@@ -75,7 +75,8 @@ let package = Package(
         .target(
             name: "TapioAgent",
             dependencies: [
-                "CTapioSystem", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
+                "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
+                "TapioPipeline",
                 "TapioArchive", "TapioQuery", logging, yams,
             ],
             swiftSettings: strict
@@ -83,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "tapio",
             dependencies: [
-                "TapioAgent", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents", "TapioKernel",
+                "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
+                "TapioKernel",
                 "TapioPipeline", argumentParser, logging,
             ],
             swiftSettings: strict
@@ -124,7 +126,11 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioPipelineTests",
-            dependencies: ["TapioPipeline", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            dependencies: [
+                "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings",
+                "TapioBPF",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -134,7 +140,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioTestSupport"],
+            dependencies: [
+                "TapioAgent", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioPipeline",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(

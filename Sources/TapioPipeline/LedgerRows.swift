@@ -5,49 +5,11 @@ public import TapioEvents
 ///
 /// Bounded: what no longer fits is refused, and the caller writes it into the next one.
 public struct LedgerRows: Sendable {
-    /// One row. What is not set is null in the archive.
-    public struct Row: Sendable, Hashable {
-        /// What it tells: a number of `TAPIO_LEDGER_…`.
-        public var entry: UInt8
-        /// The kind that it is about; ``EventKind/ledger`` for none.
-        public var kind = EventKind.ledger
-        /// The priority of that kind; nil where it is about none.
-        public var priority: Priority?
-        /// The CPU that it is about.
-        public var cpu: Int?
-        /// Begin, boot time ns; may be negative for what happened before this boot.
-        public var fromNs: Int64
-        /// End, boot time ns.
-        public var toNs: Int64
-        /// The counts of an interval.
-        public var counts: LedgerEntry?
-        /// How many were lost (gap), deleted (retention), unreadable (unclean shutdown).
-        public var count: UInt64?
-        /// Hash of the configuration now in force.
-        public var configHash: UInt64?
-        /// Hash of the configuration before.
-        public var configHashBefore: UInt64?
-        /// Where in the pipeline.
-        public var stage = ""
-        /// Why.
-        public var reason = ""
-        /// The collector that it is about.
-        public var collector = ""
-        /// What else there is to say.
-        public var note = ""
-
-        /// A row about a span of time.
-        public init(entry: Int, fromNs: Int64, toNs: Int64) {
-            self.entry = UInt8(entry)
-            self.fromNs = fromNs
-            self.toNs = toNs
-        }
-    }
-
     /// Bytes of text in one row; longer texts are cut.
     public static let longestText = 1024
 
-    let batch: RowBatch
+    /// The rows as records, for an encoder.
+    public let batch: RowBatch
     private var sequence: UInt64
 
     /// An empty set of rows.
@@ -68,7 +30,7 @@ public struct LedgerRows: Sendable {
     public var nextSequence: UInt64 { sequence }
 
     /// Adds a row that is written at boot time `atNs`; false where there is no room.
-    public mutating func append(_ row: Row, atNs: Int64) -> Bool {
+    public mutating func append(_ row: LedgerRow, atNs: Int64) -> Bool {
         var record = tapio_ledger()
         record.header.time_ns = UInt64(bitPattern: atNs)
         record.header.sequence = sequence
@@ -87,14 +49,14 @@ public struct LedgerRows: Sendable {
         record.shed = row.counts?.shed ?? absent
         record.failed = row.counts?.failed ?? absent
         record.archived = row.counts?.archived ?? absent
-        record.in_flight = row.counts.map { UInt64(bitPattern: max(0, $0.inFlight)) } ?? absent
+        record.in_flight = row.inFlight.map { UInt64(bitPattern: $0) } ?? absent
         record.count = row.count ?? absent
         record.config_hash = row.configHash ?? absent
         record.config_hash_before = row.configHashBefore ?? absent
         record.subject_kind = row.kind.rawValue
-        record.subject_priority = row.priority?.rawValue ?? .max
-        record.entry = row.entry
-        record.subject_cpu = row.cpu.map { UInt32(truncatingIfNeeded: $0) } ?? .max
+        record.subject_priority = row.kind == .ledger ? .max : row.priority.rawValue
+        record.entry = row.entry.rawValue
+        record.subject_cpu = row.cpu ?? .max
         var text: [UInt8] = []
         func place(_ string: String) -> tapio_string {
             let bytes = string.utf8.prefix(LedgerRows.longestText)

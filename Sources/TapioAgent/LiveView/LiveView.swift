@@ -13,7 +13,7 @@ public final class LiveView: Sendable {
     private let descriptor: Int32
     private let usesColour: Bool
     private let endsAt: Int64?
-    private let source: @Sendable () -> StatusReport
+    private let source: @Sendable () async -> StatusReport
     private let state = Mutex(State())
 
     private struct State {
@@ -32,7 +32,7 @@ public final class LiveView: Sendable {
         descriptor: Int32 = 1,
         usesColour: Bool,
         endsAt: Int64? = nil,
-        source: @escaping @Sendable () -> StatusReport
+        source: @escaping @Sendable () async -> StatusReport
     ) {
         self.descriptor = descriptor
         self.usesColour = usesColour
@@ -43,7 +43,7 @@ public final class LiveView: Sendable {
     /// Redraws until the task is cancelled, then removes the frame.
     public func run() async {
         while !Task.isCancelled {
-            draw(source())
+            draw(await source())
             // Cancelled: the loop ends.
             try? await Task.sleep(for: LiveView.interval)
         }

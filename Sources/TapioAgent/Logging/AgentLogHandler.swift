@@ -13,7 +13,13 @@ public struct AgentLogHandler: LogHandler {
 
     /// Settings that may change while the agent runs, shared by all its handlers.
     public final class Settings: Sendable {
-        private let state = Mutex<(level: Logger.Level, form: Form)>((.info, .text))
+        private struct State {
+            var level = Logger.Level.info
+            var form = Form.text
+            var sink: (@Sendable (String) -> Void)?
+        }
+
+        private let state = Mutex(State())
 
         /// Text from `info` on.
         public init() {}
@@ -28,6 +34,12 @@ public struct AgentLogHandler: LogHandler {
         public var form: Form {
             get { state.withLock { $0.form } }
             set { state.withLock { $0.form = newValue } }
+        }
+
+        /// Who takes the lines instead of standard error: a live view, which shows them above itself.
+        public var sink: (@Sendable (String) -> Void)? {
+            get { state.withLock { $0.sink } }
+            set { state.withLock { $0.sink = newValue } }
         }
     }
 
@@ -65,6 +77,10 @@ public struct AgentLogHandler: LogHandler {
                     ",\"\(AgentLogHandler.escaped(key, json: true))\":\"\(AgentLogHandler.escaped("\(value)", json: true))\""
             }
             line += "}"
+        }
+        if let sink = settings.sink {
+            sink(line)
+            return
         }
         let bytes = Array(line.utf8) + [UInt8(ascii: "\n")]
         // One write: lines of several threads do not mix.

@@ -73,9 +73,7 @@ struct RunCommand: AsyncParsableCommand {
         var printing: ControlRequest.EventStream.Format?
         if print { printing = output.json ? .json : output.usesColour ? .colour : .text }
         return RunRequest(
-            source: source,
-            flags: flags,
-            loaded: try source.load(flags: flags),
+            sources: try source.sources(flags: flags),
             durationNs: duration,
             printing: printing,
             isQuiet: quiet,
@@ -107,12 +105,8 @@ struct RunCommand: AsyncParsableCommand {
 
 /// What `tapio run` asks of the agent.
 struct RunRequest {
-    /// For SIGHUP: the same sources are read again.
-    var source: ConfigurationOptions
-    /// The command line's settings.
-    var flags: [ConfigurationFlag]
-    /// What holds at the start.
-    var loaded: LoadedConfiguration
+    /// Where the configuration comes from, now and at each SIGHUP.
+    var sources: ConfigurationSources
     /// Nanoseconds after which it stops by itself; nil for never.
     var durationNs: UInt64?
     /// Events are written to standard output in this form; nil for not at all.
@@ -122,13 +116,4 @@ struct RunRequest {
 
     /// Whether a ``LiveView`` is shown.
     var isLive: Bool { printing == nil && !isQuiet && isatty(STDOUT_FILENO) == 1 }
-}
-
-/// The one call behind `tapio run`.
-enum AgentMain {
-    /// Runs the agent until it is stopped. To be connected: start the agent with `request`, show a ``LiveView`` if
-    /// `request.isLive`, and at the end the lines of ``RunSummary`` unless it is quiet.
-    static func run(_ request: RunRequest) async throws -> ExitStatus {
-        throw CommandFailure(.failed, "this build has no agent yet")
-    }
 }

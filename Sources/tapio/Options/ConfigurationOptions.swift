@@ -34,6 +34,20 @@ struct ConfigurationOptions: ParsableArguments {
         settings: [String] = [],
         flags: [ConfigurationFlag] = []
     ) throws -> LoadedConfiguration {
+        let sources = try sources(config: config, settings: settings, flags: flags)
+        return try ConfigurationLoader(schema: .agent).load(sources)
+    }
+
+    /// Everything that may set a key.
+    func sources(flags: [ConfigurationFlag] = []) throws -> ConfigurationSources {
+        try ConfigurationOptions.sources(config: config, settings: settings, flags: flags)
+    }
+
+    private static func sources(
+        config: String?,
+        settings: [String],
+        flags: [ConfigurationFlag]
+    ) throws -> ConfigurationSources {
         let environment = ConfigurationSources.processEnvironment
         var file = ConfigurationSources.File.standard(ConfigurationSources.standardPath)
         if let named = config ?? environment["TAPIO_CONFIG"], !named.isEmpty { file = .named(named) }
@@ -45,30 +59,13 @@ struct ConfigurationOptions: ParsableArguments {
                 throw CommandFailure(.usage, "--set \(setting): \(error.message); \(error.remedy)")
             }
         }
-        let sources = ConfigurationSources(file: file, environment: environment, flags: all + flags)
-        return try ConfigurationLoader(schema: .agent).load(sources)
+        return ConfigurationSources(file: file, environment: environment, flags: all + flags)
     }
 }
 
 extension ConfigurationSchema {
     /// The keys of this build: the agent's, and those that its collectors and kinds declare.
-    static let agent = ConfigurationSchema(
-        collectors: CollectorRegistry.all.map { collector in
-            CollectorOptionDeclaration(
-                collector: collector.name,
-                summary: collector.summary,
-                options: collector.options.map { option in
-                    CollectorOptionDeclaration.Option(
-                        name: option.name,
-                        type: .integer(option.range, unit: option.name.hasSuffix("_bytes") ? "bytes" : "-"),
-                        defaultValue: .integer(option.defaultValue),
-                        summary: option.summary
-                    )
-                }
-            )
-        },
-        kinds: CollectorRegistry.all.flatMap(\.schemas).map(\.name)
-    )
+    static let agent = AgentConfiguration.schema
 }
 
 /// A path made absolute: the configuration takes no others.
