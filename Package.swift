@@ -140,7 +140,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioBPF", "TapioPipeline", "TapioTestSupport"],
+            dependencies: [
+                "TapioAgent", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioPipeline",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(
