@@ -43,8 +43,8 @@ public struct ParquetError: Error, Sendable, Hashable, CustomStringConvertible {
 enum ReaderLimit {
     /// Largest page after decompression; the writer stays below.
     static let pageBytes = 256 << 20
-    /// Largest footer.
-    static let footerBytes = 256 << 20
+    /// Largest footer; 64 groups of 160 columns take about 1 MiB.
+    static let footerBytes = 32 << 20
     /// Largest page header; the writer's have about 20 bytes.
     static let pageHeaderBytes = 4096
     /// Most rows of a group.

@@ -2,7 +2,7 @@
 ///
 /// It reads what ``RowGroupEncoder`` writes: flat columns of the types in ``ParquetType``, version 1 data pages, zstd or no
 /// compression. All else ends in a ``ParquetError`` that says what is unsupported. Nothing in a file is trusted: each
-/// offset, size and count is checked before it is used, and no more is allocated than the file's size justifies.
+/// offset, size and count is checked before it is used, and what is allocated is bounded by the file's size and `ReaderLimit`.
 ///
 /// The bytes themselves are not kept: pass the same ones (a mapping, or an array's `span.bytes`) to the reading functions.
 public struct ParquetFile: Sendable {

@@ -47,14 +47,8 @@ public final class RowGroupEncoder {
     /// Ends the group and returns it. Required columns must have been given, unless there is no row.
     public func finish() -> EncodedRowGroup {
         precondition(isOpen, "finish() without begin(rowCount:)")
+        for index in chunks.indices where chunks[index] == nil { allNull(index) }
         isOpen = false
-        for index in chunks.indices where chunks[index] == nil {
-            let column = schema.columns[index]
-            precondition(!column.isRequired || rowCount == 0, "required column \(column.name) was not given")
-            isOpen = true
-            allNull(index)
-            isOpen = false
-        }
         return EncodedRowGroup(bytes: pages.bytes(from: 0), rowCount: rowCount, columns: chunks.compactMap { $0 })
     }
 
@@ -62,7 +56,7 @@ public final class RowGroupEncoder {
     public func allNull(_ column: Int) {
         check(column, types: ParquetType.allCases)
         let isRequired = schema.columns[column].isRequired
-        precondition(!isRequired || rowCount == 0, "required column \(schema.columns[column].name) cannot be null")
+        precondition(!isRequired || rowCount == 0, "required column \(schema.columns[column].name) has no values")
         let start = pages.output.count
         let size: PageWriter.Size
         if !isRequired, let cached = allNullPage, cached.rowCount == rowCount {

@@ -44,11 +44,14 @@ struct SchemaElement {
 extension ThriftCompactReader {
     mutating func schemaElement() throws(ParquetError) -> SchemaElement {
         var element = SchemaElement()
+        var hasName = false
         try structure { (reader, field) throws(ParquetError) in
             switch field.number {
             case 1: element.physicalType = try reader.int32(field)
             case 3: element.repetition = try reader.int32(field)
-            case 4: element.name = try reader.string(field)
+            case 4:
+                element.name = try reader.string(field)
+                hasName = true
             case 5: element.childCount = Int(try reader.int32(field))
             case 6: element.convertedType = try reader.int32(field)
             case 9: element.fieldID = try reader.int32(field)
@@ -56,6 +59,7 @@ extension ThriftCompactReader {
             default: try reader.skip(field)
             }
         }
+        guard hasName else { throw ParquetError(.malformed, "schema element without a name", offset: position) }
         return element
     }
 
@@ -79,13 +83,17 @@ extension ThriftCompactReader {
 
     mutating func keyValue() throws(ParquetError) -> (key: String, value: String) {
         var pair = (key: "", value: "")
+        var hasKey = false
         try structure { (reader, field) throws(ParquetError) in
             switch field.number {
-            case 1: pair.key = try reader.string(field)
+            case 1:
+                pair.key = try reader.string(field)
+                hasKey = true
             case 2: pair.value = try reader.string(field)
             default: try reader.skip(field)
             }
         }
+        guard hasKey else { throw ParquetError(.malformed, "key-value pair without a key", offset: position) }
         return pair
     }
 }

@@ -14,6 +14,7 @@
         self.capacity = capacity
     }
 
+    @inlinable
     deinit { unsafe UnsafeMutableRawPointer(base).deallocate() }
 
     @usableFromInline var isEmpty: Bool { count == 0 }
