@@ -75,14 +75,17 @@ let package = Package(
         .target(
             name: "TapioAgent",
             dependencies: [
-                "CTapioSystem", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
+                "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
                 "TapioArchive", "TapioQuery", logging, yams,
             ],
             swiftSettings: strict
         ),
         .executableTarget(
             name: "tapio",
-            dependencies: ["TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", argumentParser, logging],
+            dependencies: [
+                "TapioAgent", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents", "TapioKernel",
+                "TapioPipeline", argumentParser, logging,
+            ],
             swiftSettings: strict
         ),
 
@@ -134,7 +137,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioTestSupport"],
+            dependencies: ["TapioAgent", "TapioBPF", "TapioPipeline", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

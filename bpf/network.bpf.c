@@ -231,6 +231,25 @@ static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, 
 	tapio_submit(record, priority);
 }
 
+/// Payload that was sent at least once, from sequence numbers. The kernel's own sum, bytes_sent − bytes_retrans, is too
+/// great where this host's queues dropped segments: those count as sent, and count again.
+static __always_inline __u64 payload_sent(const struct tcp_sock *tcp, int state, __u8 direction)
+{
+	__u64 sequences = tcp->bytes_acked + (__u32)(tcp->snd_nxt - tcp->snd_una);
+	// Our FIN takes one, the last; in these states it is sent as soon as all else is.
+	bool finished = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_TIME_WAIT ||
+	                state == TCP_LAST_ACK || state == TCP_CLOSING;
+	if (finished && tcp->snd_nxt == tcp->write_seq && sequences)
+		sequences--;
+	// So does our SYN, which the kernel counts only at the end that connected.
+	if (direction == TAPIO_DIRECTION_OUTBOUND && sequences)
+		sequences--;
+	if (direction != TAPIO_DIRECTION_UNKNOWN)
+		return sequences;
+	__u64 sent = tcp->bytes_sent, again = tcp->bytes_retrans;
+	return sent > again && sent - again < sequences ? sent - again : sequences;
+}
+
 static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, int old_state)
 {
 	const __u8 kind = TAPIO_KIND_TCP_CLOSE, priority = TAPIO_PRIORITY_NORMAL;
@@ -242,8 +261,7 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	record->state = old_state;
 	record->error = error_or_absent(sk->sk_err);
 	record->duration_ns = since(connection.established_ns, record->header.time_ns);
-	__u64 sent = tcp->bytes_sent, again = tcp->bytes_retrans;
-	record->bytes_sent = sent > again ? sent - again : 0;
+	record->bytes_sent = payload_sent(tcp, old_state, record->direction);
 	// The kernel counts the other end's FIN as a byte, and sets this flag when it has.
 	__u64 received = tcp->bytes_received;
 	__u64 fin = sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;

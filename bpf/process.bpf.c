@@ -10,6 +10,7 @@ volatile __u32 args_limit = TAPIO_ARGS_BYTES;
 const volatile bool exit_tells_group_dead = false;
 
 #define SIGNAL_GROUP_EXIT 0x00000004 // include/linux/sched/signal.h
+#define EEXIST 17                    // include/uapi/asm-generic/errno-base.h
 
 /// Records of variable size are built here. A program that may sleep or be preempted holds its slot while others run
 /// on its CPU, so that each program claims a slot of its own.
@@ -70,12 +71,14 @@ static __always_inline __u32 append_string(struct tapio_process_exec *record, __
 }
 
 /// How many bytes of an argument area of `total` bytes go into the record.
-static __always_inline __u32 args_wanted(__u64 total)
+static __always_inline __u64 args_wanted(__u64 total)
 {
 	__u64 limit = args_limit;
-	if (limit > TAPIO_ARGS_BYTES)
-		limit = TAPIO_ARGS_BYTES;
-	return total < limit ? total : limit;
+	__u64 wanted = total < limit ? total : limit;
+	// The compiler must not see that the bound is already there in part: the verifier of 6.1 needs it as a
+	// constant.
+	barrier_var(wanted);
+	return wanted > TAPIO_ARGS_BYTES ? TAPIO_ARGS_BYTES : wanted;
 }
 
 static __always_inline void begin(struct tapio_process_exec *record, const struct task_struct *task)
@@ -115,7 +118,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 
 	const struct mm_struct *mm = task->mm;
 	__u64 start = mm->arg_start, total = mm->arg_end - start;
-	__u32 length = args_wanted(total);
+	__u64 length = args_wanted(total);
 	record->args_total_bytes = total;
 	record->args = (struct tapio_string){.offset = end};
 	end &= 2047;
@@ -157,7 +160,8 @@ static __always_inline bool is_last(const __u64 *ctx, const struct task_struct *
 		return false;
 	struct process_key key = {.start_ns = start_ns, .pid = task->tgid};
 	__u8 one = 1;
-	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) == 0;
+	// Any other failure must not lose the exit.
+	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) != -EEXIST;
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -218,7 +222,7 @@ int process_existing(struct bpf_iter__task *ctx)
 		if (file)
 			record->exe_inode = file->f_inode->i_ino;
 		__u64 start = mm->arg_start, total = mm->arg_end - start;
-		__u32 length = args_wanted(total);
+		__u64 length = args_wanted(total);
 		record->args_total_bytes = total;
 		if (length && bpf_copy_from_user_task((char *)record + sizeof *record, length, (const void *)start,
 		                                      task, 0) == 0) {

@@ -49,6 +49,7 @@ public struct CollectorError: Error, Sendable, Equatable, CustomStringConvertibl
         self.init(collector: collector, reason: error.description, log: error.log)
     }
 
+    /// One line without the log.
     public var description: String { "collector \(collector): \(reason)" }
 }
 

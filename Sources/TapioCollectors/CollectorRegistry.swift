@@ -4,7 +4,8 @@ public import TapioEvents
 public enum CollectorRegistry {
     /// In the order in which they are listed and stopped.
     public static let all: [CollectorDescriptor] = [
-        ProcessCollector.descriptor
+        ProcessCollector.descriptor,
+        NetworkCollector.descriptor,
     ]
 
     /// The collector of that name.

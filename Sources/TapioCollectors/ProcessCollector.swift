@@ -34,11 +34,13 @@ public actor ProcessCollector: Collector {
         attached = fresh
     }
 
+    /// Detaches; does nothing where it is not attached.
     public func stop() {
         attached?.object.detach()
         attached = nil
     }
 
+    /// Takes over `args_bytes` while the programs run.
     public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
         self.options = options
         guard let attached else { return }
@@ -49,6 +51,7 @@ public actor ProcessCollector: Collector {
         }
     }
 
+    /// Its programs, and whether the walk over the existing processes failed.
     public func health() throws(CollectorError) -> CollectorHealth {
         guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
         var health = attached.health()

@@ -71,6 +71,17 @@ public final class BPFObject {
         }
     }
 
+    /// Gives one of the object's own maps another capacity; only before `load`.
+    public func setCapacity(ofMap map: String, entries: UInt32) throws(KernelError) {
+        guard let found = unsafe bpf_object__find_map_by_name(object, map) else {
+            throw KernelError(code: ENOENT, action: "find map", subject: "\(name)/\(map)")
+        }
+        let result = unsafe bpf_map__set_max_entries(found, entries)
+        guard result == 0 else {
+            throw KernelError(code: -result, action: "set the capacity of map", subject: "\(name)/\(map)")
+        }
+    }
+
     /// Leaves a program out; only before `load`.
     public func disableProgram(_ program: String) throws(KernelError) {
         let result = unsafe bpf_program__set_autoload(try handle(program), false)

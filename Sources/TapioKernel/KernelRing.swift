@@ -100,7 +100,7 @@ public final class KernelRing: @unchecked Sendable {
         var position = start
         var published = start
 
-        while position != limit, result.records < maxRecords, position &- start < UInt64(maxBytes) {
+        while position != limit, result.records < maxRecords, position &- start < UInt64(clamping: maxBytes) {
             let header = unsafe data + Int(position & mask)
             // Pairs with xchg(&hdr->len) in the kernel's commit: the record's bytes are written before.
             let word = unsafe header.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .acquiring)

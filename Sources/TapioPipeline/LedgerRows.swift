@@ -8,7 +8,8 @@ public struct LedgerRows: Sendable {
     /// Bytes of text in one row; longer texts are cut.
     public static let longestText = 1024
 
-    let batch: RowBatch
+    /// The rows as records, for an encoder.
+    public let batch: RowBatch
     private var sequence: UInt64
 
     /// An empty set of rows.

@@ -1,4 +1,5 @@
 import TapioEvents
+import TapioPipeline
 import Testing
 
 @testable import TapioAgent

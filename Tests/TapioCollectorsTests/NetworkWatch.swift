@@ -8,19 +8,18 @@ import Testing
 /// A network collector on rings of its own, and the events that came out of them.
 final class NetworkWatch {
     let plane: KernelPlane
-    private let object: BPFObject
+    let collector: NetworkCollector
     let registry = SchemaRegistry(NetworkSchemas.all)
     private(set) var events: [TCPEvent] = []
 
-    init() throws {
+    init(maxConnections: Int = 65_536) async throws {
         plane = try KernelPlane()
-        object = try BPFObject("network", plane: plane)
-        try object.load()
-        #expect(object.attach() == [])
-        try object.runIterator("tcp_existing")
+        var options = CollectorOptions()
+        options[NetworkCollector.maxConnections] = maxConnections
+        collector = NetworkCollector(plane: plane, options: options)
+        try await collector.start()
+        #expect(try await collector.health().problems == [])
     }
-
-    deinit { object.detach() }
 
     /// The events so far that `matches` picks, once there are `count` of them; fewer after ten seconds.
     func events(_ count: Int = 1, where matches: (TCPEvent) -> Bool) -> [TCPEvent] {

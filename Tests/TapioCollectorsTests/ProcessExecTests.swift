@@ -101,6 +101,34 @@ extension RealKernel {
             #expect(captured.string(record.args) == Array("true\0".utf8))
         }
 
+        /// A new cgroup where the host keeps its containers: in v2's hierarchy, or in the memory controller's on hosts
+        /// whose v2 holds only the root.
+        private func makeCgroup() -> String? {
+            let name = "tapio-test-\(getpid())"
+            let isHybrid = access("/sys/fs/cgroup/memory/cgroup.procs", F_OK) == 0
+            let folder = "/sys/fs/cgroup/\(isHybrid ? "memory/" : "")\(name)"
+            return mkdir(folder, 0o755) == 0 ? folder : nil
+        }
+
+        @Test("the cgroup is the one whose directory has that inode")
+        func cgroup() throws {
+            let folder = try #require(makeCgroup(), "no cgroup could be made")
+            defer { rmdir(folder) }
+            var status = stat()
+            stat(folder, &status)
+            let fixture = try ProcessFixture()
+            let child = SpawnedProcess("/bin/sh", ["sh", "-c", "echo $$ > \(folder)/cgroup.procs; exec true inside"])
+            #expect(child.wait() == .exited(0))
+            _ = fixture.finish()
+
+            let execs = fixture.of(TAPIO_KIND_PROCESS_EXEC, pid: child.pid)
+            #expect(execs.count == 2)
+            #expect(execs.last?.header.cgroup_id == UInt64(status.st_ino))
+            #expect(execs.first?.header.cgroup_id != UInt64(status.st_ino))
+            let exit = try #require(fixture.of(TAPIO_KIND_PROCESS_EXIT, pid: child.pid).first)
+            #expect(exit.header.cgroup_id == UInt64(status.st_ino))
+        }
+
         @Test("the record's check and its schema agree with the programs")
         func decodes() throws {
             let (captured, _) = try exec("/bin/true", argv: [Array("true".utf8), Array("a b".utf8)])

@@ -1,117 +1,151 @@
 import Glibc
-import Synchronization
 
-/// A process that a test started, with pipes to its standard input and output. It is killed, if it still runs, and
-/// reaped with its object.
+/// A process that a test started: its output goes to files, and it is ended and reaped whatever happens.
 public final class ChildProcess {
-    /// Its process id.
+    /// How a process ended.
+    public enum Ending: Equatable, Sendable {
+        case exited(Int32)
+        case signalled(Int32)
+    }
+
+    /// Why a process could not be started.
+    public struct SpawnError: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// The process id.
     public let pid: pid_t
-    private let input: UnsafeMutablePointer<FILE>
-    private let output: UnsafeMutablePointer<FILE>
-    private var status: Int32?
+    private let outputPath: String
+    private let errorPath: String
+    private var ending: Ending?
 
-    /// Starts `arguments[0]`, looked up in PATH. Standard error is the test's.
-    public init(_ arguments: [String]) throws(ChildProcessError) {
-        // No other child may inherit these pipes before they are marked: it would keep them open.
-        let (child, toChild, fromChild) = try Self.spawning.withLock { _ throws(ChildProcessError) in
-            let pipes = (try Self.makePipe(), try Self.makePipe())
-            return (try Self.spawn(arguments, input: pipes.0, output: pipes.1), pipes.0.write, pipes.1.read)
-        }
-        pid = child
-        input = fdopen(toChild, "w")
-        output = fdopen(fromChild, "r")
-    }
-
-    private static let spawning = Mutex<Void>(())
-    private typealias Pipe = (read: Int32, write: Int32)
-
-    private static func makePipe() throws(ChildProcessError) -> Pipe {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw ChildProcessError("cannot make a pipe: errno \(errno)") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        return (ends[0], ends[1])
-    }
-
-    private static func spawn(_ arguments: [String], input: Pipe, output: Pipe) throws(ChildProcessError) -> pid_t {
+    /// Starts `path` (or a name looked up in PATH) with `arguments`, given as bytes so that they may be anything but NUL.
+    public init(
+        _ path: String,
+        rawArguments arguments: [[UInt8]],
+        environment: [String: String] = [:],
+        directory: TemporaryDirectory
+    ) throws {
+        let id = ChildProcess.nextID()
+        outputPath = directory.path + "/\(id).out"
+        errorPath = directory.path + "/\(id).err"
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input.read, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
-        var child: pid_t = 0
-        let argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { argv.forEach { free($0) } }
-        let code = posix_spawnp(&child, arguments[0], &actions, nil, argv, environ)
-        close(input.read)
-        close(output.write)
-        guard code == 0 else {
-            close(input.write)
-            close(output.read)
-            throw ChildProcessError("cannot start \(arguments[0]): errno \(code)")
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        // A clean signal mask and default dispositions, whatever the test runner has.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        var all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+        var variables = ChildProcess.inheritedEnvironment()
+        variables.merge(environment) { $1 }
+        let argv = ChildProcess.cStrings([Array(path.utf8)] + arguments)
+        let envp = ChildProcess.cStrings(variables.map { Array("\($0)=\($1)".utf8) })
+        defer {
+            argv.forEach { free($0) }
+            envp.forEach { free($0) }
         }
-        return child
+        var pid: pid_t = 0
+        let code = posix_spawnp(&pid, path, &actions, &attributes, argv + [nil], envp + [nil])
+        guard code == 0 else {
+            throw SpawnError(description: "cannot start \(path): \(String(cString: strerror(code)))")
+        }
+        self.pid = pid
+    }
+
+    /// Starts `path` with `arguments`.
+    public convenience init(
+        _ path: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        directory: TemporaryDirectory
+    ) throws {
+        try self.init(
+            path,
+            rawArguments: arguments.map { Array($0.utf8) },
+            environment: environment,
+            directory: directory
+        )
     }
 
     deinit {
-        fclose(input)
-        fclose(output)
-        if status == nil {
+        if ending == nil {
             kill(pid, SIGKILL)
-            _ = reap()
+            _ = wait()
         }
     }
 
-    /// Writes a line to its standard input.
-    public func write(_ line: String) {
-        fputs(line + "\n", input)
-        fflush(input)
+    /// Sends a signal.
+    public func signal(_ number: Int32) {
+        if ending == nil { kill(pid, number) }
     }
 
-    /// The next line of its standard output, without the newline; nil at the end.
-    public func readLine() -> String? {
-        var line: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(line) }
-        let count = getline(&line, &capacity, output)
-        guard count > 0, let line else { return nil }
-        let bytes = UnsafeRawBufferPointer(start: line, count: count)
-        return String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
+    /// Waits until it ends.
+    @discardableResult
+    public func wait() -> Ending {
+        if let ending { return ending }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        return end(status)
     }
 
-    /// Waits for its end and gives its exit code; 128 and the signal where one ended it.
-    public func wait() -> Int32 {
-        let status = status ?? reap()
-        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+    /// Waits at most that long; nil while it runs.
+    public func wait(seconds: Double) -> Ending? {
+        if let ending { return ending }
+        let limit = Deadline(seconds: seconds)
+        while true {
+            var status: Int32 = 0
+            if waitpid(pid, &status, WNOHANG) == pid { return end(status) }
+            if limit.isOver { return nil }
+            usleep(2_000)
+        }
     }
 
-    private func reap() -> Int32 {
-        var result: Int32 = 0
-        while waitpid(pid, &result, 0) < 0, errno == EINTR {}
-        status = result
+    private func end(_ status: Int32) -> Ending {
+        let result: Ending = status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .signalled(status & 0x7f)
+        ending = result
         return result
     }
 
-    /// Runs a command to its end; throws what it printed if its exit code is not 0.
-    @discardableResult
-    public static func run(_ arguments: [String]) throws(ChildProcessError) -> String {
-        let process = try ChildProcess(arguments)
-        var printed: [String] = []
-        while let line = process.readLine() { printed.append(line) }
-        let code = process.wait()
-        let text = printed.joined(separator: "\n")
-        guard code == 0 else {
-            throw ChildProcessError("\(arguments.joined(separator: " ")): exit code \(code) \(text)")
+    /// What it wrote to standard output so far.
+    public var output: String { String(decoding: TestFile.read(outputPath) ?? [], as: UTF8.self) }
+
+    /// What it wrote to standard error so far.
+    public var errors: String { String(decoding: TestFile.read(errorPath) ?? [], as: UTF8.self) }
+
+    private static func cStrings(_ strings: [[UInt8]]) -> [UnsafeMutablePointer<CChar>?] {
+        strings.map { bytes in
+            let copy = malloc(bytes.count + 1)!.assumingMemoryBound(to: CChar.self)
+            for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
+            copy[bytes.count] = 0
+            return copy
         }
-        return text
     }
-}
 
-/// Why a command could not be run.
-public struct ChildProcessError: Error, CustomStringConvertible {
-    /// What went wrong.
-    public let description: String
+    private static func inheritedEnvironment() -> [String: String] {
+        var variables: [String: String] = [:]
+        var pointer = environ
+        while let entry = pointer.pointee {
+            let text = String(cString: entry)
+            if let equals = text.firstIndex(of: "=") {
+                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            pointer += 1
+        }
+        return variables
+    }
 
-    init(_ description: String) {
-        self.description = description
+    private static func nextID() -> String {
+        "\(UInt64.random(in: 0...UInt64.max))"
     }
 }

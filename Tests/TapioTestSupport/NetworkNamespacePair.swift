@@ -16,8 +16,9 @@ public final class NetworkNamespacePair {
         public let inode: UInt64
     }
 
-    /// The two ends.
+    /// One end.
     public let left: End
+    /// The other end.
     public let right: End
 
     /// Needs root and the `ip` command.
@@ -57,22 +58,31 @@ public final class NetworkNamespacePair {
         try ip("-n \(end.namespace) neigh del \(address) dev cable")
     }
 
+    /// Makes what `end` sends wait in a short queue, which drops most of a burst; throws where the kernel has no such
+    /// queue.
+    public func throttle(_ end: End) throws {
+        try InteractiveProcess.run([
+            "tc", "-n", end.namespace, "qdisc", "replace", "dev", "cable", "root", "tbf", "rate", "200mbit", "burst",
+            "20kb", "limit", "20kb",
+        ])
+    }
+
     /// Sets a network sysctl inside of the namespace, such as "ipv4/tcp_syn_retries".
     public func set(_ name: String, _ value: String, in end: End) throws {
-        try ChildProcess.run([
+        try InteractiveProcess.run([
             "ip", "netns", "exec", end.namespace, "sh", "-c", "echo \(value) > /proc/sys/net/\(name)",
         ])
     }
 
     private func ip(_ arguments: String) throws {
-        try ChildProcess.run(["ip"] + arguments.split(separator: " ").map(String.init))
+        try InteractiveProcess.run(["ip"] + arguments.split(separator: " ").map(String.init))
     }
 
     private static func makeEnd(_ name: String, host: Int) throws -> End {
-        try ChildProcess.run(["ip", "netns", "add", name])
+        try InteractiveProcess.run(["ip", "netns", "add", name])
         var status = stat()
         guard stat("/run/netns/\(name)", &status) == 0 else {
-            throw ChildProcessError("cannot stat namespace \(name): errno \(errno)")
+            throw ProcessFailure("cannot stat namespace \(name): errno \(errno)")
         }
         return End(
             namespace: name,
@@ -84,6 +94,6 @@ public final class NetworkNamespacePair {
     }
 
     private static func remove(_ end: End) {
-        _ = try? ChildProcess.run(["ip", "netns", "del", end.namespace])
+        _ = try? InteractiveProcess.run(["ip", "netns", "del", end.namespace])
     }
 }

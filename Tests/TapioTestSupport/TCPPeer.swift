@@ -12,7 +12,7 @@ public final class TCPPeer {
 
     /// The name that the peer's thread gives itself (comm).
     public let name: String
-    private let process: ChildProcess
+    private let process: InteractiveProcess
 
     /// The peer's process id.
     public var pid: pid_t { process.pid }
@@ -21,8 +21,8 @@ public final class TCPPeer {
     public init(_ name: String, in namespace: String? = nil) throws {
         self.name = name
         let prefix = namespace.map { ["ip", "netns", "exec", $0] } ?? []
-        process = try ChildProcess(prefix + ["/usr/bin/python3", "-I", "-S", "-c", Self.program, name])
-        guard process.readLine() == "ready" else { throw ChildProcessError("peer \(name) did not start") }
+        process = try InteractiveProcess(prefix + ["/usr/bin/python3", "-I", "-S", "-c", Self.program, name])
+        guard process.readLine() == "ready" else { throw ProcessFailure("peer \(name) did not start") }
     }
 
     /// Listens on a free port and gives it.
@@ -73,7 +73,7 @@ public final class TCPPeer {
 
     /// Awaits the end of a step that was begun.
     public func answer() throws -> [UInt64] {
-        guard let line = process.readLine() else { throw ChildProcessError("peer \(name) has ended") }
+        guard let line = process.readLine() else { throw ProcessFailure("peer \(name) has ended") }
         let words = line.split(separator: " ")
         let numbers = words.dropFirst().compactMap { UInt64($0) }
         if words.first == "error" { throw Failure(errno: Int32(numbers[0]), elapsedNs: numbers[1]) }

@@ -17,6 +17,9 @@ public struct ConfigurationKey: Sendable {
     let read: @Sendable (AgentConfiguration) -> ConfigurationValue
     let write: @Sendable (inout AgentConfiguration, ConfigurationValue) -> Void
 
+    /// The key's value in a configuration.
+    public func value(in configuration: AgentConfiguration) -> ConfigurationValue { read(configuration) }
+
     /// The environment variable that sets it: `TAPIO_ARCHIVE_SEGMENT_MAX_BYTES`.
     public var environmentVariable: String {
         "TAPIO_" + String(path.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })

@@ -1,4 +1,5 @@
 import TapioEvents
+import TapioPipeline
 
 /// The ledger of the kernel and the agent at one time, with what the kernel knows by CPU.
 struct LedgerReading: Sendable {
@@ -81,6 +82,7 @@ struct LedgerKeeper {
             row.inFlight = reading.snapshot.entries[kind]?.inFlight
             rows.append(row)
             rows += ringGaps(kind, reading, fromNs: from, toNs: to)
+            rows += readerGaps(kind, delta, fromNs: from, toNs: to)
         }
         rows += gaps.values.sorted { ($0.kind, $0.stage, $0.reason) < ($1.kind, $1.stage, $1.reason) }
         return rows
@@ -105,6 +107,27 @@ struct LedgerKeeper {
                 toNs: toNs
             )
             row.count = lost
+            return row
+        }
+    }
+
+    /// What the agent's threads refused or dropped. Each loss has a gap row, so that gap rows add up to the intervals.
+    private func readerGaps(
+        _ kind: EventKind,
+        _ delta: LedgerEntry,
+        fromNs: Int64,
+        toNs: Int64
+    ) -> [LedgerRow] {
+        let noted = gaps.filter { $0.key.kind == kind }.reduce(0) { $0 &+ ($1.value.count ?? 0) }
+        let losses: [(stage: String, reason: String, count: UInt64)] = [
+            ("reader", "malformed", delta.malformed),
+            ("reader", "shed", delta.shed),
+            // Failures of the archive are noted with their reason as they happen.
+            ("encoder", "not_handed_over", delta.failed > noted ? delta.failed - noted : 0),
+        ]
+        return losses.filter { $0.count > 0 }.map { loss in
+            var row = gap(GapKey(kind: kind, stage: loss.stage, reason: loss.reason), fromNs: fromNs, toNs: toNs)
+            row.count = loss.count
             return row
         }
     }

@@ -2,7 +2,7 @@ import Glibc
 import TapioRings
 
 /// A signal that the agent acts upon.
-enum AgentSignal: Sendable {
+public enum AgentSignal: Sendable {
     /// SIGTERM or SIGINT: stop in order. A second one ends the process at once.
     case stop
     /// SIGHUP: read the configuration again.
@@ -14,13 +14,13 @@ enum AgentSignal: Sendable {
 /// Turns process signals into elements of an `AsyncStream`.
 ///
 /// `block()` must run before any other thread starts, so that every thread inherits the mask and only `sigwait` sees them.
-enum SignalSource {
+public enum SignalSource {
     private static let handled = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
     /// 128 + SIGTERM, as shells report it: stopped before everything was drained.
     static let forcedExitCode: Int32 = 143
 
     /// Keeps the handled signals from interrupting the threads that are started from now on.
-    static func block() {
+    public static func block() {
         var set = signalSet()
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         // A client that goes away is an error of its write, not the end of the agent.
@@ -28,7 +28,7 @@ enum SignalSource {
     }
 
     /// Starts the thread that waits for signals. It ends with the process.
-    static func start() throws -> AsyncStream<AgentSignal> {
+    public static func start() throws -> AsyncStream<AgentSignal> {
         let (stream, continuation) = AsyncStream.makeStream(of: AgentSignal.self, bufferingPolicy: .bufferingNewest(16))
         _ = try PinnedThread(name: "tapio-signals") {
             var set = signalSet()

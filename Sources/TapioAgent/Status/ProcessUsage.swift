@@ -2,6 +2,9 @@ import Glibc
 
 /// What this process uses, from the kernel's own accounts.
 enum ProcessUsage {
+    /// This process.
+    static var pid: Int32 { getpid() }
+
     /// Resident memory from `/proc/self/statm` and CPU time from getrusage(2).
     static func now() -> StatusReport.Process {
         var usage = StatusReport.Process()

@@ -31,7 +31,28 @@ struct FrameScanner {
             }
         }
         scan.lostBytes += max(0, ArchiveFormat.firstFrameOffset - scan.fileSize)
-        if scan.prologue == nil { report(.prologue, ArchiveFormat.firstFrameOffset, "no whole prologue") }
+        if scan.prologue == nil {
+            report(.prologue, ArchiveFormat.firstFrameOffset, "no whole prologue")
+            scan.prologue = prologueFromFooter()
+        }
+    }
+
+    /// The last footer tells what the lost prologue said.
+    private func prologueFromFooter() -> Prologue? {
+        guard let footer = scan.footers.last,
+            let bytes = read(
+                at: footer.frameOffset + Int64(ArchiveFormat.headerLength),
+                count: footer.header.payloadLength
+            ),
+            let parquet = try? ParquetFile(fileMetaData: bytes)
+        else { return nil }
+        let facts = parquet.keyValues.filter { !SegmentKey.derived.contains($0.key) }
+        return Prologue(
+            schema: parquet.schema,
+            createdBy: parquet.createdBy,
+            facts: facts.map { Prologue.Fact(key: $0.key, value: $0.value) },
+            totals: nil
+        )
     }
 
     /// Takes the frame at `offset` and returns where it ends, or says what is wrong with it and returns nil.

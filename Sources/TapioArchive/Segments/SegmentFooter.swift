@@ -89,4 +89,7 @@ public enum SegmentKey {
     public static let recovered = "tapio.recovered"
     /// Bytes that could not be saved then.
     public static let recoveredBytesLost = "tapio.recovered_bytes_lost"
+
+    /// Keys whose values follow from the rows.
+    static let derived: Set<String> = [minTimestamp, maxTimestamp, rows, kinds]
 }

@@ -1,0 +1,83 @@
+import Glibc
+
+/// A file of an archive that can be opened for reading.
+public struct ArchiveSegment: Sendable {
+    /// The file.
+    public let path: String
+    /// The node that wrote it, if the path says so.
+    public let node: String?
+    /// Its name taken apart; nil for a file of another name.
+    public let name: SegmentName?
+    /// Bytes, when it was listed.
+    public let bytes: Int64
+    /// What it holds: rows, time range, rows and weight per kind. Empty for a Parquet file that is not framed.
+    public let totals: SegmentTotals
+    /// Whether it is being written (or was when a crash came).
+    public let isOpen: Bool
+    /// Whether it was saved after a crash or repaired.
+    public let isRecovered: Bool
+    private let fileSystem: any FileSystem
+
+    init(facts: SegmentFacts, directory: String, node: String?, fileSystem: any FileSystem) {
+        path = "\(directory)/\(facts.relativePath)"
+        self.node = node
+        name = facts.name
+        bytes = facts.bytes
+        totals = facts.totals
+        isOpen = false
+        isRecovered = facts.isRecovered
+        self.fileSystem = fileSystem
+    }
+
+    init(file path: String, node: String?, name: SegmentName?, fileSystem: any FileSystem) throws(FileError) {
+        let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .facts)
+        var totals = SegmentTotals()
+        for group in scan.groups { totals.add(group) }
+        self.path = path
+        self.node = node ?? scan.prologue?[SegmentKey.node]
+        self.name = name ?? SegmentName.parse(FilePath.name(of: path))?.name
+        self.bytes = scan.fileSize
+        self.totals = totals
+        self.isOpen = path.hasSuffix(SegmentName.Role.open.rawValue)
+        self.isRecovered = scan.prologue?[SegmentKey.recovered] == "true"
+        self.fileSystem = fileSystem
+    }
+
+    /// Maps the file and reads where its row groups are. If it was sealed since it was listed, the sealed file is opened;
+    /// if it grew, what is there now is read.
+    public func open() throws(ArchiveReadError) -> OpenedSegment {
+        do throws(FileError) {
+            return try open(path)
+        } catch where error.code == ENOENT && isOpen {
+            do throws(FileError) {
+                return try open(String(path.dropLast(".part".count)))
+            } catch {
+                throw .file(error)
+            }
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private func open(_ path: String) throws(FileError) -> OpenedSegment {
+        let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .facts)
+        // Mapped after the walk, so that everything the walk found lies inside.
+        return OpenedSegment(scan: scan, file: try fileSystem.map(path), path: path)
+    }
+}
+
+/// Why a segment can't be read.
+public enum ArchiveReadError: Error, Sendable, CustomStringConvertible {
+    /// The disk.
+    case file(FileError)
+    /// The contents, and the file in which they are.
+    case contents(path: String, ParquetError)
+
+    /// One line.
+    public var description: String {
+        switch self {
+        case .file(let error): "\(error)"
+        case .contents(let path, let error): "\(path): \(error)"
+        }
+    }
+}

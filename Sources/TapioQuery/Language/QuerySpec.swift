@@ -1,0 +1,65 @@
+import TapioEvents
+
+/// A question, as a person writes it.
+public struct QuerySpec: Sendable, Hashable {
+    /// Which rows; empty: all but the ledger's.
+    public var filter = ""
+    /// Not before this, UTC nanoseconds since 1970.
+    public var sinceNs: Int64?
+    /// Before this, UTC nanoseconds since 1970.
+    public var untilNs: Int64?
+    /// Fields to group by; `time(10s)` groups by time.
+    public var groupBy: [String] = []
+    /// `count`, `count(x)`, `sum(x)`, `avg(x)`, `min(x)`, `max(x)`, `p50(x)` … `p99.9(x)`, `distinct(x)`. With
+    /// ``groupBy`` and none here, `count`.
+    public var aggregates: [String] = []
+    /// A column of the answer to order by, `-` in front for the greatest first. Without it: by time where it is grouped
+    /// by time, else the first aggregate, greatest first.
+    public var order: String?
+    /// At most so many rows of the answer.
+    public var limit: Int?
+    /// Fields to show of single rows; empty: all.
+    public var select: [String] = []
+
+    /// All rows.
+    public init() {}
+
+    /// Whether the answer is a table of groups, or else single rows.
+    public var isAggregate: Bool { !groupBy.isEmpty || !aggregates.isEmpty }
+}
+
+/// Bounds of a query's memory: it ends with an error that names the bound, never without memory.
+public struct QueryLimits: Sendable, Hashable {
+    /// Groups of an answer.
+    public var groups = 1_000_000
+    /// Values that percentiles and `distinct` hold, over all groups.
+    public var cells = 16_000_000
+    /// Samples of one group from which on a percentile is approximate (± 0.2 %).
+    public var exactSamples = 100_000
+    /// Row groups that are held at once while rows are put into the order of time.
+    public var openRowGroups = 256
+
+    /// The usual bounds: about 1 GiB at worst.
+    public init() {}
+}
+
+/// A point in time, as a person writes it.
+public enum TimePoint {
+    /// UTC nanoseconds since 1970 of a duration before now (`10m`), an RFC 3339 time, or a time of day (`HH:MM`, the latest
+    /// that is not in the future).
+    ///
+    /// - Parameter utcOffset: Seconds that a time of day's clock is ahead of UTC.
+    public static func parse(_ text: String, nowNs: Int64, utcOffset: Int = 0) throws(QueryError) -> Int64 {
+        if text == "now" { return nowNs }
+        if let duration = HumanUnits.durationNs(text) { return nowNs &- duration }
+        if let time = HumanTime.nanoseconds(rfc3339: text) { return time }
+        if let sinceMidnight = HumanTime.nanosecondsOfDay(text) {
+            let day: Int64 = 86_400_000_000_000
+            let local = nowNs + Int64(utcOffset) * 1_000_000_000
+            let midnight = local - ((local % day) + day) % day
+            let time = midnight + sinceMidnight - Int64(utcOffset) * 1_000_000_000
+            return time > nowNs ? time - day : time
+        }
+        throw QueryError("no time: write 10m (before now), 14:05 or 2026-03-04T05:06:07Z", in: text, at: 0..<text.count)
+    }
+}

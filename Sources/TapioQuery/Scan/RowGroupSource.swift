@@ -1,0 +1,117 @@
+public import TapioEvents
+
+/// What is known of a column of a row group, or of a segment, without reading it. Bounds enclose every value, tightly or not.
+public struct ColumnBounds: Sendable, Hashable {
+    /// A bound of the column's type.
+    public enum Value: Sendable, Hashable {
+        /// Of int32, int64 and timestamp columns.
+        case integer(Int64)
+        /// Of double columns.
+        case double(Double)
+        /// Of string columns: compared byte by byte.
+        case text([UInt8])
+    }
+
+    /// No value is below it; nil: not known.
+    public var minimum: Value?
+    /// No value is above it; nil: not known.
+    public var maximum: Value?
+    /// Rows without a value; nil: not known.
+    public var nullCount: Int?
+    /// All values that occur, where they are known.
+    public var values: [String]?
+
+    /// Bounds; nothing is known by default.
+    public init(minimum: Value? = nil, maximum: Value? = nil, nullCount: Int? = nil, values: [String]? = nil) {
+        self.minimum = minimum
+        self.maximum = maximum
+        self.nullCount = nullCount
+        self.values = values
+    }
+}
+
+/// A column as a file declares it.
+public struct SourceColumn: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Its type.
+    public var type: ColumnType
+
+    /// A column of a file.
+    public init(name: String, type: ColumnType) {
+        self.name = name
+        self.type = type
+    }
+}
+
+/// A row group that can be asked: what it is known to hold, and its columns one by one.
+public protocol RowGroupSource: Sendable {
+    /// Names it to people: which file, which group.
+    var name: String { get }
+    /// Rows.
+    var rowCount: Int { get }
+    /// Its columns.
+    var columns: [SourceColumn] { get }
+    /// Size in the file; for the progress bar.
+    var byteCount: Int { get }
+    /// What is known of the column at that place.
+    func bounds(_ column: Int) -> ColumnBounds
+    /// Reads the column at that place. Throws where it is damaged.
+    func read(_ column: Int) throws -> ColumnVector
+}
+
+/// A part of an archive that cannot be read, and why. The answer lacks it.
+public struct Damage: Sendable, Hashable, CustomStringConvertible {
+    /// Names the segment or row group.
+    public var place: String
+    /// What is wrong.
+    public var reason: String
+    /// Rows that it had; nil: not known.
+    public var rows: Int?
+
+    /// A damage.
+    public init(place: String, reason: String, rows: Int? = nil) {
+        self.place = place
+        self.reason = reason
+        self.rows = rows
+    }
+
+    /// One line, safe for a terminal.
+    public var description: String {
+        let lost = rows.map { ", \(HumanUnits.count(Int64($0))) rows" } ?? ""
+        return TerminalText.escape("\(place)\(lost): \(reason)")
+    }
+}
+
+/// A segment of an archive: what is known of it without opening it.
+public struct SegmentSource: Sendable {
+    /// Names it to people.
+    public var name: String
+    /// Size in bytes; for the progress bar.
+    public var byteCount: Int
+    /// Earliest and latest event, UTC nanoseconds since 1970; nil: not known.
+    public var timestampsNs: ClosedRange<Int64>?
+    /// Rows by kind; nil: not known.
+    public var rowsByKind: [String: Int]?
+    /// Whether it was saved after a crash.
+    public var isRecovered: Bool
+    /// Opens it: its row groups, and what of it is lost.
+    public var open: @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
+
+    /// A segment.
+    public init(
+        name: String,
+        byteCount: Int,
+        timestampsNs: ClosedRange<Int64>? = nil,
+        rowsByKind: [String: Int]? = nil,
+        isRecovered: Bool = false,
+        open: @escaping @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
+    ) {
+        self.name = name
+        self.byteCount = byteCount
+        self.timestampsNs = timestampsNs
+        self.rowsByKind = rowsByKind
+        self.isRecovered = isRecovered
+        self.open = open
+    }
+}
