@@ -86,7 +86,7 @@ let package = Package(
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
                 "TapioKernel",
-                "TapioPipeline", argumentParser, logging,
+                argumentParser, logging,
             ],
             swiftSettings: strict
         ),
