@@ -86,7 +86,7 @@ let package = Package(
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
                 "TapioKernel",
-                "TapioPipeline", argumentParser, logging,
+                argumentParser, logging,
             ],
             swiftSettings: strict
         ),
@@ -140,7 +140,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioBPF", "TapioPipeline", "TapioTestSupport"],
+            dependencies: [
+                "TapioAgent", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioPipeline",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -47,7 +47,8 @@ struct Ending: Equatable {
         let full = Tapio.fullMessage(for: thrown)
         let hint = full.split(separator: "'").last { $0.hasSuffix(" --help") } ?? "tapio --help"
         let message = Tapio.message(for: thrown).split(separator: "\n").joined(separator: "; ")
-        self.init(error: "\(message.trimmingSuffix(".")); see \(hint)", status: ExitStatus.usage.rawValue)
+        let joint = message.hasSuffix("?") ? " See " : "; see "
+        self.init(error: "\(message.trimmingSuffix("."))\(joint)\(hint)", status: ExitStatus.usage.rawValue)
     }
 
     /// Says it and ends the process.

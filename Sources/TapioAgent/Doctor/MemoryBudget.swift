@@ -8,7 +8,7 @@ struct MemoryBudget: Equatable {
     let encoders: Int64
 
     init(_ configuration: AgentConfiguration, cpus: Int) {
-        let encoderCount = configuration.encoders ?? MemoryBudget.automaticEncoders(cpus: cpus)
+        let encoderCount = configuration.encoders ?? MemoryBudget.automaticEncoders
         rings = Int64(cpus) * Int64(configuration.rings.urgentBytes + configuration.rings.bulkBytes)
         batches = Int64(configuration.queue.maxBatches + 2 + encoderCount) * Int64(configuration.batch.maxBytes)
         encoders = Int64(encoderCount) * Int64(configuration.batch.maxBytes)
@@ -17,5 +17,5 @@ struct MemoryBudget: Equatable {
     var total: Int64 { rings + batches + encoders }
 
     /// As many as the agent starts with `encoders: auto`.
-    static func automaticEncoders(cpus: Int) -> Int { max(1, min(4, cpus / 2)) }
+    static let automaticEncoders = 1
 }

@@ -25,9 +25,8 @@ struct RingStall {
     var survivedNs: Int64 { Int64(ringBytes) * 1_000_000_000 / Int64(eventsPerSecond * bytesPerEvent) }
 
     var text: String {
-        let assumed = "\(HumanUnits.count(Int64(eventsPerSecond))) events/s of \(bytesPerEvent) bytes on each CPU"
         let size = HumanUnits.bytes(Int64(ringBytes))
-        return
-            "\(size) for each CPU: nothing is lost while the reader stands still for \(HumanUnits.duration(ns: survivedNs)) at \(assumed)"
+        let load = "\(HumanUnits.count(Int64(eventsPerSecond))) events/s of \(bytesPerEvent) B on it"
+        return "\(size) per CPU outlast a stall of \(HumanUnits.duration(ns: survivedNs)) at \(load)"
     }
 }

@@ -46,7 +46,7 @@ public struct LiveFrame: Sendable {
         if now.health.isHealthy {
             line.append(Run("● healthy", .green))
         } else {
-            line.append(Run("● \(now.health.problems.count) problems", .red))
+            line.append(Run("● not well", .red))
         }
         line.append(Run("  up " + HumanUnits.duration(ns: (now.takenAt &- now.startedAt) &* 1000)))
         if let endsAt {
@@ -58,7 +58,7 @@ public struct LiveFrame: Sendable {
     }
 
     private var kindTable: [Line] {
-        let title = cells("KIND", "PRIORITY", "PER SECOND", "SEEN", "ARCHIVED", "SAMPLED", "LOST")
+        let title = cells("KIND", "PRIORITY", "PER S", "SEEN", "ARCHIVED", "SAMPLED", "LOST")
         var lines: [Line] = [[Run(title, .faint)]]
         let earlier = Dictionary((before?.ledger ?? []).map { ($0.kind, $0.counts) }, uniquingKeysWith: { $1 })
         var total = LedgerEntry()
@@ -85,7 +85,7 @@ public struct LiveFrame: Sendable {
             HumanUnits.count(Int64(clamping: counts.sampledOut))
         )
         let style: TerminalStyle = kind == "all" ? .bold : .plain
-        return [Run(text, style), Run("  " + left(lost, 8), counts.lost > 0 ? .red : style)]
+        return [Run(text, style), Run(" " + left(lost, 8), counts.lost > 0 ? .red : style)]
     }
 
     private var machinery: [Line] {
@@ -162,7 +162,7 @@ public struct LiveFrame: Sendable {
     private func safe(_ text: String, _ limit: Int) -> String { TerminalText.escape(text, limit: limit) }
 
     /// Widths of the table's columns; together 80 with their gaps.
-    private static let widths = [-16, -8, 10, 12, 12, 8, 6]
+    private static let widths = [-16, -8, 9, 11, 11, 8, 8]
 
     private func cells(_ texts: String...) -> String {
         zip(texts, LiveFrame.widths).map { $1 < 0 ? right($0, -$1) : left($0, $1) }
