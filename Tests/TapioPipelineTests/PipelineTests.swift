@@ -7,7 +7,7 @@ import Testing
 
 @testable import TapioPipeline
 
-@Suite(.timeLimit(.minutes(2))) struct PipelineTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct PipelineTests {
     private let registry = CollectorRegistry.schemas
     private let clock = ClockOffset(utcMinusBootNs: 1_790_000_000_000_000_000)
     private let fork = EventKind(Int(TAPIO_KIND_PROCESS_FORK))
@@ -46,7 +46,12 @@ import Testing
     }
 
     /// The agent's side of the ledger, closed: everything received is settled.
-    private func expectClosed(_ ledger: Ledger, _ kind: EventKind, submitted: UInt64, sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expectClosed(
+        _ ledger: Ledger,
+        _ kind: EventKind,
+        submitted: UInt64,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         var entry = LedgerEntry()
         ledger.read(into: &entry, kind)
         #expect(entry.received == submitted, sourceLocation: sourceLocation)
