@@ -27,14 +27,16 @@ public struct ArchiveReader: Sendable {
         let entries: [DirectoryEntry]
         do throws(FileError) {
             entries = try fileSystem.list(path)
-        } catch where error.code == ENOTDIR {
+        } catch  where error.code == ENOTDIR {
             segments = [try ArchiveSegment(file: path, node: nil, name: nil, fileSystem: fileSystem)]
             warnings = []
             return
         }
         var listing = Listing(scope: scope, fileSystem: fileSystem)
         let nodes = entries.filter { $0.isDirectory && $0.name.hasPrefix("node=") }
-        for entry in nodes { try listing.add(directory: "\(path)/\(entry.name)", node: String(entry.name.dropFirst(5))) }
+        for entry in nodes {
+            try listing.add(directory: "\(path)/\(entry.name)", node: String(entry.name.dropFirst(5)))
+        }
         if nodes.isEmpty {
             let own = FilePath.name(of: path)
             try listing.add(directory: path, node: own.hasPrefix("node=") ? String(own.dropFirst(5)) : nil)
@@ -79,7 +81,7 @@ public struct ArchiveReader: Sendable {
             do throws(FileError) {
                 let segment = try ArchiveSegment(file: path, node: node, name: name, fileSystem: fileSystem)
                 if segment.totals.rows > 0 { segments.append(segment) }
-            } catch where error.code == ENOENT {
+            } catch  where error.code == ENOENT {
                 // Sealed since we looked: under its new name, unless that was listed already.
                 let sealedPath = String(path.dropLast(".part".count))
                 guard !segments.contains(where: { $0.path == sealedPath }),

@@ -48,7 +48,7 @@ public struct ArchiveSegment: Sendable {
     public func open() throws(ArchiveReadError) -> OpenedSegment {
         do throws(FileError) {
             return try open(path)
-        } catch where error.code == ENOENT && isOpen {
+        } catch  where error.code == ENOENT && isOpen {
             do throws(FileError) {
                 return try open(String(path.dropLast(".part".count)))
             } catch {
