@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CTapioSystem", cSettings: strictC),
+        .target(name: "CTapioLibBPF", dependencies: ["CLibBPF"], cSettings: strictC),
         .target(
             name: "TapioBPF",
             path: "bpf",
@@ -51,7 +52,7 @@ let package = Package(
         .target(name: "TapioRings", dependencies: ["CTapioSystem"], swiftSettings: strict),
         .target(
             name: "TapioKernel",
-            dependencies: ["CLibBPF", "CTapioSystem", "TapioBPF", "TapioRings"],
+            dependencies: ["CLibBPF", "CTapioLibBPF", "CTapioSystem", "TapioBPF", "TapioRings"],
             swiftSettings: strict
         ),
         .target(name: "TapioEvents", dependencies: ["TapioBPF", "TapioRings"], swiftSettings: strict),
@@ -74,21 +75,26 @@ let package = Package(
         .target(
             name: "TapioAgent",
             dependencies: [
-                "CTapioSystem", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors", "TapioPipeline",
+                "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
+                "TapioPipeline",
                 "TapioArchive", "TapioQuery", logging, yams,
             ],
             swiftSettings: strict
         ),
         .executableTarget(
             name: "tapio",
-            dependencies: ["TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", argumentParser, logging],
+            dependencies: [
+                "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
+                "TapioKernel",
+                argumentParser, logging,
+            ],
             swiftSettings: strict
         ),
 
         // Tests: a target per target, and the agent as a whole on real kernel events.
         .target(
             name: "TapioTestSupport",
-            dependencies: ["CTapioSystem"],
+            dependencies: ["CTapioSystem", "TapioKernel"],
             path: "Tests/TapioTestSupport",
             swiftSettings: strictTests
         ),
@@ -120,7 +126,11 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioPipelineTests",
-            dependencies: ["TapioPipeline", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            dependencies: [
+                "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings",
+                "TapioBPF",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -130,7 +140,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioAgentTests",
-            dependencies: ["TapioAgent", "TapioTestSupport"],
+            dependencies: [
+                "TapioAgent", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioPipeline",
+                "TapioTestSupport",
+            ],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -1,3 +1,236 @@
+// Processes: exec, fork, exit, and those that were there before the agent.
 #include "kernel/emit.h"
+#include "kernel/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+/// Bytes of arguments that a record may carry; the agent sets it, also while the programs run.
+volatile __u32 args_limit = TAPIO_ARGS_BYTES;
+/// Whether sched_process_exit tells which thread is a process's last (Linux 6.16 and later).
+const volatile bool exit_tells_group_dead = false;
+
+#define SIGNAL_GROUP_EXIT 0x00000004 // include/linux/sched/signal.h
+#define EEXIST 17                    // include/uapi/asm-generic/errno-base.h
+
+/// Records of variable size are built here. A program that may sleep or be preempted holds its slot while others run
+/// on its CPU, so that each program claims a slot of its own.
+#define SCRATCH_SLOTS 4
+struct scratch_slot {
+	__u64 busy;
+	struct tapio_process_exec record;
+	__u8 strings[TAPIO_RECORD_BYTES - sizeof(struct tapio_process_exec)];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct scratch_slot);
+} scratch SEC(".maps");
+
+/// Before Linux 6.16 two threads that exit together may both look like the last one: the first to write here is.
+struct process_key {
+	__u64 start_ns;
+	__u64 pid;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct process_key);
+	__type(value, __u8);
+} exited SEC(".maps");
+
+static __always_inline struct scratch_slot *scratch_claim(void)
+{
+#pragma unroll
+	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
+		__u32 key = i;
+		struct scratch_slot *slot = bpf_map_lookup_elem(&scratch, &key);
+		if (slot && __sync_val_compare_and_swap(&slot->busy, 0, 1) == 0)
+			return slot;
+	}
+	return NULL;
+}
+
+static __always_inline void scratch_release(struct scratch_slot *slot)
+{
+	__sync_lock_test_and_set(&slot->busy, 0);
+}
+
+/// Appends a kernel string at `end`, without its NUL; gives the new end.
+static __always_inline __u32 append_string(struct tapio_process_exec *record, __u32 end, struct tapio_string *into,
+                                           const char *from)
+{
+	into->offset = end;
+	into->length = 0;
+	end &= 2047; // for the verifier: no string starts beyond
+	long length = bpf_probe_read_kernel_str((char *)record + end, TAPIO_PATH_BYTES, from);
+	if (length <= 1 || length > TAPIO_PATH_BYTES)
+		return end;
+	into->length = length - 1;
+	return end + (__u32)length - 1;
+}
+
+/// How many bytes of an argument area of `total` bytes go into the record.
+static __always_inline __u64 args_wanted(__u64 total)
+{
+	__u64 limit = args_limit;
+	__u64 wanted = total < limit ? total : limit;
+	// The compiler must not see that the bound is already there in part: the verifier of 6.1 needs it as a
+	// constant.
+	barrier_var(wanted);
+	return wanted > TAPIO_ARGS_BYTES ? TAPIO_ARGS_BYTES : wanted;
+}
+
+static __always_inline void begin(struct tapio_process_exec *record, const struct task_struct *task)
+{
+	tapio_fill_task(&record->header, task);
+	record->start_ns = tapio_start_of(task);
+	record->exe_inode = TAPIO_ABSENT_64;
+	record->argc = TAPIO_ABSENT_32;
+	record->args_total_bytes = 0;
+	record->reserved = 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	const __u8 kind = TAPIO_KIND_PROCESS_EXEC;
+	if (tapio_is_agent(task->tgid)) {
+		tapio_filtered(kind);
+		return 0;
+	}
+	struct scratch_slot *slot = scratch_claim();
+	if (!slot) {
+		tapio_refused(kind);
+		return 0;
+	}
+	struct tapio_process_exec *record = &slot->record;
+	begin(record, task);
+	record->exe_inode = bprm->file->f_inode->i_ino;
+	record->argc = bprm->argc;
+
+	const char *filename = bprm->filename, *interp = bprm->interp;
+	__u32 end = append_string(record, sizeof *record, &record->exe, filename);
+	// The kernel points both at the same bytes unless it changed the interpreter.
+	record->interpreter = (struct tapio_string){.offset = end};
+	if (interp != filename)
+		end = append_string(record, end, &record->interpreter, interp);
+
+	const struct mm_struct *mm = task->mm;
+	__u64 start = mm->arg_start, total = mm->arg_end - start;
+	__u64 length = args_wanted(total);
+	record->args_total_bytes = total;
+	record->args = (struct tapio_string){.offset = end};
+	end &= 2047;
+	if (bpf_probe_read_user((char *)record + end, length, (const void *)start) == 0) {
+		record->args.length = length;
+		end += length;
+	}
+	tapio_output(&record->header, kind, TAPIO_PRIORITY_HIGH, end);
+	scratch_release(slot);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	const __u8 kind = TAPIO_KIND_PROCESS_FORK;
+	if (child->pid != child->tgid || tapio_is_agent(parent->tgid)) {
+		tapio_filtered(kind);
+		return 0;
+	}
+	struct tapio_process_fork *record = tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, sizeof *record);
+	if (!record)
+		return 0;
+	tapio_fill_task(&record->header, parent);
+	record->child_start_ns = child->start_boottime;
+	record->child_pid = child->pid;
+	record->reserved = 0;
+	tapio_submit(record, TAPIO_PRIORITY_NORMAL);
+	return 0;
+}
+
+/// Whether the thread that exits is the last of its process. The count of live threads is taken down before the
+/// tracepoint, so that on kernels that don't tell, more than one thread may find it 0.
+static __always_inline bool is_last(const __u64 *ctx, const struct task_struct *task, __u64 start_ns)
+{
+	if (exit_tells_group_dead)
+		return ctx[1] & 1;
+	if (task->signal->live.counter != 0)
+		return false;
+	struct process_key key = {.start_ns = start_ns, .pid = task->tgid};
+	__u8 one = 1;
+	// Any other failure must not lose the exit.
+	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) != -EEXIST;
+}
+
+SEC("tp_btf/sched_process_exit")
+int process_exit(__u64 *ctx)
+{
+	const __u8 kind = TAPIO_KIND_PROCESS_EXIT;
+	const struct task_struct *task = (const struct task_struct *)ctx[0];
+	const struct task_struct *leader = task->group_leader;
+	__u64 start_ns = leader->start_boottime;
+	if (!is_last(ctx, task, start_ns) || tapio_is_agent(task->tgid)) {
+		tapio_filtered(kind);
+		return 0;
+	}
+	struct tapio_process_exit *record = tapio_reserve(kind, TAPIO_PRIORITY_HIGH, sizeof *record);
+	if (!record)
+		return 0;
+	tapio_fill_task(&record->header, task);
+	__builtin_memset(record->header.comm, 0, sizeof record->header.comm);
+	bpf_probe_read_kernel_str(record->header.comm, sizeof record->header.comm, leader->comm);
+
+	const struct signal_struct *signal = task->signal;
+	__u32 code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	record->start_ns = start_ns;
+	record->duration_ns = record->header.time_ns - start_ns;
+	record->exit_code = code >> 8 & 0xff;
+	record->signal = code & 0x7f;
+	record->core_dumped = code >> 7 & 1;
+	record->reserved = 0;
+	tapio_submit(record, TAPIO_PRIORITY_HIGH);
+	return 0;
+}
+
+SEC("iter.s/task")
+int process_existing(struct bpf_iter__task *ctx)
+{
+	const __u8 kind = TAPIO_KIND_PROCESS_EXISTING;
+	struct task_struct *task = ctx->task;
+	if (!task || task->pid != task->tgid)
+		return 0;
+	if (tapio_is_agent(task->tgid)) {
+		tapio_filtered(kind);
+		return 0;
+	}
+	struct scratch_slot *slot = scratch_claim();
+	if (!slot) {
+		tapio_refused(kind);
+		return 0;
+	}
+	struct tapio_process_exec *record = &slot->record;
+	begin(record, task);
+	__u32 end = sizeof *record;
+	record->exe = (struct tapio_string){.offset = end};
+	record->interpreter = (struct tapio_string){.offset = end};
+	record->args = (struct tapio_string){.offset = end};
+	struct mm_struct *mm = task->mm;
+	if (mm) { // kernel threads have none
+		struct file *file = mm->exe_file;
+		if (file)
+			record->exe_inode = file->f_inode->i_ino;
+		__u64 start = mm->arg_start, total = mm->arg_end - start;
+		__u64 length = args_wanted(total);
+		record->args_total_bytes = total;
+		if (length && bpf_copy_from_user_task((char *)record + sizeof *record, length, (const void *)start,
+		                                      task, 0) == 0) {
+			record->args.length = length;
+			end += length;
+		}
+	}
+	tapio_output(&record->header, kind, TAPIO_PRIORITY_NORMAL, end);
+	scratch_release(slot);
+	return 0;
+}

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,4 +89,13 @@ int tapio_futex_wait(const void *word, uint32_t expected, uint64_t deadline_ns)
 int tapio_futex_wake(const void *word, int count)
 {
 	return result_of(syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0));
+}
+
+int tapio_clock_is_synchronised(void)
+{
+	struct timex state = {};
+	int result = adjtimex(&state);
+	if (result < 0)
+		return -errno;
+	return result != TIME_ERROR;
 }

@@ -49,12 +49,14 @@ enum {
 
 /// What became of an event in the kernel. Never reset: readers take differences.
 /// attempted = filtered + sampled_out + ring_full + submitted, but for programs that are running at that instant.
+/// Attempted is written first and lies last: the kernel copies a value upwards, so that a look-up beside running
+/// programs never shows more outcomes than attempts.
 enum {
-	TAPIO_COUNT_ATTEMPTED = 0,
-	TAPIO_COUNT_FILTERED = 1,
-	TAPIO_COUNT_SAMPLED_OUT = 2,
-	TAPIO_COUNT_RING_FULL = 3,
-	TAPIO_COUNT_SUBMITTED = 4,
+	TAPIO_COUNT_FILTERED = 0,
+	TAPIO_COUNT_SAMPLED_OUT = 1,
+	TAPIO_COUNT_RING_FULL = 2,
+	TAPIO_COUNT_SUBMITTED = 3,
+	TAPIO_COUNT_ATTEMPTED = 4,
 	TAPIO_COUNTS = 5,
 };
 

@@ -66,6 +66,23 @@ static __always_inline void tapio_filtered(__u8 kind)
 	TAPIO_COUNT(state, kind, TAPIO_COUNT_FILTERED);
 }
 
+/// Counts an event for which the program itself found no room (its own maps were full or busy), as the ring's fault.
+static __always_inline void tapio_refused(__u8 kind)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (!state)
+		return;
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_ATTEMPTED);
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
+}
+
+/// Whether a process is the agent itself, whose events are filtered.
+static __always_inline bool tapio_is_agent(__u32 pid)
+{
+	struct tapio_control *control = tapio_settings();
+	return control && control->agent_pid && control->agent_pid == pid;
+}
+
 /// Counts the attempt and draws the lot: the keep probability in force, or 0 where the event is sampled out.
 static __always_inline __u32 tapio_admit(struct tapio_cpu_state *state, __u8 kind, __u8 priority)
 {
@@ -145,12 +162,13 @@ static __always_inline void tapio_output(struct tapio_header *record, __u8 kind,
 	if (!keep)
 		return;
 	void *ring = tapio_ring_of(priority);
-	if (!ring) {
+	if (!ring || size > TAPIO_RECORD_BYTES) {
 		TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
 		return;
 	}
 	struct bpf_dynptr room;
-	if (size > TAPIO_RECORD_BYTES || bpf_ringbuf_reserve_dynptr(ring, size, 0, &room) != 0) {
+	// A failed reservation, too, must be given back: the verifier insists.
+	if (bpf_ringbuf_reserve_dynptr(ring, size, 0, &room) != 0) {
 		TAPIO_COUNT(state, kind, TAPIO_COUNT_RING_FULL);
 		bpf_ringbuf_discard_dynptr(&room, BPF_RB_NO_WAKEUP);
 		return;

@@ -24,7 +24,8 @@ int tapio_get_thread_name(char *name, size_t size);
 /// Restricts thread `tid` (0: the caller) to the CPUs whose bits are set in `mask` of `words` 64-bit words.
 int tapio_set_affinity(int tid, const uint64_t *mask, size_t words);
 
-/// Writes the CPUs that thread `tid` (0: the caller) may use into `mask`; returns the words written, the rest is zeroed.
+/// Writes the CPUs that thread `tid` (0: the caller) may use into `mask`; returns the words written, the rest is
+/// zeroed.
 int tapio_get_affinity(int tid, uint64_t *mask, size_t words);
 
 /// Sets the nice value (-20…19) of the calling thread alone.
@@ -42,3 +43,7 @@ int tapio_futex_wait(const void *word, uint32_t expected, uint64_t deadline_ns);
 
 /// Wakes at most `count` threads that sleep on `word`; returns how many were woken.
 int tapio_futex_wake(const void *word, int count);
+
+/// 1 where the kernel says that its clock is kept synchronised (NTP or the like), 0 where it is not, a negative errno
+/// where it does not say.
+int tapio_clock_is_synchronised(void);

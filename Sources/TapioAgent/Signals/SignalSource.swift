@@ -1,8 +1,8 @@
 import Glibc
-import TapioRings
+public import TapioRings
 
 /// A signal that the agent acts upon.
-enum AgentSignal: Sendable {
+public enum AgentSignal: Sendable {
     /// SIGTERM or SIGINT: stop in order. A second one ends the process at once.
     case stop
     /// SIGHUP: read the configuration again.
@@ -13,30 +13,32 @@ enum AgentSignal: Sendable {
 
 /// Turns process signals into elements of an `AsyncStream`.
 ///
-/// `block()` must run before any other thread starts, so that every thread inherits the mask and only `sigwait` sees them.
-enum SignalSource {
-    private static let handled = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+/// A handler writes the signal's number into a pipe, and a thread reads it there: whatever thread the kernel picks for a
+/// signal, and whatever runs in it, is not disturbed.
+public enum SignalSource {
     /// 128 + SIGTERM, as shells report it: stopped before everything was drained.
-    static let forcedExitCode: Int32 = 143
+    public static let forcedExitCode: Int32 = 143
 
-    /// Keeps the handled signals from interrupting the threads that are started from now on.
-    static func block() {
-        var set = signalSet()
-        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-        // A client that goes away is an error of its write, not the end of the agent.
-        signal(SIGPIPE, SIG_IGN)
-    }
+    /// The write end, for the handler. Set once, before a handler is installed.
+    private nonisolated(unsafe) static var pipeForHandler: Int32 = -1
 
-    /// Starts the thread that waits for signals. It ends with the process.
-    static func start() throws -> AsyncStream<AgentSignal> {
-        let (stream, continuation) = AsyncStream.makeStream(of: AgentSignal.self, bufferingPolicy: .bufferingNewest(16))
+    /// Handles SIGTERM, SIGINT, SIGHUP and SIGUSR1 from now on, until the process ends.
+    ///
+    /// - Precondition: called once.
+    public static func start() throws(ThreadError) -> AsyncStream<AgentSignal> {
+        precondition(unsafe pipeForHandler < 0, "signals have one source")
+        var ends: [Int32] = [-1, -1]
+        precondition(unsafe pipe(&ends) == 0, "no descriptors are left for a pipe")
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        unsafe pipeForHandler = ends[1]
+        let readEnd = ends[0]
+        let (stream, continuation) = AsyncStream.makeStream(of: AgentSignal.self, bufferingPolicy: .bufferingNewest(64))
         _ = try PinnedThread(name: "tapio-signals") {
-            var set = signalSet()
             var stops = 0
+            var number: UInt8 = 0
             while true {
-                var number: Int32 = 0
-                guard unsafe sigwait(&set, &number) == 0 else { continue }
-                switch number {
+                guard unsafe read(readEnd, &number, 1) == 1 else { continue }
+                switch Int32(number) {
                 case SIGHUP: continuation.yield(.reload)
                 case SIGUSR1: continuation.yield(.seal)
                 default:
@@ -46,13 +48,22 @@ enum SignalSource {
                 }
             }
         }
+        for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { install(number) }
+        // A client that goes away is an error of its write, not the end of the agent.
+        signal(SIGPIPE, SIG_IGN)
         return stream
     }
 
-    private static func signalSet() -> sigset_t {
-        var set = sigset_t()
-        unsafe sigemptyset(&set)
-        for number in handled { unsafe sigaddset(&set, number) }
-        return set
+    private static func install(_ number: Int32) {
+        var action = sigaction()
+        unsafe action.__sigaction_handler.sa_handler = { number in
+            // Only what signal-safety(7) allows: one write, and errno as it was.
+            let before = errno
+            var byte = UInt8(truncatingIfNeeded: number)
+            _ = unsafe write(SignalSource.pipeForHandler, &byte, 1)
+            errno = before
+        }
+        action.sa_flags = SA_RESTART
+        unsafe sigaction(number, &action, nil)
     }
 }

@@ -96,8 +96,8 @@ public final class Archive: Sendable {
         try state.withLock { state throws(ArchiveWriteError) in try state.append(batch) }
     }
 
-    /// Why `batch` would end the open segment, or nil: the moment to append the ledger's rows to it first.
-    public func rotationDue(before batch: ArchiveBatch) -> RotationReason? {
+    /// Why the open segment should end, before `batch` where one is given, or nil: the moment to append the ledger's rows.
+    public func rotationDue(before batch: ArchiveBatch? = nil) -> RotationReason? {
         state.withLock { state in
             guard let open = state.open else { return nil }
             let now = state.options.clock.monotonicNs()
@@ -137,7 +137,16 @@ public final class Archive: Sendable {
     public func maintain() { state.withLock { $0.maintain() } }
 
     /// Seals the open segment now; the next batch opens a new one.
-    public func seal() { state.withLock { $0.seal(.close) } }
+    public func seal(_ reason: RotationReason = .close) { state.withLock { $0.seal(reason) } }
+
+    /// Follows other policies from now on.
+    public func update(sync: SyncPolicy, rotation: RotationPolicy, retention: RetentionPolicy) {
+        state.withLock { state in
+            state.options.sync = sync
+            state.options.rotation = rotation
+            state.options.retention = retention
+        }
+    }
 
     /// Seals the open segment and releases the lock. Later appends fail with reason `closed`.
     public func close() { state.withLock { $0.close() } }

@@ -47,6 +47,15 @@ public enum RotationReason: String, Sendable, Hashable, CaseIterable {
     case close
 }
 
+/// Who ends segments.
+public enum SegmentSealing: Sendable, Hashable {
+    /// The archive itself, as the rotation policy says.
+    case automatic
+    /// The caller, who asks ``Archive/rotationDue(before:)`` around each batch, adds the rows that close the segment, and
+    /// seals it with ``Archive/seal(_:)``.
+    case byCaller
+}
+
 /// What may be kept. Each limit that is nil is off.
 public struct RetentionPolicy: Sendable, Hashable {
     /// Bytes of sealed and open segments together.
@@ -107,6 +116,8 @@ public struct ArchiveOptions: Sendable {
     public var sync: SyncPolicy = .interval(ns: 1_000_000_000)
     /// When segments end.
     public var rotation = RotationPolicy()
+    /// Who ends them.
+    public var sealing = SegmentSealing.automatic
     /// What is kept.
     public var retention = RetentionPolicy()
     /// Pause after a failed write, nanoseconds; until then every append fails at once.

@@ -7,7 +7,7 @@ struct ArchiveState: Sendable {
     }
 
     let directory: String
-    let options: ArchiveOptions
+    var options: ArchiveOptions
     var identity: ArchiveIdentity
     var lock: ArchiveLock?
     var open: SegmentWriter?
@@ -69,7 +69,7 @@ struct ArchiveState: Sendable {
         if let failure, now < failure.untilNs {
             throw refuse(ArchiveWriteError.reason(for: failure.cause), rows, cause: failure.cause, isRepeated: true)
         }
-        if let open, let reason = options.rotation.reason(toSeal: open, nowNs: now, next: batch) { seal(reason) }
+        if let reason = ownRotation(nowNs: now, next: batch) { seal(reason) }
         do throws(FileError) {
             var segment = try takeSegment(for: batch, nowNs: now)
             // Put back also when it throws: what was written before must be sealed.
@@ -86,7 +86,13 @@ struct ArchiveState: Sendable {
         counters.batchesWritten += 1
         counters.rowsWritten += UInt64(rows)
         counters.groupBytesWritten += UInt64(batch.group.bytes.count)
-        if let open, let reason = options.rotation.reason(toSeal: open, nowNs: now, next: nil) { seal(reason) }
+        if let reason = ownRotation(nowNs: now, next: nil) { seal(reason) }
+    }
+
+    /// Why the open segment ends now, unless it is the caller who ends it.
+    private func ownRotation(nowNs: Int64, next: ArchiveBatch?) -> RotationReason? {
+        guard options.sealing == .automatic, let open else { return nil }
+        return options.rotation.reason(toSeal: open, nowNs: nowNs, next: next)
     }
 
     private mutating func refuseIfImpossible(_ batch: ArchiveBatch) throws(ArchiveWriteError) {
@@ -233,7 +239,7 @@ struct ArchiveState: Sendable {
     mutating func maintain() {
         guard lock != nil else { return }
         let now = nowNs
-        if let open, let reason = options.rotation.reason(toSeal: open, nowNs: now, next: nil) { seal(reason) }
+        if let reason = ownRotation(nowNs: now, next: nil) { seal(reason) }
         if now - lastRetentionNs >= options.retentionIntervalNs {
             sealUnsealed()
             enforceRetention()

@@ -1,0 +1,49 @@
+// What libbpf offers only through variadic functions, option structs and inline BTF walks, in a form that Swift can
+// call. Functions that can fail return a negative errno; those that give a pointer set errno and return NULL.
+#pragma once
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Starts to keep what libbpf says on this thread (warnings, and the verifier's log), instead of printing it. Only the
+/// last bytes are kept.
+void tapio_libbpf_log_begin(void);
+
+/// Copies what was kept into `into`, at most `room` bytes, and stops keeping; gives the number of bytes.
+size_t tapio_libbpf_log_end(char *into, size_t room);
+
+struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const char *name);
+
+/// Gives a constant (`const volatile` global) its value before the object is loaded. -ENOENT where there is none of
+/// that name, -EINVAL where its size differs, -EBUSY after loading.
+int tapio_bpf_set_constant(struct bpf_object *object, const char *name, const void *value, size_t size);
+
+/// Gives an initialised global variable (section .data) a value, before or after loading. Errors as above.
+int tapio_bpf_set_variable(struct bpf_object *object, const char *name, const void *value, size_t size);
+
+/// A map's descriptor, or a negative errno. `inner_fd` is for maps of maps, else 0.
+int tapio_bpf_map_create(enum bpf_map_type type, const char *name, uint32_t key_size, uint32_t value_size,
+                         uint32_t entries, uint32_t flags, int inner_fd);
+
+struct tapio_bpf_program_stats {
+	uint64_t run_count;
+	uint64_t run_time_ns;
+	uint64_t recursion_misses;
+	uint32_t verified_instructions;
+	uint32_t id;
+};
+int tapio_bpf_program_read_stats(int fd, struct tapio_bpf_program_stats *stats);
+
+/// How many arguments the tracepoint has according to the kernel's BTF; -ENOENT where the kernel lacks it.
+int tapio_btf_tracepoint_arguments(const struct btf *btf, const char *tracepoint);
+
+/// Tries to load the smallest program: 0, or the negative errno with which the kernel refuses it.
+int tapio_bpf_probe(void);
+
+/// Waits until every program that was running when it was called has ended. -errno where the kernel cannot tell
+/// (nohz_full).
+int tapio_bpf_wait_for_running(void);

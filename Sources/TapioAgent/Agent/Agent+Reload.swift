@@ -1,0 +1,81 @@
+import Logging
+import TapioArchive
+import TapioCollectors
+import TapioEvents
+import TapioPipeline
+
+extension Agent {
+    /// Reads the configuration again: checks it, finds what changed, applies that and nothing else. A bad file changes
+    /// nothing. The outcome goes to the log, the status and the archive.
+    func reload() async {
+        let now = ClockOffset.bootNow()
+        let before = configuration.fingerprint
+        let loaded: LoadedConfiguration
+        do throws(ConfigurationErrors) {
+            loaded = try loader.load(sources)
+        } catch {
+            failedReloads += 1
+            logger.error("reload refused, nothing changed: \(error)")
+            await report(
+                StatusReport.Reload(
+                    at: clock.utcMicroseconds(boot: now),
+                    isApplied: false,
+                    changed: [],
+                    needsRestart: [],
+                    message: "\(error)"
+                ),
+                before: before,
+                atNs: now
+            )
+            return
+        }
+        let diff = ConfigurationDiff(old: configuration, new: loaded.configuration, schema: loader.schema)
+        configuration = loader.schema.applyingLiveChanges(from: loaded.configuration, to: configuration)
+        files = loaded.files
+        reloads += 1
+        let errors = await apply(diff)
+        let changed = diff.live.map(\.path)
+        let waiting = diff.needingRestart.map(\.path)
+        var message = diff.isEmpty ? "nothing changed" : "applied \(changed.count) changes"
+        if !waiting.isEmpty { message += "; needs a restart: \(waiting.joined(separator: ", "))" }
+        if !errors.isEmpty { message += "; " + errors.joined(separator: "; ") }
+        logger.notice("reload: \(message)")
+        await report(
+            StatusReport.Reload(
+                at: clock.utcMicroseconds(boot: now),
+                isApplied: true,
+                changed: changed,
+                needsRestart: waiting,
+                message: message
+            ),
+            before: before,
+            atNs: now
+        )
+    }
+
+    /// - Returns: what did not work, a line each.
+    private func apply(_ diff: ConfigurationDiff) async -> [String] {
+        guard !diff.live.isEmpty else { return [] }
+        logSettings.follow(configuration.log, atLeast: minimumLevel)
+        applySampling()
+        pipeline.update(configuration.readerTuning)
+        archive.update(
+            sync: configuration.syncPolicy,
+            rotation: configuration.rotationPolicy,
+            retention: configuration.retentionPolicy
+        )
+        archive.setIdentity(identity.archiveIdentity(configuration, clock: clock))
+        return await supervisor.apply(configuration.wantedCollectors).map(\.description)
+    }
+
+    private func report(_ outcome: StatusReport.Reload, before: UInt64, atNs: Int64) async {
+        lastReload = outcome
+        var row = LedgerRow(.reload, fromNs: atNs, toNs: atNs)
+        row.stage = "agent"
+        row.reason = outcome.isApplied ? "applied" : "refused"
+        row.configHash = configuration.fingerprint
+        row.configHashBefore = before
+        row.note = outcome.message
+        await exporter.note(row)
+    }
+}

@@ -1,0 +1,113 @@
+import TapioArchive
+import TapioCollectors
+import TapioEvents
+import TapioKernel
+import TapioPipeline
+
+extension Agent {
+    /// A snapshot of everything that `tapio status` shows.
+    public func status() async -> StatusReport {
+        var report = StatusReport()
+        report.pid = ProcessUsage.pid
+        report.node = configuration.nodeName
+        report.startedAt = startedAt
+        report.takenAt = clock.utcMicroseconds(boot: ClockOffset.bootNow())
+        report.configuration.path = files.first
+        report.configuration.hash = configuration.fingerprintText
+        report.configuration.reloads = reloads
+        report.configuration.failedReloads = failedReloads
+        report.configuration.lastReload = lastReload
+        report.process = ProcessUsage.now()
+        let collectors = await supervisor.status()
+        report.collectors = collectors.map { line(of: $0) }
+        report.archive = await archiveStatus()
+        report.pipeline = pipelineStatus()
+        let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
+        report.ledger = ledgerLines(reading)
+        report.health = health(report, hasReading: reading != nil)
+        return report
+    }
+
+    private func line(of status: CollectorStatus) -> StatusReport.Collector {
+        StatusReport.Collector(
+            name: status.name,
+            state: status.state.name,
+            since: clock.utcMicroseconds(boot: status.sinceNs),
+            error: status.lastError ?? status.health.problems.first,
+            restarts: status.restarts,
+            programs: status.health.programs.map {
+                StatusReport.Program(
+                    name: $0.name,
+                    runs: $0.runCount,
+                    runTimeNs: $0.runTimeNs,
+                    missed: $0.recursionMisses
+                )
+            }
+        )
+    }
+
+    private func ledgerLines(_ reading: LedgerReading?) -> [StatusReport.LedgerLine] {
+        guard let reading else { return [] }
+        let violations = reading.snapshot.violations(isQuiet: false)
+        return reading.snapshot.entries.sorted { $0.key < $1.key }.map { kind, entry in
+            let schema = registry.schema(of: kind)
+            return StatusReport.LedgerLine(
+                kind: registry.name(of: kind),
+                collector: schema?.collector ?? "",
+                priority: schema?.priority.name ?? "",
+                counts: entry,
+                inFlight: entry.inFlight,
+                violations: violations.filter { $0.kind == kind }.map { "\($0.stage.rawValue): \($0.unaccounted)" }
+            )
+        }
+    }
+
+    private func pipelineStatus() -> StatusReport.Pipeline {
+        let statistics = pipeline.statistics
+        var result = StatusReport.Pipeline()
+        result.readers = statistics.readers.count
+        result.encoders = statistics.encoders.threads
+        result.ringBytesPerCPU = [
+            Lane.urgent.name: configuration.rings.urgentBytes, Lane.bulk.name: configuration.rings.bulkBytes,
+        ]
+        result.fullestRing =
+            statistics.readers.flatMap(\.rings).map { Double($0.pendingBytes) / Double(max(1, $0.capacity)) }.max() ?? 0
+        result.batchesQueued = statistics.queuedBatches
+        result.batchesQueuedLimit = statistics.maxQueuedBatches
+        result.liveViewSkipped = statistics.tap.skipped
+        result.latencyP50Ns = statistics.latency.percentile(0.5) ?? 0
+        result.latencyP99Ns = statistics.latency.percentile(0.99) ?? 0
+        return result
+    }
+
+    private func archiveStatus() async -> StatusReport.Archive {
+        let counters = archive.counters
+        let segments = archive.segments
+        var result = StatusReport.Archive()
+        result.path = archive.directory
+        result.openSegment = archive.openPath.map { String($0.split(separator: "/").last ?? "") }
+        result.sealedSegments = segments.count
+        result.bytesOnDisk = segments.reduce(0) { $0 + $1.bytes }
+        result.rowsWritten = counters.rowsWritten
+        result.bytesWritten = counters.groupBytesWritten
+        result.writeErrors = counters.batchesFailed.values.reduce(0, +)
+        result.lastError = await exporter.lastError
+        result.segmentsDeleted = counters.segmentsDeleted
+        return result
+    }
+
+    private func health(_ report: StatusReport, hasReading: Bool) -> StatusReport.Health {
+        var health = StatusReport.Health()
+        for collector in report.collectors where collector.state.hasPrefix("failed") {
+            health.problems.append("collector \(collector.name) does not run: \(collector.error ?? "no reason known")")
+        }
+        if !hasReading { health.problems.append("the kernel's counters cannot be read: the ledger is not checked") }
+        for violation in ledgerViolations {
+            health.problems.append(
+                "the ledger does not close for \(registry.name(of: violation.kind)) (\(violation.stage.rawValue): \(violation.unaccounted)); please report this with the archive"
+            )
+        }
+        health.isHealthy = health.problems.isEmpty
+        return health
+    }
+}

@@ -1,0 +1,307 @@
+public import Logging
+public import TapioEvents
+import TapioArchive
+import TapioCollectors
+import TapioKernel
+public import TapioPipeline
+import TapioRings
+
+/// The agent: wires collectors, pipeline and archive, and keeps them in step with signals, time and configuration.
+///
+/// Events never pass through it. It starts from the archive's end of the pipeline, so that whatever comes has a place to
+/// go, and stops from the kernel's, so that nothing is left on the way.
+public actor Agent {
+    let loader: ConfigurationLoader
+    let sources: ConfigurationSources
+    let registry = CollectorRegistry.schemas
+    let logger: Logger
+    let logSettings: AgentLogHandler.Settings
+    let minimumLevel: Logger.Level?
+    let identity = AgentIdentity.current()
+    let startedAt: Int64
+
+    var configuration: AgentConfiguration
+    var files: [String]
+    var clock = ClockOffset.measure()
+    var reloads: UInt64 = 0
+    var failedReloads: UInt64 = 0
+    var lastReload: StatusReport.Reload?
+    var ledgerViolations: [LedgerViolation] = []
+    var lastLedgerNs: Int64 = 0
+    /// By program: how often it could not run, as already written.
+    var missedRuns: [String: UInt64] = [:]
+
+    let ledger = Ledger()
+    let plane: KernelPlane
+    let archive: Archive
+    let pipeline: Pipeline
+    let exporter: ArchiveExporter
+    let supervisor: CollectorSupervisor
+    let syncer: ArchiveSyncer
+    private var server: ControlServer?
+    private var restarts: Task<Void, Never>?
+    private var exporting: Task<Void, Never>?
+
+    /// How often time is looked at: ledger interval, rotation, clock, health.
+    private static let tick = Duration.milliseconds(500)
+    /// How long a stop waits for the encoders and the disk before it sheds.
+    private static let drainLimit = Duration.seconds(30)
+
+    /// Loads the configuration, opens the archive, and makes the kernel's maps. Nothing is attached yet.
+    ///
+    /// - Parameter minimumLevel: Messages below it are not logged, whatever the configuration says.
+    public init(
+        sources: ConfigurationSources,
+        logger: Logger,
+        logSettings: AgentLogHandler.Settings,
+        minimumLevel: Logger.Level? = nil
+    ) throws(AgentError) {
+        self.sources = sources
+        self.minimumLevel = minimumLevel
+        self.logSettings = logSettings
+        loader = ConfigurationLoader(schema: AgentConfiguration.schema)
+        let loaded: LoadedConfiguration
+        do throws(ConfigurationErrors) {
+            loaded = try loader.load(sources)
+        } catch {
+            throw .configuration(error)
+        }
+        configuration = loaded.configuration
+        files = loaded.files
+        logSettings.follow(loaded.configuration.log, atLeast: minimumLevel)
+        self.logger = logger
+        startedAt = clock.utcMicroseconds(boot: ClockOffset.bootNow())
+
+        if let obstacle = CollectorPreflight.check().obstacles.first { throw .privileges(obstacle) }
+        TraceFileSystem.mountIfMissing(logger: logger)
+        do throws(KernelError) {
+            plane = try KernelPlane(configuration: loaded.configuration.kernelPlane)
+        } catch {
+            throw .kernel(error)
+        }
+        plane.control.agentPid = UInt32(ProcessUsage.pid)
+
+        var options = ArchiveOptions(
+            schema: registry.parquetSchema,
+            identity: identity.archiveIdentity(loaded.configuration, clock: clock)
+        )
+        options.sync = loaded.configuration.syncPolicy
+        options.rotation = loaded.configuration.rotationPolicy
+        options.retention = loaded.configuration.retentionPolicy
+        options.sealing = .byCaller
+        do throws(ArchiveOpenError) {
+            archive = try Archive.open(root: loaded.configuration.archive.path, options: options)
+        } catch {
+            throw .archive(error)
+        }
+        do throws(KernelError) {
+            exporter = try ArchiveExporter(
+                archive: archive,
+                registry: registry,
+                ledger: ledger,
+                plane: plane,
+                clock: clock,
+                logger: logger
+            )
+            pipeline = Pipeline(
+                configuration: loaded.configuration.pipeline,
+                planes: [try KernelRecordPlane(plane)],
+                registry: registry,
+                ledger: ledger,
+                clock: clock
+            )
+        } catch {
+            throw .kernel(error)
+        }
+        supervisor = CollectorSupervisor(CollectorRegistry.all, plane: plane, clock: .system)
+        syncer = ArchiveSyncer(archive)
+    }
+
+    // MARK: - From start to stop
+
+    /// Attaches everything, and returns once the collectors have been tried.
+    ///
+    /// - Returns: what collectors could not start, and why: they are tried again, the others run.
+    @discardableResult
+    public func start() async throws(AgentError) -> [String] {
+        applySampling()
+        do throws(ThreadError) {
+            try pipeline.start()
+            try syncer.start()
+        } catch {
+            throw .thread(error)
+        }
+        let batches = pipeline.batches
+        exporting = Task { [exporter] in await exporter.consume(batches) }
+        await noteStart()
+
+        let wanted = configuration.wantedCollectors
+        let errors = await supervisor.apply(wanted)
+        for error in errors { logger.error("\(error)") }
+        if !wanted.isEmpty && errors.count >= wanted.count {
+            await stop()
+            throw .noCollector(errors.map(\.description))
+        }
+        restarts = Task { [supervisor, logger] in
+            await supervisor.run { error in logger.error("\(error)") }
+        }
+        do {
+            server = try ControlServer(path: configuration.control.socket, handler: AgentControlHandler(self))
+        } catch {
+            // The agent's work does not depend on it: it says so and goes on without.
+            logger.error("no control socket, so `tapio status` cannot reach this agent: \(error)")
+        }
+        logger.info("started: \(wanted.keys.sorted().joined(separator: ", ")); archive \(archive.directory)")
+        logger.info("\(MemoryBound(configuration, cpus: plane.rings.count / Lane.allCases.count))")
+        return errors.map(\.description)
+    }
+
+    /// Serves signals and time until a stop signal, or until `limit` has passed.
+    public func serve(_ signals: AsyncStream<AgentSignal>, for limit: Duration? = nil) async {
+        await withTaskGroup(of: Void.self) { group in
+            let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+            group.addTask {
+                for await signal in signals { continuation.yield(.signal(signal)) }
+            }
+            group.addTask {
+                while (try? await Task.sleep(for: Agent.tick)) != nil { continuation.yield(.tick) }
+            }
+            if let limit {
+                group.addTask {
+                    if (try? await Task.sleep(for: limit)) != nil { continuation.yield(.signal(.stop)) }
+                }
+            }
+            for await event in events {
+                switch event {
+                case .signal(.stop):
+                    group.cancelAll()
+                    return
+                case .signal(.reload): await reload()
+                case .signal(.seal):
+                    await pipeline.seal()
+                    await exporter.seal(.close)
+                case .tick: await onTick()
+                }
+            }
+        }
+    }
+
+    private enum Event: Sendable {
+        case signal(AgentSignal)
+        case tick
+    }
+
+    /// Detaches, drains everything, closes the ledger's books, seals, and gives the archive's lock back.
+    public func stop() async {
+        restarts?.cancel()
+        await noteMissed(ClockOffset.bootNow())
+        await supervisor.stopAll()
+        await pipeline.stop(within: Self.drainLimit)
+        await exporting?.value
+        let now = ClockOffset.bootNow()
+        var row = LedgerRow(.stop, fromNs: now, toNs: now)
+        row.stage = "agent"
+        row.reason = "stopped"
+        await exporter.finish(row)
+        syncer.stop()
+        checkLedger(isQuiet: true)
+        server?.stop()
+        logger.info("stopped; everything is drained and sealed")
+    }
+
+    /// Events as they are read, for a live view; nil for all kinds.
+    public nonisolated func liveEvents(of kinds: Set<EventKind>? = nil) -> AsyncStream<LiveEvents> {
+        pipeline.tap.events(of: kinds)
+    }
+
+    // MARK: - Time
+
+    private func onTick() async {
+        let now = ClockOffset.bootNow()
+        await followClock(now)
+        if now - lastLedgerNs >= Int64(clamping: configuration.ledger.intervalNs) {
+            await noteMissed(now)
+            lastLedgerNs = now
+            await exporter.writeLedger()
+            checkLedger(isQuiet: false)
+        }
+        await exporter.maintain()
+    }
+
+    /// Steps below this are the slewing of a clock that is being disciplined, and left to the next real step.
+    private static let smallestStepNs: Int64 = 1_000_000
+
+    private func followClock(_ now: Int64) async {
+        let measured = ClockOffset.measure()
+        guard abs(measured.utcMinusBootNs - clock.utcMinusBootNs) >= Self.smallestStepNs else { return }
+        clock = measured
+        pipeline.update(clock: measured)
+        archive.setIdentity(identity.archiveIdentity(configuration, clock: measured))
+        await exporter.update(clock: measured, atNs: now)
+        logger.notice("the clock was set; UTC minus boot time is now \(measured.utcMinusBootNs) ns")
+    }
+
+    private func checkLedger(isQuiet: Bool) {
+        guard let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry) else { return }
+        let found = reading.snapshot.violations(isQuiet: isQuiet)
+        if !found.isEmpty && found != ledgerViolations {
+            for violation in found {
+                logger.critical(
+                    "the ledger does not close: \(registry.name(of: violation.kind)), \(violation.stage.rawValue): \(violation.unaccounted) events unaccounted for"
+                )
+            }
+        }
+        ledgerViolations = found
+    }
+
+    func applySampling() {
+        for schema in registry.schemas where schema.kind != .ledger {
+            plane.control.setKeep(configuration.keepFraction(of: schema), kind: schema.kind.rawValue)
+        }
+    }
+
+    // MARK: - Rows that are not counts
+
+    /// Programs that the kernel did not run because they were already running on that CPU saw nothing to count: such a
+    /// gap has no kind, but it is told.
+    private func noteMissed(_ now: Int64) async {
+        for collector in await supervisor.status() {
+            for program in collector.health.programs {
+                let known = missedRuns[program.name] ?? 0
+                // A collector that was started again counts from zero.
+                let more = program.recursionMisses >= known ? program.recursionMisses - known : program.recursionMisses
+                missedRuns[program.name] = program.recursionMisses
+                guard more > 0 else { continue }
+                var row = LedgerRow(.gap, fromNs: lastLedgerNs, toNs: now)
+                row.stage = "kernel"
+                row.reason = "program_busy"
+                row.collector = collector.name
+                row.count = more
+                row.note = "the program \(program.name) could not run"
+                await exporter.note(row)
+            }
+        }
+    }
+
+    private func noteStart() async {
+        let now = ClockOffset.bootNow()
+        var row = LedgerRow(.start, fromNs: now, toNs: now)
+        row.stage = "agent"
+        row.reason = "started"
+        row.configHash = configuration.fingerprint
+        row.note = "tapio \(TapioVersion.current), run \(identity.runID)"
+        await exporter.note(row)
+
+        let recovery = archive.recovery
+        guard !recovery.wasClean else { return }
+        let from = recovery.lastTimestampNs.map { $0 - clock.utcMinusBootNs } ?? now
+        var gap = LedgerRow(.uncleanShutdown, fromNs: from, toNs: now)
+        gap.stage = "agent"
+        gap.reason = "unclean_shutdown"
+        gap.count = UInt64(clamping: recovery.bytesLost)
+        gap.note =
+            "recovered \(recovery.rowsRecovered) rows of \(recovery.orphans.count) open segments; what the agent had in flight is lost"
+        await exporter.note(gap)
+        logger.warning("an earlier agent did not stop in order: \(gap.note)")
+    }
+}

@@ -1,0 +1,119 @@
+import Logging
+import TapioArchive
+import TapioCollectors
+import TapioEvents
+import TapioKernel
+import TapioPipeline
+
+// What the parts of the agent take from the configuration.
+extension AgentConfiguration {
+    /// Every key, with the collectors' own options and the kinds that can be sampled.
+    public static let schema = ConfigurationSchema(
+        collectors: CollectorRegistry.all.map(CollectorOptionDeclaration.init),
+        kinds: CollectorRegistry.schemas.schemas.filter { $0.kind != .ledger }.map(\.name)
+    )
+
+    var kernelPlane: KernelPlaneConfiguration {
+        var plane = KernelPlaneConfiguration()
+        plane.urgentBytes = rings.urgentBytes
+        plane.bulkBytes = rings.bulkBytes
+        return plane
+    }
+
+    var pipeline: PipelineConfiguration {
+        var result = PipelineConfiguration()
+        result.batch = RowBatch.Limits(rows: batch.maxRows, bytes: batch.maxBytes)
+        result.maxQueuedBatches = queue.maxBatches
+        result.encoders = encoders ?? 1
+        result.compressionLevel = Int32(archive.compressionLevel)
+        result.reader.cpus = reader.cpu.map { [$0] }
+        result.reader.tuning = readerTuning
+        return result
+    }
+
+    var readerTuning: ReaderTuning {
+        var tuning = ReaderTuning()
+        tuning.drainIntervalNs = reader.drainIntervalNs
+        tuning.idleIntervalNs = reader.idleIntervalNs
+        tuning.maxBatchAgeNs = batch.maxAgeNs
+        return tuning
+    }
+
+    var syncPolicy: TapioArchive.SyncPolicy {
+        switch archive.sync {
+        case .batch: .batch
+        case .interval: .interval(ns: 1_000_000_000)
+        case .segment: .segment
+        }
+    }
+
+    var rotationPolicy: RotationPolicy {
+        var policy = RotationPolicy()
+        policy.maxBytes = Int64(archive.segment.maxBytes)
+        policy.maxAgeNs = Int64(clamping: archive.segment.maxAgeNs)
+        policy.maxGroups = archive.segment.maxGroups
+        return policy
+    }
+
+    var retentionPolicy: RetentionPolicy {
+        var policy = RetentionPolicy()
+        policy.maxBytes = archive.retention.maxBytes.map { Int64($0) }
+        policy.maxAgeNs = archive.retention.maxAgeNs.map { Int64(clamping: $0) }
+        policy.minFreeShare =
+            archive.retention.minFreePercent == 0 ? nil : Double(archive.retention.minFreePercent) / 100
+        return policy
+    }
+
+    /// The collectors that should run, with their options.
+    var wantedCollectors: [String: CollectorOptions] {
+        var wanted: [String: CollectorOptions] = [:]
+        for descriptor in CollectorRegistry.all {
+            guard let settings = collectors[descriptor.name], settings.enabled else { continue }
+            var options = CollectorOptions()
+            for option in descriptor.options {
+                if let value = settings.integer(option.name) { options[option] = value }
+            }
+            wanted[descriptor.name] = options
+        }
+        return wanted
+    }
+
+    /// Keep probabilities by kind, as fractions of `ControlPage.keepAll`; kinds that are not sampled are kept whole.
+    func keepFraction(of schema: EventSchema) -> UInt32 {
+        let probability = sampling[schema.name] ?? 1
+        return UInt32(max(1, (probability * Double(ControlPage.keepAll)).rounded()))
+    }
+
+    /// The configuration's fingerprint as it stands in archives and status.
+    var fingerprintText: String { RecordText.hex(fingerprint) }
+}
+
+extension CollectorOptionDeclaration {
+    /// What the registry knows of a collector, as keys of the configuration.
+    init(_ descriptor: CollectorDescriptor) {
+        self.init(
+            collector: descriptor.name,
+            summary: descriptor.summary,
+            options: descriptor.options.map { option in
+                let unit = option.name.split(separator: "_").last.map(String.init) ?? ""
+                let isSize = unit == "bytes"
+                return Option(
+                    name: option.name,
+                    type: isSize ? .size(option.range) : .integer(option.range, unit: unit),
+                    defaultValue: isSize ? .bytes(option.defaultValue) : .integer(option.defaultValue),
+                    summary: option.summary,
+                    reload: .live
+                )
+            }
+        )
+    }
+}
+
+extension AgentLogHandler.Settings {
+    /// Takes level and form from the configuration.
+    func follow(_ log: AgentConfiguration.Log, atLeast minimum: Logger.Level?) {
+        let wanted = Logger.Level(rawValue: log.level.rawValue) ?? .info
+        level = minimum.map { max($0, wanted) } ?? wanted
+        form = log.format == .json ? .json : .text
+    }
+}

@@ -1,0 +1,221 @@
+/// Everything that an operator can decide about the agent: one value, checked as a whole before anything starts.
+///
+/// `AgentConfiguration()` holds the defaults, and nothing else does: ``ConfigurationSchema`` reads each key's default from
+/// here, adds its range and meaning, and makes parser, documentation and `config default` from that. Sizes are in bytes and
+/// times in nanoseconds, whatever unit the operator wrote.
+public struct AgentConfiguration: Sendable, Hashable {
+    /// The name that this node's rows carry; `nil` for the host's own name.
+    public var node: String?
+    /// Where and how the archive is written.
+    public var archive = Archive()
+    /// When a batch of events is handed to the encoders.
+    public var batch = Batch()
+    /// The kernel's ring buffers.
+    public var rings = Rings()
+    /// The thread that drains the rings.
+    public var reader = Reader()
+    /// Encoder threads, 1…64; `nil` chooses by the number of CPUs.
+    public var encoders: Int?
+    /// What may wait between the reader and the encoders.
+    public var queue = Queue()
+    /// How often losses are written down.
+    public var ledger = Ledger()
+    /// How commands reach the running agent.
+    public var control = Control()
+    /// What the agent says about itself.
+    public var log = Log()
+    /// Keep probability by kind of event, 0 < p ≤ 1; a kind that is absent is kept whole.
+    public var sampling: [String: Double] = [:]
+    /// One entry for each collector that the agent was built with, by name.
+    public var collectors: [String: CollectorConfiguration] = [:]
+
+    /// The defaults, without any collector: ``ConfigurationSchema/defaults`` has them too.
+    public init() {}
+}
+
+extension AgentConfiguration {
+    /// Where and how the archive is written.
+    public struct Archive: Sendable, Hashable {
+        /// The archive's directory, an absolute path.
+        public var path = "/var/lib/tapio"
+        /// When a segment is closed and the next one begun.
+        public var segment = Segment()
+        /// When old segments are removed.
+        public var retention = Retention()
+        /// When written rows are forced to disk.
+        public var sync = SyncPolicy.interval
+        /// Level of zstd, 1…19.
+        public var compressionLevel = 1
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// A segment is closed at whichever of these comes first.
+    public struct Segment: Sendable, Hashable {
+        /// Bytes of a segment's file.
+        public var maxBytes = 256 << 20
+        /// Nanoseconds from a segment's first row.
+        public var maxAgeNs: UInt64 = 300_000_000_000
+        /// Row groups in a segment.
+        public var maxGroups = 64
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The oldest segments are removed while any of these is exceeded.
+    public struct Retention: Sendable, Hashable {
+        /// Bytes of all segments together; `nil` for no such limit.
+        public var maxBytes: Int? = 8 << 30
+        /// Nanoseconds since a segment's last row; `nil` for no such limit.
+        public var maxAgeNs: UInt64?
+        /// Percent of the file system that stays free; 0 for no such limit.
+        public var minFreePercent = 5
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// When written rows are forced to disk. Each keeps what is written through the agent's own death; they differ in what
+    /// a crash of the whole node may cost.
+    public enum SyncPolicy: String, Sendable, Hashable, CaseIterable {
+        /// After each batch: a node's crash costs the batch being filled; most writes to disk.
+        case batch
+        /// At most once a second, off the hot path: a node's crash costs about a second.
+        case interval
+        /// When a segment is closed: a node's crash may cost the open segment; fewest writes to disk.
+        case segment
+    }
+
+    /// A batch is handed over at whichever of these comes first.
+    public struct Batch: Sendable, Hashable {
+        /// Rows, 1024…131072.
+        public var maxRows = 131_072
+        /// Bytes of records.
+        public var maxBytes = 16 << 20
+        /// Nanoseconds from a batch's first row.
+        public var maxAgeNs: UInt64 = 5_000_000_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Sizes of the kernel's ring buffers, for each CPU; powers of two.
+    public struct Rings: Sendable, Hashable {
+        /// Bytes of the ring for critical and high priority.
+        public var urgentBytes = 1 << 20
+        /// Bytes of the ring for normal and low priority.
+        public var bulkBytes = 4 << 20
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The thread that drains the rings.
+    public struct Reader: Sendable, Hashable {
+        /// The CPU that it is pinned to; `nil` lets the agent choose.
+        public var cpu: Int?
+        /// Nanoseconds between two drains under load.
+        public var drainIntervalNs: UInt64 = 1_000_000
+        /// Nanoseconds between two drains while nothing happens.
+        public var idleIntervalNs: UInt64 = 100_000_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What may wait between the reader and the encoders.
+    public struct Queue: Sendable, Hashable {
+        /// Sealed batches; beyond it, batches of low priority are shed and counted.
+        public var maxBatches = 8
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How often losses are written down.
+    public struct Ledger: Sendable, Hashable {
+        /// Nanoseconds between two sets of ledger rows.
+        public var intervalNs: UInt64 = 10_000_000_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How commands reach the running agent.
+    public struct Control: Sendable, Hashable {
+        /// The Unix socket's path, at most 107 bytes (`sun_path` of unix(7)).
+        public var socket = "/run/tapio/tapio.sock"
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What the agent says about itself.
+    public struct Log: Sendable, Hashable {
+        /// The least severe message that is written.
+        public var level = LogLevel.info
+        /// The form of a message.
+        public var format = LogFormat.text
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Severities by the names that swift-log gives them.
+    public enum LogLevel: String, Sendable, Hashable, CaseIterable {
+        /// Each step, for developers.
+        case trace
+        /// Each decision.
+        case debug
+        /// What an operator may want to know.
+        case info
+        /// What is unusual and needs no action.
+        case notice
+        /// What may need action.
+        case warning
+        /// What failed.
+        case error
+        /// What stops the agent.
+        case critical
+    }
+
+    /// The form of a log message.
+    public enum LogFormat: String, Sendable, Hashable, CaseIterable {
+        /// A line for people.
+        case text
+        /// A line of JSON for machines.
+        case json
+    }
+
+    /// A collector's switch and the options that it declared.
+    public struct CollectorConfiguration: Sendable, Hashable {
+        /// Whether it is started.
+        public var enabled: Bool
+        /// Its options by name, each present and within its declared range.
+        public var options: [String: ConfigurationValue]
+
+        /// A collector's configuration as given, unchecked.
+        public init(enabled: Bool = true, options: [String: ConfigurationValue] = [:]) {
+            self.enabled = enabled
+            self.options = options
+        }
+
+        /// The whole number, bytes or nanoseconds of an option; `nil` where there is no such option or it is of another type.
+        public func integer(_ name: String) -> Int? {
+            switch options[name] {
+            case .integer(let value): value
+            case .bytes(let value): value
+            case .duration(let ns): Int(clamping: ns)
+            default: nil
+            }
+        }
+
+        /// An option that is on or off; `nil` where there is no such option or it is of another type.
+        public func flag(_ name: String) -> Bool? {
+            guard case .flag(let value) = options[name] else { return nil }
+            return value
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/// Two keys whose values are each allowed and make no sense together.
+struct ConfigurationConflict {
+    let key: String
+    let other: String
+    let message: String
+    let remedy: String
+
+    /// All conflicts of a configuration.
+    static func all(in configuration: AgentConfiguration) -> [Self] {
+        var conflicts: [Self] = []
+        let reader = configuration.reader
+        if reader.idleIntervalNs < reader.drainIntervalNs {
+            conflicts.append(
+                Self(
+                    key: "reader.idle_interval",
+                    other: "reader.drain_interval",
+                    message: "\(DurationNotation.text(reader.idleIntervalNs)) is shorter than reader.drain_interval, "
+                        + DurationNotation.text(reader.drainIntervalNs),
+                    remedy: "raise it, or lower reader.drain_interval"
+                )
+            )
+        }
+        let archive = configuration.archive
+        if let kept = archive.retention.maxBytes, kept < archive.segment.maxBytes {
+            conflicts.append(
+                Self(
+                    key: "archive.retention.max_bytes",
+                    other: "archive.segment.max_bytes",
+                    message: "\(SizeNotation.text(kept)) is less than one segment, archive.segment.max_bytes "
+                        + SizeNotation.text(archive.segment.maxBytes),
+                    remedy: "raise it, or lower archive.segment.max_bytes"
+                )
+            )
+        }
+        return conflicts
+    }
+}

@@ -1,0 +1,196 @@
+// The agent's own keys. Their defaults are AgentConfiguration's initial values.
+
+private let kibibyte = 1 << 10
+private let mebibyte = 1 << 20
+private let gibibyte = 1 << 30
+private let tebibyte = 1 << 40
+private let microsecond: UInt64 = 1000
+private let millisecond: UInt64 = 1_000_000
+private let second: UInt64 = 1_000_000_000
+private let minute: UInt64 = 60 * second
+private let hour: UInt64 = 60 * minute
+private let day: UInt64 = 24 * hour
+
+extension ConfigurationSchema {
+    static let agentSections: [String: String] = [
+        "archive": "Where and how events are kept.",
+        "archive.segment": "A segment is closed, and the next one begun, at whichever of these comes first.",
+        "archive.retention": "The oldest segments are removed while any of these is exceeded.",
+        "batch": "A batch of events is handed to the encoders at whichever of these comes first.",
+        "rings": "The kernel's ring buffers: two for each CPU, each a power of two.",
+        "reader": "The thread that drains the rings.",
+        "queue": "What may wait between the reader and the encoders.",
+        "ledger": "The account of every event that was seen and not kept.",
+        "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
+        "log": "What the agent says about itself.",
+        "sampling": "Keep probability by kind of event, as `<kind>: 0.25`. Kinds: `tapio schema`.",
+        "collectors": "What is watched. Each can be switched off.",
+    ]
+
+    static let agentKeys: [ConfigurationKey] =
+        [
+            .text(
+                "node",
+                \.node,
+                maxBytes: 253,
+                or: ConfigurationKey.auto,
+                .restart,
+                "The name that this node's events carry; auto is the host's name."
+            )
+        ] + archiveKeys + pipelineKeys + surfaceKeys
+
+    private static let archiveKeys: [ConfigurationKey] = [
+        .path("archive.path", \.archive.path, maxBytes: 3072, .restart, "The archive's directory."),
+        .choice(
+            "archive.sync",
+            \.archive.sync,
+            .live,
+            "When rows are forced to disk: after each batch, at most once a second, or with each segment."
+        ),
+        .integer(
+            "archive.compression_level",
+            \.archive.compressionLevel,
+            1...19,
+            unit: "zstd levels",
+            .live,
+            "Level of zstd: higher ones make smaller files and cost the encoders more CPU."
+        ),
+        .size(
+            "archive.segment.max_bytes",
+            \.archive.segment.maxBytes,
+            .size(mebibyte...(64 * gibibyte)),
+            .live,
+            "Bytes of a segment's file."
+        ),
+        .duration(
+            "archive.segment.max_age",
+            \.archive.segment.maxAgeNs,
+            second...day,
+            .live,
+            "Time since a segment's first row."
+        ),
+        .integer(
+            "archive.segment.max_groups",
+            \.archive.segment.maxGroups,
+            1...4096,
+            unit: "row groups",
+            .live,
+            "Row groups in a segment."
+        ),
+        .size(
+            "archive.retention.max_bytes",
+            \.archive.retention.maxBytes,
+            (16 * mebibyte)...(1024 * tebibyte),
+            or: ConfigurationKey.off,
+            .live,
+            "Bytes of all segments together."
+        ),
+        .duration(
+            "archive.retention.max_age",
+            \.archive.retention.maxAgeNs,
+            minute...(3650 * day),
+            or: ConfigurationKey.off,
+            .live,
+            "Time since a segment's last row."
+        ),
+        .integer(
+            "archive.retention.min_free_percent",
+            \.archive.retention.minFreePercent,
+            0...90,
+            unit: "percent of the file system",
+            .live,
+            "Space that stays free for others; 0 is no such limit."
+        ),
+    ]
+
+    private static let pipelineKeys: [ConfigurationKey] = [
+        .integer("batch.max_rows", \.batch.maxRows, 1024...131_072, unit: "rows", .restart, "Rows of a batch."),
+        .size(
+            "batch.max_bytes",
+            \.batch.maxBytes,
+            .size((64 * kibibyte)...(256 * mebibyte)),
+            .restart,
+            "Bytes of a batch's records."
+        ),
+        .duration(
+            "batch.max_age",
+            \.batch.maxAgeNs,
+            (500 * millisecond)...minute,
+            .live,
+            "Time since a batch's first row: what a crash of the agent may cost."
+        ),
+        .size(
+            "rings.urgent_bytes",
+            \.rings.urgentBytes,
+            .powerOfTwoSize((4 * kibibyte)...gibibyte),
+            .restart,
+            "Bytes for each CPU of the ring for critical and high priority."
+        ),
+        .size(
+            "rings.bulk_bytes",
+            \.rings.bulkBytes,
+            .powerOfTwoSize((4 * kibibyte)...gibibyte),
+            .restart,
+            "Bytes for each CPU of the ring for normal and low priority."
+        ),
+        .integer(
+            "reader.cpu",
+            \.reader.cpu,
+            0...8191,
+            or: ConfigurationKey.auto,
+            unit: "CPUs counted from 0",
+            .restart,
+            "The CPU that the reader is pinned to."
+        ),
+        .duration(
+            "reader.drain_interval",
+            \.reader.drainIntervalNs,
+            (100 * microsecond)...(100 * millisecond),
+            .live,
+            "Time between two drains under load: shorter costs CPU, longer needs larger rings."
+        ),
+        .duration(
+            "reader.idle_interval",
+            \.reader.idleIntervalNs,
+            millisecond...(10 * second),
+            .live,
+            "Time between two drains while nothing happens; not below reader.drain_interval."
+        ),
+        .integer(
+            "encoders",
+            \.encoders,
+            1...64,
+            or: ConfigurationKey.auto,
+            unit: "threads",
+            .restart,
+            "Threads that sort, encode and compress batches."
+        ),
+        .integer(
+            "queue.max_batches",
+            \.queue.maxBatches,
+            1...1024,
+            unit: "batches",
+            .restart,
+            "Sealed batches that wait; beyond it those of low priority are shed and counted."
+        ),
+        .duration(
+            "ledger.interval",
+            \.ledger.intervalNs,
+            second...hour,
+            .live,
+            "Time between two sets of ledger rows."
+        ),
+    ]
+
+    private static let surfaceKeys: [ConfigurationKey] = [
+        .path(
+            "control.socket",
+            \.control.socket,
+            maxBytes: 107,
+            .restart,
+            "The Unix socket of the running agent."
+        ),
+        .choice("log.level", \.log.level, .live, "The least severe message that is written."),
+        .choice("log.format", \.log.format, .live, "Lines for people, or JSON for machines."),
+    ]
+}

@@ -1,0 +1,113 @@
+/// What a key's value may be: its form, its unit and its range.
+public enum ConfigurationType: Sendable, Hashable {
+    /// `true` or `false`.
+    case flag
+    /// A whole number and what it counts.
+    case integer(ClosedRange<Int>, unit: String)
+    /// Bytes.
+    case size(ClosedRange<Int>)
+    /// Bytes, a power of two.
+    case powerOfTwoSize(ClosedRange<Int>)
+    /// Nanoseconds, written with a unit.
+    case duration(ClosedRange<UInt64>)
+    /// A probability p with 0 < p ≤ 1.
+    case probability
+    /// One of these words.
+    case choice([String])
+    /// One line of at most this many bytes.
+    case text(maxBytes: Int)
+    /// An absolute path of at most this many bytes.
+    case path(maxBytes: Int)
+
+    /// The form, the unit and the range, as an error and the documentation say them.
+    public var expectation: String {
+        switch self {
+        case .flag: "true or false"
+        case .integer(let range, let unit): "a whole number of \(unit), \(range.lowerBound)..\(range.upperBound)"
+        case .size(let range): "\(SizeNotation.examples), \(SizeNotation.text(range))"
+        case .powerOfTwoSize(let range): "\(SizeNotation.examples), a power of two, \(SizeNotation.text(range))"
+        case .duration(let range): "\(DurationNotation.examples), \(DurationNotation.text(range))"
+        case .probability: "a probability p with 0 < p <= 1"
+        case .choice(let words): "one of " + words.joined(separator: ", ")
+        case .text(let maxBytes): "text on one line, 1..\(maxBytes) bytes"
+        case .path(let maxBytes): "an absolute path, 1..\(maxBytes) bytes"
+        }
+    }
+
+    /// The unit and the range alone, for tables.
+    public var unitAndRange: (unit: String, range: String) {
+        switch self {
+        case .flag: ("none", "true, false")
+        case .integer(let range, let unit): (unit, "\(range.lowerBound)..\(range.upperBound)")
+        case .size(let range): ("bytes", SizeNotation.text(range))
+        case .powerOfTwoSize(let range): ("bytes", SizeNotation.text(range) + ", a power of two")
+        case .duration(let range): ("time", DurationNotation.text(range))
+        case .probability: ("probability", "0 < p <= 1")
+        case .choice(let words): ("none", words.joined(separator: ", "))
+        case .text(let maxBytes): ("text", "1..\(maxBytes) bytes")
+        case .path(let maxBytes): ("path", "absolute, 1..\(maxBytes) bytes")
+        }
+    }
+
+    /// The value in this form, unchecked against the range; `nil` where the form is another.
+    func parse(_ text: String) -> ConfigurationValue? {
+        switch self {
+        case .flag:
+            switch text {
+            case "true": .flag(true)
+            case "false": .flag(false)
+            default: nil
+            }
+        case .integer: wholeNumber(text).map { .integer($0) }
+        case .size, .powerOfTwoSize: SizeNotation.parse(text).map { .bytes($0) }
+        case .duration: DurationNotation.parse(text).map { .duration($0) }
+        case .probability: probability(text).map { .fraction($0) }
+        case .choice(let words): words.contains(text) ? .text(text) : nil
+        case .text, .path: .text(text)
+        }
+    }
+
+    /// Whether a value of this form is within the range.
+    func allows(_ value: ConfigurationValue) -> Bool {
+        switch (self, value) {
+        case (.flag, .flag): true
+        case (.integer(let range, _), .integer(let value)): range.contains(value)
+        case (.size(let range), .bytes(let value)): range.contains(value)
+        case (.powerOfTwoSize(let range), .bytes(let value)): range.contains(value) && value.nonzeroBitCount == 1
+        case (.duration(let range), .duration(let value)): range.contains(value)
+        case (.probability, .fraction(let value)): value > 0 && value <= 1
+        case (.choice(let words), .text(let value)): words.contains(value)
+        case (.text(let maxBytes), .text(let value)): isOneLine(value, maxBytes)
+        case (.path(let maxBytes), .text(let value)):
+            isOneLine(value, maxBytes) && value.utf8.first == UInt8(ascii: "/")
+        default: false
+        }
+    }
+
+    /// Digits with an optional sign only: `Int.init` would take more on other days.
+    private func wholeNumber(_ text: String) -> Int? {
+        text.utf8.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: "-") } ? Int(text) : nil
+    }
+
+    /// Decimal notation only: `nan`, `inf` and hexadecimal floats are nobody's intention.
+    private func probability(_ text: String) -> Double? {
+        guard text.utf8.count <= 40, text.utf8.allSatisfy({ (48...57).contains($0) || ".eE+-".utf8.contains($0) })
+        else {
+            return nil
+        }
+        return Double(text)
+    }
+
+    private func isOneLine(_ text: String, _ maxBytes: Int) -> Bool {
+        (1...maxBytes).contains(text.utf8.count)
+            && !text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
+    }
+}
+
+extension SizeNotation {
+    static func text(_ range: ClosedRange<Int>) -> String { "\(text(range.lowerBound))..\(text(range.upperBound))" }
+}
+
+extension DurationNotation {
+    static func text(_ range: ClosedRange<UInt64>) -> String { "\(text(range.lowerBound))..\(text(range.upperBound))" }
+}

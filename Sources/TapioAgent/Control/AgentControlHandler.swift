@@ -1,0 +1,75 @@
+import Dispatch
+import Synchronization
+import TapioEvents
+import TapioPipeline
+
+/// Answers clients from the agent. Runs on their threads, which may wait.
+final class AgentControlHandler: ControlHandler {
+    private let agent: Agent
+
+    init(_ agent: Agent) {
+        self.agent = agent
+    }
+
+    func status() -> StatusReport {
+        waiting { [agent] in await agent.status() }
+    }
+
+    func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {
+        let registry = agent.registry
+        let kinds = Set(request.kinds.compactMap { registry.schema(named: $0)?.kind })
+        let relay = LiveRelay(agent.liveEvents(of: kinds.isEmpty ? nil : kinds))
+        while let events = relay.next() {
+            var lines: [UInt8] = []
+            for event in events { lines += EventForm.line(event, request) + [UInt8(ascii: "\n")] }
+            if !send(lines) { break }
+        }
+        relay.cancel()
+    }
+
+    private func waiting<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
+        let done = DispatchSemaphore(value: 0)
+        let result = Mutex<Value?>(nil)
+        Task {
+            let value = await body()
+            result.withLock { $0 = value }
+            done.signal()
+        }
+        done.wait()
+        return result.withLock { $0! }
+    }
+}
+
+/// Lets a thread wait for the elements of a stream.
+private final class LiveRelay: Sendable {
+    private let ready = DispatchSemaphore(value: 0)
+    private let free = DispatchSemaphore(value: 1)
+    private let slot = Mutex<[DecodedEvent]?>(nil)
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    init(_ stream: AsyncStream<LiveEvents>) {
+        let relaying = Task { [self] in
+            for await live in stream {
+                // One element at a time: what the client is too slow for, the stream drops and counts.
+                while free.wait(timeout: .now()) == .timedOut {
+                    if (try? await Task.sleep(for: .milliseconds(5))) == nil { break }
+                }
+                slot.withLock { $0 = live.events }
+                ready.signal()
+            }
+            slot.withLock { $0 = nil }
+            ready.signal()
+        }
+        task.withLock { $0 = relaying }
+    }
+
+    /// The next events; nil at the end.
+    func next() -> [DecodedEvent]? {
+        ready.wait()
+        let events = slot.withLock { $0 }
+        free.signal()
+        return events
+    }
+
+    func cancel() { task.withLock { $0?.cancel() } }
+}

@@ -1,0 +1,208 @@
+import TapioCollectors
+import TapioEvents
+
+extension Doctor {
+    // MARK: Privileges
+
+    /// Bits of capabilities(7).
+    private enum Capability {
+        static let sysAdmin: UInt64 = 1 << 21
+        static let perfmon: UInt64 = 1 << 38
+        static let bpf: UInt64 = 1 << 39
+    }
+
+    var privilegeFindings: [DoctorReport.Finding] {
+        [user, capabilities, processNamespace, openFiles, lockedMemory].compactMap { $0 }
+    }
+
+    private var user: DoctorReport.Finding {
+        guard let id = system.userID else { return .init(.privileges, "user", .note, "not known") }
+        return .init(.privileges, "user", .ok, id == 0 ? "root" : "uid \(id)")
+    }
+
+    private var capabilities: DoctorReport.Finding {
+        let held = system.capabilities ?? 0
+        if held & Capability.sysAdmin != 0 {
+            return .init(.privileges, "capabilities", .ok, "CAP_SYS_ADMIN, which stands for CAP_BPF and CAP_PERFMON")
+        }
+        let needed = [("CAP_BPF", Capability.bpf), ("CAP_PERFMON", Capability.perfmon)]
+        let missing = needed.filter { held & $0.1 == 0 }.map(\.0)
+        if missing.isEmpty { return .init(.privileges, "capabilities", .ok, "CAP_BPF and CAP_PERFMON") }
+        return .init(
+            .privileges,
+            "capabilities",
+            .problem,
+            "\(missing.joined(separator: " and ")) missing",
+            remedy:
+                "run as root, or grant them: setcap cap_bpf,cap_perfmon+ep tapio, or AmbientCapabilities= of systemd"
+        )
+    }
+
+    private var processNamespace: DoctorReport.Finding? {
+        // One number for each pid namespace from the one of this /proc inward.
+        guard let numbers = system.status("NSpid"), numbers.split(whereSeparator: \.isWhitespace).count > 1 else {
+            return nil
+        }
+        return .init(
+            .privileges,
+            "pid namespace",
+            .warning,
+            "not the host's: pids in events differ from those seen here",
+            remedy: "run with the host's: hostPID: true in Kubernetes, --pid=host with podman or docker"
+        )
+    }
+
+    private var openFiles: DoctorReport.Finding? {
+        guard let limit = system.limit("Max open files") else { return nil }
+        // Two rings for each CPU, a program and a link for each probe, segments, clients.
+        let needed = UInt64(2 * system.onlineCPUs + 256)
+        guard let soft = limit.soft, soft < needed else {
+            return .init(.privileges, "open files", .ok, limit.soft.map { "up to \($0)" } ?? "unlimited")
+        }
+        return .init(
+            .privileges,
+            "open files",
+            .warning,
+            "up to \(soft); the agent may need \(needed)",
+            remedy: "ulimit -n \(needed), or LimitNOFILE= of systemd"
+        )
+    }
+
+    private var lockedMemory: DoctorReport.Finding? {
+        guard let release = system.kernelRelease, let version = SystemView.version(ofRelease: release),
+            let limit = system.limit("Max locked memory")
+        else { return nil }
+        guard version < (5, 11), let soft = limit.soft else {
+            let text = limit.soft.map { HumanUnits.bytes(Int64(clamping: $0)) } ?? "unlimited"
+            let reason = version < (5, 11) ? "" : "; since 5.11 BPF memory is charged to the control group instead"
+            return .init(.privileges, "locked memory", .ok, text + reason)
+        }
+        let needed = MemoryBudget(configuration, cpus: system.onlineCPUs).rings
+        guard soft < UInt64(clamping: needed) else {
+            return .init(.privileges, "locked memory", .ok, HumanUnits.bytes(Int64(clamping: soft)))
+        }
+        return .init(
+            .privileges,
+            "locked memory",
+            .problem,
+            "\(HumanUnits.bytes(Int64(clamping: soft))), the rings need \(HumanUnits.bytes(needed))",
+            remedy: "ulimit -l unlimited, or LimitMEMLOCK=infinity of systemd"
+        )
+    }
+
+    // MARK: Collectors
+
+    /// Each collector's verdict. What is wrong with the machine is told once, there; here is what it means.
+    func collectorFindings(_ machine: [DoctorReport.Finding]) -> [DoctorReport.Finding] {
+        let obstacles = machine.filter { $0.verdict == .problem }
+        // Without privileges the kernel refuses everything, which would say nothing new.
+        let refusal = obstacles.isEmpty ? system.probe() : nil
+        let missing = obstacles.contains { $0.name == "btf" } ? nil : system.missingTracepoints(collectors)
+        return collectors.map { collector in
+            let name = collector.name
+            if configuration.collectors[name]?.enabled == false {
+                return .init(.collectors, name, .note, "switched off by the configuration")
+            }
+            if let refusal {
+                return .init(.collectors, name, .problem, "cannot run: the kernel refuses BPF", remedy: refusal)
+            }
+            if !obstacles.isEmpty {
+                let names = obstacles.map(\.name).joined(separator: ", ")
+                return .init(.collectors, name, .problem, "cannot run", remedy: "see \(names) above")
+            }
+            let lacking = missing?[name] ?? []
+            let kinds = collector.schemas.map(\.name).joined(separator: ", ")
+            if lacking.isEmpty { return .init(.collectors, name, .ok, "can run: \(kinds)") }
+            let list = lacking.joined(separator: ", ")
+            if lacking.count == collector.tracepoints.count {
+                return .init(
+                    .collectors,
+                    name,
+                    .problem,
+                    "cannot run: this kernel lacks \(list)",
+                    remedy: "run a kernel that has them, or switch it off: --set collectors.\(name).enabled=false"
+                )
+            }
+            return .init(.collectors, name, .warning, "can run, without what needs \(list), which this kernel lacks")
+        }
+    }
+
+    // MARK: What the configuration means here
+
+    var ringFindings: [DoctorReport.Finding] {
+        let rings = configuration.rings
+        return [
+            .init(.rings, "urgent", .ok, RingStall.urgent(ringBytes: rings.urgentBytes).text),
+            .init(.rings, "bulk", .ok, RingStall.bulk(ringBytes: rings.bulkBytes).text),
+        ]
+    }
+
+    var memoryFindings: [DoctorReport.Finding] {
+        let budget = MemoryBudget(configuration, cpus: system.onlineCPUs)
+        func text(_ bytes: Int64) -> String { HumanUnits.bytes(bytes) }
+        let detail =
+            "at most \(text(budget.total)): rings \(text(budget.rings)), batches \(text(budget.batches)), encoders \(text(budget.encoders))"
+        let remedy = "make batch.max_bytes, queue.max_batches or rings.bulk_bytes smaller"
+        if let limit = system.memoryLimitBytes, limit < budget.total {
+            return [
+                .init(
+                    .memory,
+                    "budget",
+                    .warning,
+                    "\(detail); the control group allows only \(text(limit))",
+                    remedy: remedy + ", or raise its limit"
+                )
+            ]
+        }
+        if let memory = system.memoryBytes, memory / 4 < budget.total {
+            return [
+                .init(.memory, "budget", .warning, "\(detail); more than a quarter of \(text(memory))", remedy: remedy)
+            ]
+        }
+        return [.init(.memory, "budget", .ok, detail)]
+    }
+
+    var archiveFindings: [DoctorReport.Finding] {
+        let path = configuration.archive.path
+        guard system.mayWrite(path) else {
+            return [
+                .init(
+                    .archive,
+                    "directory",
+                    .warning,
+                    "this user may not write to \(path)",
+                    remedy: "run as a user that may, or name another with --archive or archive.path"
+                )
+            ]
+        }
+        guard let space = system.space(path), space.total > 0 else {
+            return [.init(.archive, "directory", .ok, path)]
+        }
+        let free = "\(path), \(HumanUnits.bytes(space.free)) free"
+        let retention = configuration.archive.retention
+        let percent = Double(space.free) * 100 / Double(space.total)
+        if percent < Double(retention.minFreePercent) {
+            let own = "archive.retention.min_free_percent is \(retention.minFreePercent)"
+            return [
+                .init(
+                    .archive,
+                    "directory",
+                    .warning,
+                    "\(free) (\(HumanUnits.decimal(percent, decimals: 1)) %), and \(own): the oldest segments go at once",
+                    remedy: "make room, or name another directory with --archive or archive.path"
+                )
+            ]
+        }
+        if let limit = retention.maxBytes, Int64(limit) > space.free {
+            return [
+                .init(
+                    .archive,
+                    "directory",
+                    .note,
+                    "\(free), less than archive.retention.max_bytes (\(HumanUnits.bytes(Int64(limit)))): free space limits it first"
+                )
+            ]
+        }
+        return [.init(.archive, "directory", .ok, free)]
+    }
+}

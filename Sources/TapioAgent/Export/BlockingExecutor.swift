@@ -1,0 +1,17 @@
+import Dispatch
+
+/// Runs an actor on a serial dispatch queue of its own, so that waiting for the disk does not hold a thread of Swift's
+/// cooperative pool.
+final class BlockingExecutor: SerialExecutor {
+    private let queue: DispatchQueue
+
+    /// An executor whose queue has that label.
+    init(label: String) {
+        queue = DispatchQueue(label: label)
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+}

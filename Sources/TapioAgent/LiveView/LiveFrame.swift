@@ -1,0 +1,190 @@
+import TapioEvents
+
+/// What `tapio run` shows on a terminal: a pure function of two snapshots and a size.
+///
+/// Everything in it that a monitored process, a file or a kernel said is escaped; no line is wider and the whole is never
+/// higher than the terminal.
+public struct LiveFrame: Sendable {
+    /// The snapshot that is shown.
+    public var now: StatusReport
+    /// The one before, for rates; nil at first.
+    public var before: StatusReport?
+    /// Lines of events worth a look, oldest first, escaped already (``TapioEvents/EventLine``).
+    public var notable: [String] = []
+    /// UTC microseconds since 1970 at which the run ends by itself; nil for never.
+    public var endsAt: Int64?
+    /// Whether to use colours.
+    public var usesColour = false
+
+    /// Shows `now`.
+    public init(now: StatusReport, before: StatusReport? = nil) {
+        self.now = now
+        self.before = before
+    }
+
+    /// The lines for a terminal of this size: one row stays free for the cursor.
+    public func lines(_ size: TerminalSize) -> [String] {
+        let room = max(1, size.rows - 1)
+        let head = [heading]
+        let foot = machinery + problems
+        // What is cut first: notable events, then kinds. The heading and what is wrong stay.
+        let kinds = Array(kindTable.prefix(max(0, room - head.count - foot.count - 2)))
+        var lines = head
+        if !kinds.isEmpty { lines += [[]] + kinds }
+        if room - lines.count > foot.count { lines.append([]) }
+        lines += foot
+        let left = room - lines.count - 2
+        if left > 0, !notable.isEmpty { lines += [[]] + notable.suffix(left).map { [Run($0)] } }
+        return lines.prefix(room).map { painted($0, columns: max(1, size.columns)) }
+    }
+
+    // MARK: Parts
+
+    private var heading: Line {
+        var line = [Run("tapio \(now.version)", .bold), Run(" on \(safe(now.node, 60))")]
+        line.append(Run("  "))
+        if now.health.isHealthy {
+            line.append(Run("● healthy", .green))
+        } else {
+            line.append(Run("● not well", .red))
+        }
+        line.append(Run("  up " + HumanUnits.duration(ns: (now.takenAt &- now.startedAt) &* 1000)))
+        if let endsAt {
+            line.append(Run(", \(HumanUnits.duration(ns: max(0, endsAt &- now.takenAt) &* 1000)) left", .faint))
+        }
+        let running = now.collectors.filter { $0.state == "running" }.count
+        line.append(Run("  collectors \(running) of \(now.collectors.filter { $0.state != "disabled" }.count)"))
+        return line
+    }
+
+    private var kindTable: [Line] {
+        let title = cells("KIND", "PRIORITY", "PER S", "SEEN", "ARCHIVED", "SAMPLED", "LOST")
+        var lines: [Line] = [[Run(title, .faint)]]
+        let earlier = Dictionary((before?.ledger ?? []).map { ($0.kind, $0.counts) }, uniquingKeysWith: { $1 })
+        var total = LedgerEntry()
+        var totalBefore: LedgerEntry? = before == nil ? nil : LedgerEntry()
+        for line in now.ledger.sorted(by: { $0.counts.attempted > $1.counts.attempted }) {
+            let past = earlier[line.kind] ?? (before == nil ? nil : LedgerEntry())
+            lines.append(row(line.kind, line.priority, line.counts, past))
+            total.add(line.counts)
+            if let past { totalBefore?.add(past) }
+        }
+        if now.ledger.isEmpty { return [[Run("  nothing happened yet", .faint)]] }
+        lines.insert(row("all", "", total, totalBefore), at: 1)
+        return lines
+    }
+
+    private func row(_ kind: String, _ priority: String, _ counts: LedgerEntry, _ past: LedgerEntry?) -> Line {
+        let lost = HumanUnits.count(Int64(clamping: counts.lost))
+        let text = cells(
+            safe(kind, 20),
+            safe(priority, 8),
+            past.map { rate(counts.attempted &- $0.attempted) } ?? "",
+            HumanUnits.count(Int64(clamping: counts.attempted)),
+            HumanUnits.count(Int64(clamping: counts.archived)),
+            HumanUnits.count(Int64(clamping: counts.sampledOut))
+        )
+        let style: TerminalStyle = kind == "all" ? .bold : .plain
+        return [Run(text, style), Run(" " + left(lost, 8), counts.lost > 0 ? .red : style)]
+    }
+
+    private var machinery: [Line] {
+        let pipeline = now.pipeline
+        let archive = now.archive
+        let fill = pipeline.fullestRing.isFinite ? min(1, max(0, pipeline.fullestRing)) : 0
+        var rings: Line = [Run("  rings    ", .faint)]
+        rings.append(
+            Run(ProgressBar(fraction: fill, columns: 14).text, fill > 0.8 ? .red : fill > 0.5 ? .yellow : .green)
+        )
+        rings.append(Run(" \(Int((fill * 100).rounded())) %"))
+        rings.append(Run("  batches \(pipeline.batchesQueued) of \(pipeline.batchesQueuedLimit)"))
+        if pipeline.latencyP99Ns > 0 {
+            rings.append(Run("  read after \(time(pipeline.latencyP50Ns)), p99 \(time(pipeline.latencyP99Ns))"))
+        }
+        var disk: Line = [Run("  archive  ", .faint), Run(safe(archive.path, 60))]
+        disk.append(Run("  \(HumanUnits.bytes(archive.bytesOnDisk)), \(archive.sealedSegments) sealed"))
+        if archive.rowsWritten > 0 {
+            let perRow = Double(archive.bytesWritten) / Double(archive.rowsWritten)
+            disk.append(Run("  \(HumanUnits.decimal(perRow, decimals: 1)) B/row"))
+        }
+        if let open = archive.openSegment { disk.append(Run("  → \(safe(open, 60))", .faint)) }
+        var own: Line = [Run("  agent    ", .faint), Run(HumanUnits.bytes(now.process.residentBytes))]
+        if let share = cpuShare { own.append(Run("  \(HumanUnits.decimal(share * 100, decimals: 1)) % of a core")) }
+        if pipeline.liveViewSkipped > 0 {
+            let skipped = HumanUnits.count(Int64(clamping: pipeline.liveViewSkipped))
+            own.append(Run("  live view skipped \(skipped), the archive has them", .yellow))
+        }
+        return [rings, disk, own]
+    }
+
+    private var problems: [Line] {
+        let failed = now.collectors.filter { $0.state == "failed" }
+            .map { "\($0.name): \($0.error ?? "failed")" }
+        let said = now.health.problems
+        let all = said + failed.filter { text in !said.contains { $0.contains(text) } }
+        return all.prefix(4).map { [Run("  ! ", .red), Run(safe($0, 400))] }
+    }
+
+    // MARK: Figures
+
+    private var seconds: Double {
+        guard let before, now.takenAt > before.takenAt else { return 0 }
+        return Double(now.takenAt - before.takenAt) / 1_000_000
+    }
+
+    private func rate(_ difference: UInt64) -> String {
+        guard seconds > 0, difference < 1 << 62 else { return "" }
+        return HumanUnits.count(Int64((Double(difference) / seconds).rounded()))
+    }
+
+    private var cpuShare: Double? {
+        guard let before, seconds > 0 else { return nil }
+        let used = now.process.userSeconds + now.process.systemSeconds
+        return max(0, used - before.process.userSeconds - before.process.systemSeconds) / seconds
+    }
+
+    private func time(_ ns: UInt64) -> String { HumanUnits.duration(ns: Int64(clamping: ns)) }
+
+    // MARK: Text
+
+    private struct Run {
+        let text: String
+        let style: TerminalStyle
+
+        init(_ text: String, _ style: TerminalStyle = .plain) {
+            self.text = text
+            self.style = style
+        }
+    }
+
+    private typealias Line = [Run]
+
+    private func safe(_ text: String, _ limit: Int) -> String { TerminalText.escape(text, limit: limit) }
+
+    /// Widths of the table's columns; together 80 with their gaps.
+    private static let widths = [-16, -8, 9, 11, 11, 8, 8]
+
+    private func cells(_ texts: String...) -> String {
+        zip(texts, LiveFrame.widths).map { $1 < 0 ? right($0, -$1) : left($0, $1) }
+            .reduce("") { $0 + ($0.isEmpty ? "  " : " ") + $1 }
+    }
+
+    private func left(_ text: String, _ columns: Int) -> String {
+        String(repeating: " ", count: max(0, columns - TerminalText.width(of: text))) + text
+    }
+
+    private func right(_ text: String, _ columns: Int) -> String {
+        text + String(repeating: " ", count: max(0, columns - TerminalText.width(of: text)))
+    }
+
+    private func painted(_ line: Line, columns: Int) -> String {
+        var room = columns
+        var text = ""
+        for run in line where room > 0 {
+            let cut = TerminalText.cut(run.text, to: room)
+            room -= TerminalText.width(of: cut)
+            text += usesColour ? run.style.paint(cut) : cut
+        }
+        return text
+    }
+}

@@ -1,0 +1,18 @@
+public import TapioEvents
+
+/// All collectors of this build. A new one is one line here.
+public enum CollectorRegistry {
+    /// In the order in which they are listed and stopped.
+    public static let all: [CollectorDescriptor] = [
+        ProcessCollector.descriptor,
+        NetworkCollector.descriptor,
+    ]
+
+    /// The collector of that name.
+    public static func descriptor(named name: String) -> CollectorDescriptor? {
+        all.first { $0.name == name }
+    }
+
+    /// The schemas of all collectors: the archive's table has columns for all, whichever run.
+    public static let schemas = SchemaRegistry(all.flatMap(\.schemas))
+}

@@ -1,0 +1,125 @@
+import TapioBPF
+public import TapioArchive
+public import TapioEvents
+
+/// Makes row groups of sealed batches: sorts the rows, gathers each column kind by kind, encodes and compresses it.
+///
+/// One thread owns it and uses it again and again; memory is kept between batches, and nothing is allocated for a row.
+public final class BatchEncoder {
+    let plan: ColumnPlan
+    let registry: SchemaRegistry
+    let sorter = BatchSorter()
+    let scratch = ColumnScratch()
+    let rowGroup: RowGroupEncoder
+    private var text = TextGather()
+
+    /// Makes an encoder for the table of `registry`.
+    public init(registry: SchemaRegistry, compressionLevel: Int32 = 1) {
+        plan = ColumnPlan(registry)
+        self.registry = registry
+        rowGroup = RowGroupEncoder(schema: registry.parquetSchema, compressionLevel: compressionLevel)
+    }
+
+    /// Sorts, gathers and compresses the rows of `batch`, which is left as it is. O(rows × columns).
+    ///
+    /// - Precondition: each row passed the checks of a ``RecordCheck`` of the same registry, or is one of ``LedgerRows``.
+    public func encode(_ batch: RowBatch, clock: ClockOffset) -> ArchiveBatch {
+        sort(batch)
+        return encodeSorted(batch, clock: clock)
+    }
+
+    /// The first half of ``encode(_:clock:)``, for measuring.
+    func sort(_ batch: RowBatch) {
+        sorter.sort(batch, strides: plan.strides)
+    }
+
+    /// The second half.
+    func encodeSorted(_ batch: RowBatch, clock: ClockOffset) -> ArchiveBatch {
+        rowGroup.begin(rowCount: batch.rowCount)
+        var weights = [Double](repeating: 0, count: sorter.runs.count)
+        unsafe batch.withUnsafeRows { rows in
+            for column in plan.fillings.indices {
+                let filling = plan.fillings[column]
+                if filling.isEnrichment && batch.enrichment.entries.count <= 1 { continue }
+                guard sorter.runs.contains(where: { filling.fields[Int($0.kind.rawValue)] != nil }) else { continue }
+                scratch.begin(rows: batch.rowCount)
+                switch filling.column.type {
+                case .int32, .int64, .timestamp: integers(column, filling, clock)
+                case .double: doubles(column, filling, &weights)
+                case .string:
+                    unsafe text.gather(
+                        filling,
+                        plan: plan,
+                        sorter: sorter,
+                        into: scratch,
+                        memory: rows.memory,
+                        enrichment: batch.enrichment
+                    )
+                    withSpans { indices, validity in
+                        rowGroup.strings(
+                            column,
+                            indices: indices,
+                            dictionary: text.interner.dictionary,
+                            validity: validity
+                        )
+                    }
+                }
+            }
+        }
+        let isEmpty = batch.isEmpty
+        return ArchiveBatch(
+            group: rowGroup.finish(),
+            sequence: batch.sequence,
+            lane: batch.holdsLedger ? BatchEncoder.ledgerLane : batch.lane.rawValue,
+            minTimestampNs: isEmpty ? 0 : clock.utcNanoseconds(boot: batch.earliestNs),
+            maxTimestampNs: isEmpty ? 0 : clock.utcNanoseconds(boot: batch.latestNs),
+            kinds: zip(sorter.runs, weights).map { run, weight in
+                KindTotal(
+                    kind: run.kind.rawValue,
+                    name: registry.name(of: run.kind),
+                    rows: run.rows.count,
+                    weight: weight
+                )
+            }
+        )
+    }
+
+    /// ``ArchiveBatch/lane`` of the ledger's rows.
+    static let ledgerLane: UInt8 = 2
+
+    /// The gathered indices and which rows have one; no bits where all have.
+    private func withSpans(_ body: (Span<UInt32>, Span<UInt64>?) -> Void) {
+        let indices = unsafe UnsafeBufferPointer(start: scratch.indices, count: scratch.count)
+        let validity = unsafe UnsafeBufferPointer(start: scratch.validity, count: scratch.rows / 64 + 1)
+        unsafe body(indices.span, scratch.count == scratch.rows ? nil : validity.span)
+    }
+}
+
+extension SchemaRegistry {
+    /// The table as a Parquet schema.
+    public var parquetSchema: ParquetSchema {
+        ParquetSchema(
+            columns: columns.map { column in
+                ParquetColumn(
+                    name: column.name,
+                    type: ParquetType(column.type),
+                    isRequired: column.isRequired,
+                    fieldID: column.id
+                )
+            }
+        )
+    }
+}
+
+extension ParquetType {
+    /// The physical side of a column's type.
+    init(_ type: ColumnType) {
+        switch type {
+        case .int32: self = .int32
+        case .int64: self = .int64
+        case .double: self = .double
+        case .string: self = .string
+        case .timestamp: self = .timestampMicros
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import TapioArchive
+import TapioEvents
+
+/// For each column of the table, what fills it in each kind: built once, so that a batch's columns are loops without look-ups.
+struct ColumnPlan: Sendable {
+    /// How a column is filled.
+    struct Filling: Sendable {
+        let column: Column
+        /// By kind; nil where the kind has no such field.
+        let fields: [Field?]
+        /// Whether any kind fills it otherwise than from enrichment.
+        let isEnrichment: Bool
+    }
+
+    let fillings: [Filling]
+    /// Bytes of the fixed part by kind, rounded up to 8; 0 for undeclared kinds.
+    let strides: [Int]
+    /// Names of kinds by number.
+    let kindNames: [[UInt8]]
+
+    init(_ registry: SchemaRegistry) {
+        fillings = registry.columns.enumerated().map { index, column in
+            let fields = (0..<EventKind.limit).map { kind -> Field? in
+                let all = registry.fields(of: EventKind(rawValue: UInt8(kind)))
+                return all.isEmpty ? nil : all[index]
+            }
+            for case .some(let field) in fields {
+                precondition(ColumnPlan.fits(field), "the source of column \(column.name) does not make its type")
+            }
+            let isEnrichment = fields.contains { field in
+                if case .some(.enrichment) = field?.source { true } else { false }
+            }
+            return Filling(column: column, fields: fields, isEnrichment: isEnrichment)
+        }
+        var strides = [Int](repeating: 0, count: EventKind.limit)
+        for schema in registry.schemas { strides[Int(schema.kind.rawValue)] = (schema.fixedSize + 7) & ~7 }
+        self.strides = strides
+        kindNames = (0..<EventKind.limit).map { Array(registry.name(of: EventKind(rawValue: UInt8($0))).utf8) }
+    }
+
+    /// Whether a source gives what its column holds.
+    private static func fits(_ field: Field) -> Bool {
+        switch field.source {
+        case .uint8, .uint16, .uint32, .uint64, .bootTimeSubNs:
+            field.column.type == .int32 || field.column.type == .int64
+        case .bootTime: field.column.type == .timestamp
+        case .weight: field.column.type == .double
+        case .hex64, .paddedString, .string, .arguments, .ipAddress, .symbol, .kindName, .enrichment:
+            field.column.type == .string
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Synchronization
+import TapioArchive
+import TapioEvents
+import TapioRings
+
+/// The threads that encode: each takes the next sealed batch, encodes it and hands it over. An idle one sleeps.
+final class EncoderPool: Sendable {
+    private let threads: [PinnedThread]
+    private let counts: CounterBlock
+
+    private enum Count: Int, CaseIterable {
+        case batches, rows, bytes, busyNs
+    }
+
+    /// Starts `count` threads; `onEnd` is called as each ends.
+    init(
+        count: Int,
+        compressionLevel: Int32,
+        services: ReaderServices,
+        gate: EncodedBatchGate,
+        clock: CurrentClock,
+        onEnd: @escaping @Sendable () -> Void
+    ) throws(ThreadError) {
+        let counts = CounterBlock(count: Count.allCases.count)
+        self.counts = counts
+        var threads: [PinnedThread] = []
+        for number in 0..<count {
+            let thread: PinnedThread
+            do throws(ThreadError) {
+                thread = try PinnedThread(name: "tapio-encode-\(number)") {
+                    let encoder = BatchEncoder(registry: services.registry, compressionLevel: compressionLevel)
+                    EncoderPool.run(encoder, services: services, gate: gate, clock: clock, counts: counts)
+                    onEnd()
+                }
+            } catch {
+                // The threads that run end with the queue, which the caller closes.
+                throw error
+            }
+            threads.append(thread)
+        }
+        self.threads = threads
+    }
+
+    /// Waits until the queue is closed and drained.
+    func join() {
+        for thread in threads { thread.join() }
+    }
+
+    /// The counts at this time.
+    var statistics: EncoderStatistics {
+        EncoderStatistics(
+            threads: threads.count,
+            batches: counts.load(Count.batches.rawValue),
+            rows: counts.load(Count.rows.rawValue),
+            bytes: counts.load(Count.bytes.rawValue),
+            busyNs: counts.load(Count.busyNs.rawValue)
+        )
+    }
+
+    private static func run(
+        _ encoder: BatchEncoder,
+        services: ReaderServices,
+        gate: EncodedBatchGate,
+        clock: CurrentClock,
+        counts: CounterBlock
+    ) {
+        while true {
+            switch services.queue.pop(waitingUpTo: .seconds(3600)) {
+            case .empty: continue
+            case .closed: return
+            case .item(let batch):
+                let begin = MonotonicClock.threadCPUNs
+                let encoded = encoder.encode(batch, clock: clock.offset)
+                counts.add(Count.batches.rawValue)
+                counts.add(Count.rows.rawValue, UInt64(batch.rowCount))
+                counts.add(Count.bytes.rawValue, UInt64(encoded.group.bytes.count))
+                counts.add(Count.busyNs.rawValue, MonotonicClock.threadCPUNs - begin)
+                // Before waiting for a permit: the readers may need its memory. Ledger batches are not the pool's.
+                if !batch.holdsLedger { services.pool.giveBack(batch) }
+                if !gate.send(encoded) {
+                    for kind in encoded.kinds where kind.kind != EventKind.ledger.rawValue {
+                        services.ledger.add(.failed, EventKind(rawValue: kind.kind), UInt64(kind.rows))
+                    }
+                    services.tracker.settle(encoded.sequence)
+                }
+            }
+        }
+    }
+}
+
+/// What the encoders did; counts are never reset.
+public struct EncoderStatistics: Sendable, Hashable {
+    /// Threads.
+    public var threads: Int
+    /// Batches encoded.
+    public var batches: UInt64
+    /// Rows encoded.
+    public var rows: UInt64
+    /// Compressed bytes.
+    public var bytes: UInt64
+    /// CPU time of encoding, all threads together, nanoseconds.
+    public var busyNs: UInt64
+}

@@ -1,0 +1,210 @@
+import Synchronization
+public import TapioEvents
+public import TapioRings
+
+/// From rings to encoded batches: readers, the queue of sealed batches, encoders, the live view.
+///
+/// Make it, take ``batches`` to the one who writes, ``start()``, and at the end, with all programs detached, ``stop(within:)``.
+/// Every record that a source handed over is counted as received, and later once as malformed, shed or failed, or it is in
+/// exactly one batch of ``batches``.
+public final class Pipeline: Sendable {
+    private enum Phase {
+        case made
+        case running([Reader], EncoderPool, tap: PinnedThread)
+        case stopping([Reader], EncoderPool)
+        case stopped([Reader], EncoderPool)
+    }
+
+    /// The encoded batches, for one consumer.
+    public var batches: EncodedBatches { gate.batches }
+    /// The live view.
+    public let tap: EventTap
+
+    private let configuration: PipelineConfiguration
+    private let services: ReaderServices
+    private let gate: EncodedBatchGate
+    private let clock: CurrentClock
+    private let phase = Mutex(Phase.made)
+    private let ended = ThreadsEnd()
+    private let makeReaders: @Sendable (ReaderServices, ThreadsEnd) throws(ThreadError) -> [Reader]
+    private let readerCount: Int
+
+    /// Makes a pipeline with a reader for each plane. Nothing runs yet.
+    ///
+    /// - Parameters:
+    ///   - planes: For each reader its sources. No source may be in two.
+    ///   - registry: The kinds.
+    ///   - ledger: Gets what is received, malformed, shed and failed, by kind. Rows of the ledger itself aren't counted.
+    ///   - clock: What makes boot time UTC.
+    ///   - enrichment: What is known of records beside their bytes.
+    public init<Plane: RecordPlane>(
+        configuration: PipelineConfiguration,
+        planes: [Plane],
+        registry: SchemaRegistry,
+        ledger: Ledger,
+        clock: ClockOffset,
+        enrichment: (any EnrichmentLookup)? = nil
+    ) {
+        precondition(configuration.batch.bytes >= 65_536 && configuration.encoders >= 1 && !planes.isEmpty)
+        self.configuration = configuration
+        let current = CurrentClock(clock)
+        self.clock = current
+        let tracker = BatchTracker()
+        tap = EventTap(registry: registry, clock: current)
+        services = ReaderServices(
+            registry: registry,
+            ledger: ledger,
+            queue: BatchQueue(most: configuration.maxQueuedBatches),
+            pool: BatchPool(
+                limits: configuration.batch,
+                most: configuration.mostBatches(readers: planes.count),
+                spare: configuration.encoders + Lane.allCases.count * planes.count
+            ),
+            tracker: tracker,
+            latency: LatencyHistogram(),
+            tap: tap,
+            enrichment: enrichment
+        )
+        gate = EncodedBatchGate(most: configuration.maxEncodedBatches, tracker: tracker)
+        readerCount = planes.count
+        makeReaders = { services, ended throws(ThreadError) in
+            var readers: [Reader] = []
+            for (number, plane) in planes.enumerated() {
+                var own = configuration.reader
+                if planes.count > 1 { own.name += "-\(number)" }
+                do throws(ThreadError) {
+                    readers.append(
+                        try Reader(plane: plane, configuration: own, services: services, onEnd: { ended.signal() })
+                    )
+                } catch {
+                    for reader in readers {
+                        reader.stop(deadlineNs: 0)
+                        reader.join()
+                    }
+                    throw error
+                }
+            }
+            return readers
+        }
+    }
+
+    /// Starts the threads.
+    ///
+    /// - Throws: If one can't be as it was asked for; nothing runs then, and the pipeline can't be used again.
+    public func start() throws(ThreadError) {
+        do throws(ThreadError) {
+            let ended = ended
+            let encoders = try EncoderPool(
+                count: configuration.encoders,
+                compressionLevel: configuration.compressionLevel,
+                services: services,
+                gate: gate,
+                clock: clock,
+                onEnd: { ended.signal() }
+            )
+            let tap = tap
+            let tapThread = try PinnedThread(name: "tapio-live") { tap.run() }
+            let readers = try makeReaders(services, ended)
+            phase.withLock { phase in
+                guard case .made = phase else { preconditionFailure("a pipeline is started once") }
+                phase = .running(readers, encoders, tap: tapThread)
+            }
+        } catch {
+            services.queue.close()
+            tap.close()
+            gate.finish()
+            throw error
+        }
+    }
+
+    /// Hands over all open batches and returns when whatever had been read before is written (settled by the consumer of
+    /// ``batches``), shed or lost.
+    public func seal() async {
+        guard case .running(let readers, _, _) = phase.withLock({ $0 }) else { return }
+        for reader in readers { reader.requestSeal() }
+        for reader in readers { await reader.seal() }
+        await services.tracker.waitForSealed()
+    }
+
+    /// The same without waiting. Any thread.
+    public func requestSeal() {
+        guard case .running(let readers, _, _) = phase.withLock({ $0 }) else { return }
+        for reader in readers { reader.requestSeal() }
+    }
+
+    /// Sends rows of the ledger to the encoders; false where they find no place: try again later.
+    ///
+    /// The rows are the pipeline's from then on. Works until ``stop(within:)`` has closed the queue, so that the last rows can
+    /// be sent between ``drain(within:)`` and ``stop(within:)``.
+    public func submit(_ rows: consuming LedgerRows) -> Bool {
+        guard rows.count > 0 else { return true }
+        let batch = rows.batch
+        batch.sequence = services.tracker.seal()
+        if services.queue.push(batch).isPushed { return true }
+        services.tracker.settle(batch.sequence)
+        return false
+    }
+
+    /// Uses another clock offset for what is encoded from now on.
+    public func update(clock: ClockOffset) { self.clock.offset = clock }
+
+    /// Uses other times from the readers' next pass on.
+    public func update(_ tuning: ReaderTuning) {
+        guard case .running(let readers, _, _) = phase.withLock({ $0 }) else { return }
+        for reader in readers { reader.update(tuning) }
+    }
+
+    /// Drains the rings until they are empty, and returns when all that was read is written, shed or lost. The readers have
+    /// ended then; the encoders wait for the last rows of the ledger. Detach the programs before.
+    ///
+    /// - Parameter limit: After this time batches that find no place are shed and counted, instead of waiting.
+    public func drain(within limit: Duration) async {
+        let readers: [Reader] = phase.withLock { phase in
+            guard case .running(let readers, let encoders, _) = phase else { return [] }
+            phase = .stopping(readers, encoders)
+            return readers
+        }
+        let deadline = MonotonicClock.monotonicNs &+ UInt64(max(0, limit / .nanoseconds(1)))
+        for reader in readers { reader.stop(deadlineNs: deadline) }
+        if !readers.isEmpty { await ended.wait(for: readerCount) }
+        await services.tracker.waitForSealed()
+    }
+
+    /// Drains (see ``drain(within:)``), encodes what is left and ends all threads; then ``batches`` ends.
+    public func stop(within limit: Duration) async {
+        await drain(within: limit)
+        let encoders: EncoderPool? = phase.withLock { phase in
+            guard case .stopping(let readers, let encoders) = phase else { return nil }
+            phase = .stopped(readers, encoders)
+            return encoders
+        }
+        guard encoders != nil else { return }
+        services.queue.close()
+        tap.close()
+        await ended.wait(for: readerCount + configuration.encoders)
+        gate.finish()
+    }
+
+    /// The counts at this time.
+    public var statistics: PipelineStatistics {
+        let (readers, encoders): ([Reader], EncoderPool?) =
+            switch phase.withLock({ $0 }) {
+            case .made: ([], nil)
+            case .running(let readers, let encoders, _): (readers, encoders)
+            case .stopping(let readers, let encoders), .stopped(let readers, let encoders): (readers, encoders)
+            }
+        return PipelineStatistics(
+            readers: readers.map(\.statistics),
+            malformed: readers.flatMap(\.malformed),
+            pool: services.pool.statistics,
+            queuedBatches: services.queue.count,
+            queuedBatchesHighWater: services.queue.highWater,
+            maxQueuedBatches: services.queue.most,
+            sealedBatches: services.tracker.sealed,
+            outstandingBatches: services.tracker.outstanding,
+            encoders: encoders?.statistics ?? EncoderStatistics(threads: 0, batches: 0, rows: 0, bytes: 0, busyNs: 0),
+            latency: services.latency.snapshot,
+            tap: tap.statistics
+        )
+    }
+}

@@ -1,0 +1,25 @@
+/// What a pipeline did until now; counts are never reset.
+public struct PipelineStatistics: Sendable, Hashable {
+    /// By reader.
+    public var readers: [ReaderStatistics]
+    /// Refused records, by kind and reason.
+    public var malformed: [MalformedCount]
+    /// Batches that are kept for the next use.
+    public var pool: BatchPoolStatistics
+    /// Sealed batches that wait for an encoder.
+    public var queuedBatches: Int
+    /// The most that ever waited.
+    public var queuedBatchesHighWater: Int
+    /// The most that may wait.
+    public var maxQueuedBatches: Int
+    /// Batches sealed.
+    public var sealedBatches: UInt64
+    /// Batches sealed and neither written nor lost yet.
+    public var outstandingBatches: Int
+    /// What the encoders did.
+    public var encoders: EncoderStatistics
+    /// From the kernel's timestamp until a record was read, nanoseconds; first and last record of each drain.
+    public var latency: LatencyHistogram.Snapshot
+    /// The live view.
+    public var tap: EventTapStatistics
+}

@@ -1,0 +1,100 @@
+import TapioEvents
+import TapioRings
+
+/// What the stages of a pipeline share.
+struct ReaderServices: Sendable {
+    let registry: SchemaRegistry
+    let ledger: Ledger
+    let queue: BatchQueue
+    let pool: BatchPool
+    let tracker: BatchTracker
+    let latency: LatencyHistogram
+    let tap: EventTap
+    let enrichment: (any EnrichmentLookup)?
+}
+
+/// A thread that drains the rings of some CPUs into batches. It never stops for anything but a full queue.
+public final class Reader: Sendable {
+    private let shared: ReaderState
+    private let thread: PinnedThread
+    private let endWaits: @Sendable () -> Void
+    private let ringCounts: @Sendable (CounterBlock) -> [ReaderStatistics.RingCounts]
+
+    /// Starts the thread.
+    init<Plane: RecordPlane>(
+        plane: Plane,
+        configuration: ReaderConfiguration,
+        services: ReaderServices,
+        onEnd: @escaping @Sendable () -> Void
+    ) throws(ThreadError) {
+        let shared = ReaderState(sourceCount: plane.sources.count, tuning: configuration.tuning)
+        self.shared = shared
+        endWaits = { plane.endWaits() }
+        ringCounts = { counts in
+            plane.sources.enumerated().map { index, source in
+                ReaderStatistics.RingCounts(
+                    cpu: source.cpu,
+                    lane: source.lane,
+                    received: counts.load(index * 2),
+                    nextSequence: counts.load(index * 2 + 1),
+                    pendingBytes: source.pendingBytes,
+                    capacity: source.capacity
+                )
+            }
+        }
+        thread = try PinnedThread(name: configuration.name, cpus: configuration.cpus) {
+            ReaderLoop(plane: plane, configuration: configuration, shared: shared, services: services).run()
+            onEnd()
+        }
+    }
+
+    /// Hands over the open batches soon (within the idle interval), full or not.
+    public func requestSeal() { shared.requestSeal() }
+
+    /// The same, and returns when what had been read before is in the queue.
+    public func seal() async { await shared.seal() }
+
+    /// Takes over new times at the next pass.
+    public func update(_ tuning: ReaderTuning) { shared.update(tuning) }
+
+    /// Drains the rings until they are empty, hands everything over and ends the thread. Detach the programs before.
+    ///
+    /// - Parameter deadlineNs: Monotonic time after which batches that find no place are shed instead of waiting.
+    public func stop(deadlineNs: UInt64) {
+        shared.stop(deadlineNs: deadlineNs)
+        endWaits()
+    }
+
+    /// Waits for the thread's end.
+    public func join() { thread.join() }
+
+    /// What it did so far.
+    public var statistics: ReaderStatistics {
+        ReaderStatistics(
+            lanes: Lane.allCases.map { lane in
+                var counts = ReaderStatistics.LaneCounts()
+                counts.records = shared.laneCount(lane, .records)
+                counts.bytes = shared.laneCount(lane, .bytes)
+                counts.batches = shared.laneCount(lane, .batches)
+                counts.blockedPasses = shared.laneCount(lane, .blockedPasses)
+                return counts
+            },
+            rings: ringCounts(shared.ringCounts),
+            passes: shared.counts.load(ReaderState.Count.passes.rawValue),
+            sleeps: shared.counts.load(ReaderState.Count.sleeps.rawValue),
+            shedBatches: shared.counts.load(ReaderState.Count.shedBatches.rawValue),
+            cpuNs: shared.counts.load(ReaderState.Count.cpuNs.rawValue)
+        )
+    }
+
+    /// Refused records, by kind and reason.
+    public var malformed: [MalformedCount] {
+        RecordFault.allCases.flatMap { fault in
+            (0..<EventKind.limit).compactMap { kind in
+                let count = shared.malformed.load(Int(fault.rawValue) * EventKind.limit + kind)
+                guard count > 0 else { return nil }
+                return MalformedCount(kind: EventKind(rawValue: UInt8(kind)), fault: fault, count: count)
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+import TapioBPF
+import TapioEvents
+import TapioRings
+
+/// What a reader's thread does: drain, check, copy into the lane's batch, hand over; run to completion, then sleep.
+///
+/// Urgent rings come first, and again after each portion of a bulk ring, so that bulk delays them by no more than
+/// ``bulkPortion`` records (well below 1 ms). Nothing is allocated for a record, and no lock is taken.
+final class ReaderLoop<Plane: RecordPlane> {
+    /// Most records of one bulk ring before the urgent rings are looked at again.
+    static var bulkPortion: Int { 4096 }
+    /// Most records of one urgent ring before the next one has its turn.
+    static var urgentPortion: Int { 16_384 }
+    /// Below this a sleep isn't worth telling the kernel's programs: nothing urgent waits longer than that anyway.
+    static var shortestAnnouncedSleepNs: UInt64 { 2_000_000 }
+
+    private let plane: Plane
+    private let urgent: [(index: Int, source: Plane.Source)]
+    private let bulk: [(index: Int, source: Plane.Source)]
+    private let shared: ReaderState
+    private let services: ReaderServices
+    private let check: RecordCheck
+    private let kinds: [EventKind]
+    private let enrichment: (any EnrichmentLookup)?
+    private let ledger: Ledger
+    private var tap: TapWriter
+
+    private var urgentIntake = LaneIntake(lane: .urgent)
+    private var bulkIntake = LaneIntake(lane: .bulk)
+    private var timer: DrainTimer
+    private var gauge: PressureGauge
+    private var maxBatchAgeNs: UInt64
+    private var seenChanges: UInt64 = .max
+    private var sealWanted: UInt64 = 0
+    private var sealServed: UInt64 = 0
+    private var nowNs = MonotonicClock.monotonicNs
+
+    init(plane: Plane, configuration: ReaderConfiguration, shared: ReaderState, services: ReaderServices) {
+        self.plane = plane
+        let indexed = plane.sources.enumerated().map { (index: $0.offset, source: $0.element) }
+        urgent = indexed.filter { $0.source.lane == .urgent }
+        bulk = indexed.filter { $0.source.lane == .bulk }
+        self.shared = shared
+        self.services = services
+        check = RecordCheck(services.registry)
+        kinds = services.registry.schemas.map(\.kind)
+        enrichment = services.enrichment
+        ledger = services.ledger
+        tap = TapWriter(services.tap)
+        timer = DrainTimer(
+            drainIntervalNs: configuration.tuning.drainIntervalNs,
+            idleIntervalNs: configuration.tuning.idleIntervalNs
+        )
+        gauge = PressureGauge(policy: configuration.backpressure)
+        maxBatchAgeNs = configuration.tuning.maxBatchAgeNs
+    }
+
+    /// Runs until ``ReaderState/stop(deadlineNs:)``, and until then all is drained and handed over.
+    func run() {
+        var lastPassNs = nowNs
+        while true {
+            let stopDeadline = shared.stopDeadlineNs
+            takeOverRequests()
+            nowNs = MonotonicClock.monotonicNs
+            let elapsed = nowNs - lastPassNs
+            lastPassNs = nowNs
+            let (records, hasMore) = pass()
+            tap.flush()
+            let isBlocked = handOver(isFinal: stopDeadline != nil && records == 0, giveUpAtNs: stopDeadline)
+            shared.count(.passes)
+            if hasMore { continue }
+            if let stopDeadline {
+                // A record that a program reserved and never completes must not hold the end up for ever.
+                if records == 0 && !isBlocked && (!mayHoldRecords || nowNs >= stopDeadline) { break }
+                if records == 0 { MonotonicClock.sleep(nanoseconds: timer.drainIntervalNs) }
+                continue
+            }
+            sleep(timer.next(records: records, elapsedNs: elapsed), isBlocked: isBlocked)
+        }
+        if let batch = urgentIntake.takeEmpty() { services.pool.giveBack(batch) }
+        if let batch = bulkIntake.takeEmpty() { services.pool.giveBack(batch) }
+        shared.finish()
+    }
+
+    private func sleep(_ nanoseconds: UInt64, isBlocked: Bool) {
+        shared.count(.sleeps)
+        shared.counts.addAsOnlyWriter(
+            ReaderState.Count.cpuNs.rawValue,
+            MonotonicClock.threadCPUNs &- shared.counts.load(ReaderState.Count.cpuNs.rawValue)
+        )
+        if isBlocked {
+            // What waits can't be taken: being woken for it would be in vain.
+            MonotonicClock.sleep(nanoseconds: timer.drainIntervalNs)
+        } else if nanoseconds < Self.shortestAnnouncedSleepNs {
+            MonotonicClock.sleep(nanoseconds: nanoseconds)
+        } else {
+            plane.wait(nanoseconds: nanoseconds)
+        }
+    }
+
+    private func takeOverRequests() {
+        let changes = shared.changeCount
+        guard changes != seenChanges else { return }
+        seenChanges = changes
+        let current = shared.current
+        timer.drainIntervalNs = current.tuning.drainIntervalNs
+        timer.idleIntervalNs = max(current.tuning.idleIntervalNs, current.tuning.drainIntervalNs)
+        maxBatchAgeNs = current.tuning.maxBatchAgeNs
+        sealWanted = current.sealsAsked
+    }
+
+    private var mayHoldRecords: Bool {
+        urgent.contains { $0.source.pendingBytes > 0 } || bulk.contains { $0.source.pendingBytes > 0 }
+    }
+
+    // MARK: - Draining
+
+    /// One look at all rings.
+    private func pass() -> (records: Int, hasMore: Bool) {
+        var (records, hasMore) = drainUrgent()
+        for (index, source) in bulk {
+            let drained = drain(source, index, into: &bulkIntake, limit: Self.bulkPortion)
+            records += drained.records
+            hasMore = hasMore || drained.hasMore
+            if drained.records >= Self.bulkPortion / 4 {
+                let (more, rest) = drainUrgent()
+                records += more
+                hasMore = hasMore || rest
+            }
+        }
+        return (records, hasMore)
+    }
+
+    private func drainUrgent() -> (records: Int, hasMore: Bool) {
+        var records = 0
+        var hasMore = false
+        for (index, source) in urgent {
+            let drained = drain(source, index, into: &urgentIntake, limit: Self.urgentPortion)
+            records += drained.records
+            hasMore = hasMore || drained.hasMore
+        }
+        return (records, hasMore)
+    }
+
+    private func drain(
+        _ source: Plane.Source,
+        _ index: Int,
+        into intake: inout LaneIntake,
+        limit: Int
+    ) -> (records: Int, hasMore: Bool) {
+        guard source.pendingBytes > 0, let batch = prepare(&intake) else { return (0, false) }
+        let maxRecords = min(limit, batch.recordRoom)
+        let maxBytes = batch.byteRoom
+        let isWatched = tap.begin()
+        var firstNs: Int64 = 0
+        var lastNs: Int64 = 0
+        let seen = shared.ringCounts.load(index * 2 + 1)
+        var next = seen
+        let drained = source.drain(maxRecords: maxRecords, maxBytes: maxBytes) { record in
+            if let fault = check.fault(in: record) { return refuse(record, fault) }
+            // There is room: the limits above say so.
+            _ = batch.append(record, enrichmentID: enrichment?.id(for: record) ?? 0)
+            lastNs = record.int64(at: 0)
+            if firstNs == 0 { firstNs = lastNs }
+            next = max(next, record.uint64(at: ReaderLoop.sequenceOffset) &+ 1)
+            if isWatched { tap.append(record) }
+        }
+        guard drained.records > 0 else { return (0, false) }
+        intake.noteRows(nowNs: nowNs, kinds: kinds) { ledger.add(.received, $0, $1) }
+        shared.ringCounts.addAsOnlyWriter(index * 2, UInt64(drained.records))
+        shared.ringCounts.addAsOnlyWriter(index * 2 + 1, next &- seen)
+        shared.count(source.lane, .records, UInt64(drained.records))
+        shared.count(source.lane, .bytes, UInt64(drained.bytes))
+        if lastNs != 0 {
+            let bootNs = Int64(MonotonicClock.bootTimeNs)
+            services.latency.add(nanoseconds: bootNs - firstNs)
+            if drained.records > 1 { services.latency.add(nanoseconds: bootNs - lastNs) }
+        }
+        return (drained.records, drained.records >= maxRecords || drained.bytes >= maxBytes)
+    }
+
+    private func refuse(_ record: RawSpan, _ fault: RecordFault) {
+        // A record too short to name its kind is put down to the ledger's, which no program may write.
+        let kind =
+            record.byteCount > RecordCheck.kindOffset
+            ? EventKind(rawValue: record.uint8(at: RecordCheck.kindOffset)) : .ledger
+        ledger.add(.received, kind)
+        ledger.add(.malformed, kind)
+        shared.malformed.addAsOnlyWriter(Int(fault.rawValue) * EventKind.limit + Int(kind.rawValue))
+    }
+
+    private static var sequenceOffset: Int { MemoryLayout<UInt64>.size }
+
+    // MARK: - Batches
+
+    /// The lane's batch, with room; nil while there is none.
+    private func prepare(_ intake: inout LaneIntake) -> RowBatch? {
+        if intake.need == .seal {
+            seal(&intake)
+            push(&intake)
+        }
+        switch intake.need {
+        case .nothing: break
+        case .batch:
+            guard let batch = services.pool.take() else { return blocked(intake.lane) }
+            intake.begin(batch)
+        case .place, .seal: return blocked(intake.lane)
+        }
+        return intake.open
+    }
+
+    private func blocked(_ lane: Lane) -> RowBatch? {
+        shared.count(lane, .blockedPasses)
+        return nil
+    }
+
+    private func seal(_ intake: inout LaneIntake) {
+        shared.count(intake.lane, .batches)
+        intake.seal(sequence: services.tracker.seal(), enrichment: enrichment?.table ?? .empty)
+    }
+
+    private func push(_ intake: inout LaneIntake) {
+        guard let batch = intake.takeWaiting() else { return }
+        switch services.queue.push(batch) {
+        case .pushed: break
+        case .full(let batch), .closed(let batch): intake.keep(batch)
+        }
+    }
+
+    /// Seals what is due, hands over what is sealed, and sheds where that has been impossible for too long.
+    ///
+    /// - Returns: Whether something still waits for a place.
+    private func handOver(isFinal: Bool, giveUpAtNs: UInt64?) -> Bool {
+        let isAsked = sealWanted != sealServed
+        handOver(&urgentIntake, sealsAll: isFinal || isAsked)
+        handOver(&bulkIntake, sealsAll: isFinal || isAsked)
+        var urgentWaits = urgentIntake.waiting != nil
+        var bulkWaits = bulkIntake.waiting != nil
+        if gauge.mustShed(urgentIsBlocked: urgentWaits, bulkIsBlocked: bulkWaits, nowNs: nowNs),
+            let oldest = services.queue.takeOldestBulk()
+        {
+            shed(oldest)
+            push(&urgentIntake)
+            push(&bulkIntake)
+        }
+        if let giveUpAtNs, nowNs >= giveUpAtNs {
+            // The time for an orderly end is over: say what is lost.
+            if let batch = bulkIntake.takeWaiting() { shed(batch) }
+            if let batch = urgentIntake.takeWaiting() { shed(batch) }
+        }
+        urgentWaits = urgentIntake.waiting != nil
+        bulkWaits = bulkIntake.waiting != nil
+        if isAsked && !urgentWaits && !bulkWaits {
+            sealServed = sealWanted
+            shared.served(sealWanted)
+        }
+        return urgentWaits || bulkWaits
+    }
+
+    private func handOver(_ intake: inout LaneIntake, sealsAll: Bool) {
+        push(&intake)
+        guard intake.waiting == nil, let open = intake.open, !open.isEmpty else { return }
+        guard sealsAll || intake.isDue(nowNs: nowNs, maxAgeNs: maxBatchAgeNs) else { return }
+        seal(&intake)
+        push(&intake)
+    }
+
+    private func shed(_ batch: RowBatch) {
+        for kind in kinds where batch.rowCount(of: kind) > 0 {
+            ledger.add(.shed, kind, UInt64(batch.rowCount(of: kind)))
+        }
+        shared.count(.shedBatches)
+        services.tracker.settle(batch.sequence)
+        services.pool.giveBack(batch)
+    }
+}

@@ -1,0 +1,119 @@
+import Synchronization
+import TapioEvents
+import TapioRings
+
+/// What a reader's thread shares with the others: requests one way, counts the other.
+final class ReaderState: Sendable {
+    /// Counts of a lane, in the order of ``ReaderStatistics/LaneCounts``.
+    enum LaneCount: Int, CaseIterable {
+        case records, bytes, batches, blockedPasses
+    }
+
+    /// Counts of the reader.
+    enum Count: Int, CaseIterable {
+        case passes, sleeps, shedBatches, cpuNs
+    }
+
+    private struct Requests {
+        var sealsAsked: UInt64 = 0
+        var isFinished = false
+        var waiters: [(seal: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
+        var tuning: ReaderTuning
+    }
+
+    // All three are written by the reader's thread alone.
+    let laneCounts = CounterBlock(count: Lane.allCases.count * LaneCount.allCases.count, layout: .packed)
+    let counts = CounterBlock(count: Count.allCases.count, layout: .packed)
+    let malformed = CounterBlock(count: RecordFault.allCases.count * EventKind.limit, layout: .packed)
+    /// For each source: received, next sequence.
+    let ringCounts: CounterBlock
+
+    /// Moves with each change of ``requests``, so that the thread takes the lock only when something is new.
+    private let changes = Atomic<UInt64>(0)
+    /// Monotonic ns at which a stopping reader gives up waiting; `.max`: not stopping.
+    private let deadline = Atomic<UInt64>(.max)
+    private let requests: Mutex<Requests>
+
+    init(sourceCount: Int, tuning: ReaderTuning) {
+        ringCounts = CounterBlock(count: sourceCount * 2, layout: .packed)
+        requests = Mutex(Requests(tuning: tuning))
+    }
+
+    func count(_ lane: Lane, _ what: LaneCount, _ amount: UInt64 = 1) {
+        laneCounts.addAsOnlyWriter(Int(lane.rawValue) * LaneCount.allCases.count + what.rawValue, amount)
+    }
+
+    func count(_ what: Count, _ amount: UInt64 = 1) {
+        counts.addAsOnlyWriter(what.rawValue, amount)
+    }
+
+    func laneCount(_ lane: Lane, _ what: LaneCount) -> UInt64 {
+        laneCounts.load(Int(lane.rawValue) * LaneCount.allCases.count + what.rawValue)
+    }
+
+    // MARK: - Asked by others
+
+    func update(_ tuning: ReaderTuning) {
+        requests.withLock { $0.tuning = tuning }
+        // Release: with the acquire in `changeCount`. The lock orders the content anyway.
+        changes.add(1, ordering: .releasing)
+    }
+
+    func requestSeal() {
+        requests.withLock { $0.sealsAsked += 1 }
+        changes.add(1, ordering: .releasing)
+    }
+
+    /// Requests a seal and returns when everything received before has been handed over.
+    func seal() async {
+        await withCheckedContinuation { continuation in
+            let isFinished = requests.withLock { requests in
+                if requests.isFinished { return true }
+                requests.sealsAsked += 1
+                requests.waiters.append((requests.sealsAsked, continuation))
+                return false
+            }
+            if isFinished { continuation.resume() }
+            changes.add(1, ordering: .releasing)
+        }
+    }
+
+    func stop(deadlineNs: UInt64) {
+        deadline.store(min(deadlineNs, .max - 1), ordering: .releasing)
+    }
+
+    // MARK: - Asked by the reader's thread
+
+    /// Differs from the last value when there may be something new.
+    var changeCount: UInt64 { changes.load(ordering: .acquiring) }
+
+    var stopDeadlineNs: UInt64? {
+        let value = deadline.load(ordering: .acquiring)
+        return value == .max ? nil : value
+    }
+
+    var current: (tuning: ReaderTuning, sealsAsked: UInt64) {
+        requests.withLock { ($0.tuning, $0.sealsAsked) }
+    }
+
+    /// All seals up to this one are handed over.
+    func served(_ seal: UInt64) {
+        let ready = requests.withLock { requests in
+            let ready = requests.waiters.filter { $0.seal <= seal }
+            requests.waiters.removeAll { $0.seal <= seal }
+            return ready
+        }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+
+    /// Nothing more will be read.
+    func finish() {
+        let ready = requests.withLock { requests in
+            requests.isFinished = true
+            let ready = requests.waiters
+            requests.waiters = []
+            return ready
+        }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import TapioAgent
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "How the running agent is.",
+        discussion: """
+            Asks the agent over its control socket: health, collectors, what was seen and lost, rings, archive, \
+            memory. Exit code 1 when the agent is not well or does not run.
+
+            EXAMPLES
+              tapio status
+              tapio status --json | jq .health
+              tapio status > /dev/null || systemctl restart tapio
+            """
+    )
+
+    @OptionGroup var agent: AgentOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let report = try agent.client.status()
+        let out = Output()
+        if output.json {
+            try out.line(JSONOutput.text(report))
+        } else {
+            for line in StatusText(report, paint: output.paint).lines { try out.line(line) }
+        }
+        try out.flush()
+        if !report.health.isHealthy { throw ExitStatus.failed.code }
+    }
+}

@@ -1,0 +1,124 @@
+import TapioAgent
+import TapioEvents
+
+/// A status report for people.
+struct StatusText {
+    let report: StatusReport
+    let paint: Paint
+
+    init(_ report: StatusReport, paint: Paint) {
+        self.report = report
+        self.paint = paint
+    }
+
+    var lines: [String] {
+        var lines = heading
+        lines += section("Collectors", collectors)
+        lines += section("Events", LedgerText(report, paint: paint).table)
+        lines += section("Pipeline", pipeline)
+        lines += section("Archive", archive)
+        return lines
+    }
+
+    private var heading: [String] {
+        let health = report.health
+        let state = health.isHealthy ? paint(.green, "● healthy") : paint(.red, "● not well")
+        let up = HumanUnits.duration(ns: (report.takenAt &- report.startedAt) &* 1000)
+        var lines = ["\(state)  tapio \(safe(report.version)) on \(safe(report.node)), pid \(report.pid), up \(up)"]
+        lines += health.problems.map { paint(.red, "  ! ") + safe($0) }
+        var table = TextTable([.left(""), .left("")])
+        let configuration = report.configuration
+        table.row(["configuration", "\(configuration.path ?? "defaults") (\(configuration.hash))"])
+        if let reload = configuration.lastReload {
+            table.row([
+                (reload.isApplied ? "last reload" : "last reload, refused", .plain),
+                (
+                    "\(HumanTime.rfc3339(seconds: reload.at / 1_000_000)): \(reload.message)",
+                    reload.isApplied ? .plain : .red
+                ),
+            ])
+            if !reload.needsRestart.isEmpty {
+                table.row(["waits for a restart", reload.needsRestart.joined(separator: ", ")])
+            }
+        }
+        let process = report.process
+        let cpu = HumanUnits.duration(ns: Int64((process.userSeconds + process.systemSeconds) * 1e9))
+        table.row(["uses", "\(HumanUnits.bytes(process.residentBytes)) of memory, \(cpu) of CPU time so far"])
+        return lines + table.lines(paint, indent: "  ")
+    }
+
+    private var collectors: [String] {
+        var table = TextTable([.left("NAME"), .left("STATE"), .right("SINCE"), .right("RESTARTS"), .left("")])
+        for collector in report.collectors {
+            let since = HumanUnits.duration(ns: max(0, report.takenAt &- collector.since) &* 1000)
+            let missed = collector.programs.reduce(0) { $0 + $1.missed }
+            var notes = [collector.error].compactMap(\.self)
+            if collector.state == "running" { notes.append("\(collector.programs.count) programs") }
+            if missed > 0 { notes.append("\(HumanUnits.count(Int64(clamping: missed))) runs missed by the kernel") }
+            notes += collector.counters.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+                .map { "\($0.key) \(HumanUnits.count(Int64(clamping: $0.value)))" }
+            table.row([
+                (collector.name, .bold), (collector.state, Self.style(ofState: collector.state)), (since, .plain),
+                (String(collector.restarts), collector.restarts > 0 ? .yellow : .plain),
+                (notes.joined(separator: ", "), .plain),
+            ])
+        }
+        return table.lines(paint, indent: "  ")
+    }
+
+    static func style(ofState state: String) -> TerminalStyle {
+        switch state {
+        case "running": .green
+        case "failed": .red
+        case "disabled", "stopped": .faint
+        default: .yellow
+        }
+    }
+
+    private var pipeline: [String] {
+        let pipeline = report.pipeline
+        var table = TextTable([.left(""), .left("")])
+        let rings = pipeline.ringBytesPerCPU.sorted { $0.key > $1.key }
+            .map { "\($0.key) \(HumanUnits.bytes(Int64($0.value)))" }
+        let fill = HumanUnits.decimal(pipeline.fullestRing * 100, decimals: 1)
+        table.row(["rings", "\(rings.joined(separator: ", ")) for each CPU; the fullest is \(fill) % full"])
+        table.row(["threads", "\(pipeline.readers) readers, \(pipeline.encoders) encoders"])
+        table.row(["batches", "\(pipeline.batchesQueued) of \(pipeline.batchesQueuedLimit) wait"])
+        if pipeline.latencyP99Ns > 0 {
+            let p50 = HumanUnits.duration(ns: Int64(clamping: pipeline.latencyP50Ns))
+            let p99 = HumanUnits.duration(ns: Int64(clamping: pipeline.latencyP99Ns))
+            table.row(["kernel to reader", "half within \(p50), 99 % within \(p99)"])
+        }
+        if pipeline.liveViewSkipped > 0 {
+            let skipped = HumanUnits.count(Int64(clamping: pipeline.liveViewSkipped))
+            table.row(["live views", "skipped \(skipped) events that the archive has"])
+        }
+        return table.lines(paint, indent: "  ")
+    }
+
+    private var archive: [String] {
+        let archive = report.archive
+        var table = TextTable([.left(""), .left("")])
+        table.row(["path", archive.path])
+        table.row(["size", "\(HumanUnits.bytes(archive.bytesOnDisk)) in \(archive.sealedSegments) sealed segments"])
+        var written = "\(HumanUnits.count(Int64(clamping: archive.rowsWritten))) rows, "
+        written += HumanUnits.bytes(Int64(clamping: archive.bytesWritten))
+        if archive.rowsWritten > 0 {
+            let perRow = Double(archive.bytesWritten) / Double(archive.rowsWritten)
+            written += " (\(HumanUnits.decimal(perRow, decimals: 1)) bytes each)"
+        }
+        table.row(["written", written])
+        if let open = archive.openSegment { table.row(["open", open]) }
+        if archive.segmentsDeleted > 0 { table.row(["deleted", "\(archive.segmentsDeleted) segments by retention"]) }
+        if archive.writeErrors > 0 {
+            table.row(["write errors", "\(archive.writeErrors), last: \(archive.lastError ?? "?")"], style: .red)
+        }
+        return table.lines(paint, indent: "  ")
+    }
+
+    private func section(_ title: String, _ lines: [String]) -> [String] {
+        lines.isEmpty ? [] : ["", paint(.bold, title)] + lines
+    }
+
+    private func safe(_ text: String) -> String { TerminalText.escape(text, limit: 500) }
+}

@@ -1,0 +1,198 @@
+import TapioCollectors
+import TapioKernel
+import Testing
+
+@testable import TapioAgent
+
+@Suite("The doctor") struct DoctorTests {
+    private func examine(
+        _ view: SystemView,
+        _ change: (inout AgentConfiguration) -> Void = { _ in }
+    ) -> DoctorReport {
+        var configuration = AgentConfiguration()
+        change(&configuration)
+        return Doctor(system: view, configuration: configuration, collectors: [ProcessCollector.descriptor]).examine()
+    }
+
+    private func finding(
+        _ name: String,
+        in report: DoctorReport,
+        at location: SourceLocation = #_sourceLocation
+    ) throws -> DoctorReport.Finding {
+        try #require(report.findings.first { $0.name == name }, "no finding \(name)", sourceLocation: location)
+    }
+
+    @Test("a machine on which everything works has no problem and no warning")
+    func wellMachine() throws {
+        let report = examine(try DoctorTree().view())
+        #expect(report.isHealthy)
+        #expect(report.findings.filter { $0.verdict > .note } == [])
+        #expect(try finding("process", in: report).detail.hasPrefix("can run: process_exec"))
+    }
+
+    @Test("without BTF no collector can run, and the remedy names the kernel option")
+    func withoutBTF() throws {
+        let tree = try DoctorTree()
+        try tree.remove("/sys/kernel/btf/vmlinux")
+        let report = examine(tree.view(missing: nil))
+        #expect(!report.isHealthy)
+        #expect(!report.lacksOnlyPrivileges)
+        #expect(try finding("btf", in: report).remedy?.contains("CONFIG_DEBUG_INFO_BTF") == true)
+        let collector = try finding("process", in: report)
+        #expect(collector.verdict == .problem)
+        #expect(collector.remedy == "see btf above")
+    }
+
+    @Test("a kernel before ring buffers is refused, and one that says nothing as well", arguments: ["5.4.0-1", nil])
+    func oldKernel(release: String?) throws {
+        let tree = try DoctorTree()
+        if let release {
+            try tree.write("/proc/sys/kernel/osrelease", release)
+        } else {
+            try tree.remove("/proc/sys/kernel/osrelease")
+        }
+        #expect(try finding("kernel", in: examine(tree.view())).verdict == .problem)
+    }
+
+    @Test(
+        "lockdown matters only where it is confidentiality",
+        arguments: [
+            ("none [integrity] confidentiality", DoctorReport.Verdict.ok),
+            ("none integrity [confidentiality]", .problem), ("[none] integrity confidentiality", .ok),
+        ]
+    )
+    func lockdown(text: String, verdict: DoctorReport.Verdict) throws {
+        let tree = try DoctorTree()
+        try tree.write("/sys/kernel/security/lockdown", text)
+        let finding = try finding("lockdown", in: examine(tree.view()))
+        #expect(finding.verdict == verdict)
+    }
+
+    @Test(
+        "CAP_BPF and CAP_PERFMON are enough, and so is CAP_SYS_ADMIN",
+        arguments: [
+            ("0000000000000000", "CAP_BPF and CAP_PERFMON missing"), ("0000008000000000", "CAP_PERFMON missing"),
+            ("000000c000000000", "CAP_BPF and CAP_PERFMON"),
+            ("0000000000200000", "CAP_SYS_ADMIN, which stands for CAP_BPF and CAP_PERFMON"),
+        ]
+    )
+    func capabilities(held: String, detail: String) throws {
+        let tree = try DoctorTree()
+        try tree.status(capabilities: held, uid: 1000)
+        let report = examine(tree.view())
+        #expect(try finding("capabilities", in: report).detail == detail)
+        #expect(report.lacksOnlyPrivileges == detail.hasSuffix("missing"))
+    }
+
+    @Test("the kernel is not asked to load anything while something else is known to be wrong")
+    func noProbeWithoutPrivileges() throws {
+        let tree = try DoctorTree()
+        try tree.status(capabilities: "0")
+        let report = examine(tree.view(probe: "refused"))
+        #expect(try finding("process", in: report).remedy == "see capabilities above")
+    }
+
+    @Test("a refusal of the kernel is passed on")
+    func refusal() throws {
+        let report = examine(try DoctorTree().view(probe: "cannot load a BPF program: EPERM; check kernel lockdown"))
+        #expect(try finding("process", in: report).remedy?.contains("check kernel lockdown") == true)
+        #expect(!report.isHealthy)
+    }
+
+    @Test("without tracefs the remedy is the command that mounts it")
+    func withoutTracefs() throws {
+        let tree = try DoctorTree()
+        try tree.mounts(["cgroup2 /sys/fs/cgroup cgroup2 rw 0 0"])
+        let report = examine(tree.view())
+        #expect(try finding("tracefs", in: report).remedy == "mount -t tracefs tracefs /sys/kernel/tracing")
+        #expect(try finding("bpffs", in: report).verdict == .note)
+        #expect(!report.isHealthy)
+    }
+
+    @Test("one missing tracepoint is a warning, all of them keep the collector from running")
+    func missingTracepoints() throws {
+        let tree = try DoctorTree()
+        let all = ProcessCollector.descriptor.tracepoints.map(\.name)
+        let some = examine(tree.view(missing: ["process": [all[0]]]))
+        #expect(try finding("process", in: some).verdict == .warning)
+        #expect(some.isHealthy)
+        let none = examine(tree.view(missing: ["process": all]))
+        #expect(try finding("process", in: none).remedy?.contains("--set collectors.process.enabled=false") == true)
+        #expect(!none.isHealthy)
+    }
+
+    @Test("a collector that is switched off keeps nobody from being well")
+    func switchedOff() throws {
+        let tree = try DoctorTree()
+        let report = examine(tree.view(probe: "refused")) { $0.collectors["process"] = .init(enabled: false) }
+        #expect(try finding("process", in: report).verdict == .note)
+        #expect(report.isHealthy)
+    }
+
+    @Test("in another pid namespace it says how to get the host's")
+    func pidNamespace() throws {
+        let tree = try DoctorTree()
+        try tree.status(capabilities: "000001ffffffffff", namespacePids: "4711\t1")
+        #expect(try finding("pid namespace", in: examine(tree.view())).remedy?.contains("hostPID: true") == true)
+    }
+
+    @Test("locked memory matters before 5.11 only")
+    func lockedMemory() throws {
+        let tree = try DoctorTree()
+        try tree.limits(openFiles: "64", lockedMemory: "65536")
+        #expect(try finding("locked memory", in: examine(tree.view())).verdict == .ok)
+        #expect(try finding("open files", in: examine(tree.view())).verdict == .warning)
+        try tree.write("/proc/sys/kernel/osrelease", "5.10.0-9")
+        let old = try finding("locked memory", in: examine(tree.view()))
+        #expect(old.verdict == .problem)
+        #expect(old.detail == "64KiB, the rings need 20MiB")
+    }
+
+    @Test("the rings' stall is their bytes divided by the stated load")
+    func stall() {
+        #expect(RingStall(ringBytes: 1 << 20, eventsPerSecond: 1024, bytesPerEvent: 1024).survivedNs == 1_000_000_000)
+        #expect(RingStall.urgent(ringBytes: 1 << 20).text.contains("10,000 events/s of 512 B"))
+    }
+
+    @Test("a budget above the control group's limit is a warning, whichever parent sets it")
+    func memoryLimit() throws {
+        let tree = try DoctorTree()
+        #expect(try finding("budget", in: examine(tree.view())).verdict == .ok)
+        try tree.write("/sys/fs/cgroup/system.slice/tapio.service/memory.max", "max\n")
+        try tree.write("/sys/fs/cgroup/system.slice/memory.max", "67108864\n")
+        let finding = try finding("budget", in: examine(tree.view()))
+        #expect(finding.verdict == .warning)
+        #expect(finding.detail.contains("only 64MiB"))
+    }
+
+    @Test("the budget is the sum of its parts")
+    func budget() {
+        var configuration = AgentConfiguration()
+        configuration.encoders = 2
+        configuration.queue.maxBatches = 4
+        configuration.batch.maxBytes = 1 << 20
+        let budget = MemoryBudget(configuration, cpus: 3)
+        #expect(budget.rings == 3 * 5 << 20)
+        #expect(budget.batches == 8 << 20)
+        #expect(budget.encoders == 2 << 20)
+        #expect(budget.total == 25 << 20)
+    }
+
+    @Test("an archive that nobody may write to, or that has no room, is a warning")
+    func archive() throws {
+        let tree = try DoctorTree()
+        #expect(try finding("directory", in: examine(tree.view(mayWrite: false))).verdict == .warning)
+        #expect(try finding("directory", in: examine(tree.view(space: (1 << 30, 100 << 30)))).verdict == .warning)
+        #expect(try finding("directory", in: examine(tree.view(space: (7 << 30, 20 << 30)))).verdict == .note)
+    }
+
+    @Test("nothing readable at all gives findings, not a crash")
+    func emptyTree() throws {
+        let tree = try DoctorTree()
+        var view = tree.view(missing: nil, isSynchronised: nil, space: nil)
+        view.root = tree.root + "/nowhere"
+        let report = examine(view)
+        #expect(!report.isHealthy)
+        #expect(report.findings.allSatisfy { $0.verdict != .problem || $0.remedy != nil })
+    }
+}

@@ -1,0 +1,53 @@
+// Who did it: fills the part of a record's header that names a task.
+#pragma once
+
+#include "core.h"
+#include "../include/tapio_records.h"
+
+/// Inode of the directory of the task's cgroup. On hybrid hosts, where every task sits in the root of the v2
+/// hierarchy, the memory controller's v1 cgroup tells containers apart instead.
+static __always_inline __u64 tapio_cgroup_of(const struct task_struct *task)
+{
+	const struct css_set *set = task->cgroups;
+	const struct cgroup *group = set->dfl_cgrp;
+	if (group->level == 0 && bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+		struct cgroup_subsys_state *css = NULL;
+		// The index is known only after relocation, which the compiler cannot use for a field access.
+		bpf_core_read(&css, sizeof css, (const char *)&set->subsys + index * sizeof css);
+		__u64 id = css ? BPF_CORE_READ(css, cgroup, kn, id) : 0;
+		if (id)
+			return id;
+	}
+	return group->kn->id;
+}
+
+/// Start of the task's process, ns since boot.
+static __always_inline __u64 tapio_start_of(const struct task_struct *task)
+{
+	return task->group_leader->start_boottime;
+}
+
+/// Fills cgroup_id, pid, tid, ppid, uid and comm from `task`: a pointer that the verifier knows (a tp_btf argument,
+/// an iterator's task or bpf_get_current_task_btf()). The stamp fills the rest.
+static __always_inline void tapio_fill_task(struct tapio_header *header, const struct task_struct *task)
+{
+	header->cgroup_id = tapio_cgroup_of(task);
+	header->pid = task->tgid;
+	header->tid = task->pid;
+	header->ppid = task->real_parent->tgid;
+	header->uid = task->cred->uid.val;
+	__builtin_memset(header->comm, 0, sizeof header->comm);
+	bpf_probe_read_kernel_str(header->comm, sizeof header->comm, task->comm);
+}
+
+/// Fills a header whose task nobody knows, from the cgroup that is known by other means (or 0).
+static __always_inline void tapio_fill_nobody(struct tapio_header *header, __u64 cgroup_id)
+{
+	header->cgroup_id = cgroup_id;
+	header->pid = 0;
+	header->tid = 0;
+	header->ppid = 0;
+	header->uid = TAPIO_ABSENT_32;
+	__builtin_memset(header->comm, 0, sizeof header->comm);
+}
