@@ -21,7 +21,10 @@ import Testing
         return UInt64(bitPattern: value)
     }
 
-    @Test("each record becomes one row with the values that the decoder gives", arguments: [1, 2, 3, 63, 64, 65, 500, 4000])
+    @Test(
+        "each record becomes one row with the values that the decoder gives",
+        arguments: [1, 2, 3, 63, 64, 65, 500, 4000]
+    )
     func roundTrip(count: Int) throws {
         var source = RandomRecords(registry, seed: UInt64(count))
         let records = (0..<count).map { _ in source.next() }

@@ -40,4 +40,3 @@ struct DecodedGroup {
         self.rows = rows
     }
 }
-

@@ -85,7 +85,8 @@ struct RandomRecords {
             [0xe2, 0x98], Array("a b'c".utf8), [0xf0, 0x9f, 0x98], [0xed, 0xa0, 0x80], Array("x\u{1}\n".utf8),
         ]
         if random.next() % 8 == 0 {
-            return (0..<Int.random(in: 0...count, using: &random)).map { _ in UInt8.random(in: 1...255, using: &random) }
+            return (0..<Int.random(in: 0...count, using: &random)).map { _ in UInt8.random(in: 1...255, using: &random)
+            }
         }
         return Array(samples.randomElement(using: &random)!.prefix(count))
     }
