@@ -95,6 +95,12 @@ public struct SegmentSource: Sendable {
     public var rowsByKind: [String: Int]?
     /// Whether it was saved after a crash.
     public var isRecovered: Bool
+    /// Whether it is still being written: then it may hold more than is said here.
+    public var isOpen: Bool
+    /// The node that wrote it.
+    public var node: String?
+    /// Counts the node's segments.
+    public var sequence: UInt64?
     /// Opens it: its row groups, and what of it is lost.
     public var open: @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
 
@@ -105,6 +111,9 @@ public struct SegmentSource: Sendable {
         timestampsNs: ClosedRange<Int64>? = nil,
         rowsByKind: [String: Int]? = nil,
         isRecovered: Bool = false,
+        isOpen: Bool = false,
+        node: String? = nil,
+        sequence: UInt64? = nil,
         open: @escaping @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
     ) {
         self.name = name
@@ -112,6 +121,9 @@ public struct SegmentSource: Sendable {
         self.timestampsNs = timestampsNs
         self.rowsByKind = rowsByKind
         self.isRecovered = isRecovered
+        self.isOpen = isOpen
+        self.node = node
+        self.sequence = sequence
         self.open = open
     }
 }

@@ -1,0 +1,137 @@
+import TapioArchive
+import TapioEvents
+
+/// An archive on disk, as the engine asks it.
+public struct ArchiveSource: Sendable {
+    /// Its segments, oldest first.
+    public let segments: [SegmentSource]
+    /// Files that are left out, and why: a line each.
+    public let warnings: [String]
+    private let archiveSegments: [ArchiveSegment]
+
+    /// Lists what is at `path`: an archive's root, a node's directory, or one file.
+    ///
+    /// - Parameter includesOpen: Whether the segment that an agent is writing is read as well, as far as it is whole.
+    public init(path: String, includesOpen: Bool = true) throws {
+        let reader = try ArchiveReader(path: path, scope: includesOpen ? .sealedAndOpen : .sealed)
+        archiveSegments = reader.segments
+        segments = reader.segments.map { SegmentSource($0) }
+        warnings = reader.warnings
+    }
+
+    /// The fields and kinds of this archive, with those of `known`: from its newest segment that opens.
+    public func schema(_ known: QuerySchema) -> QuerySchema {
+        let kinds = archiveSegments.flatMap { $0.totals.kinds.map(\.name) }
+        var columns: [Column] = []
+        for segment in archiveSegments.reversed() {
+            guard let opened = try? segment.open(), !opened.schema.columns.isEmpty else { continue }
+            columns = opened.schema.columns.map { column in
+                Column(column.fieldID, column.name, ColumnType(column.type), unit: ColumnUnit(name: column.name), "")
+            }
+            break
+        }
+        return known.adding(columns: columns, kinds: kinds)
+    }
+}
+
+extension SegmentSource {
+    init(_ segment: ArchiveSegment) {
+        let totals = segment.totals
+        var times: ClosedRange<Int64>?
+        if let low = totals.minTimestampNs, let high = totals.maxTimestampNs, low <= high { times = low...high }
+        // An open segment may have grown since it was listed; a file that is not framed tells nothing of its kinds.
+        let isKnown = !segment.isOpen && totals.rows > 0
+        let rowsByKind = Dictionary(totals.kinds.map { ($0.name, $0.rows) }, uniquingKeysWith: +)
+        self.init(
+            name: segment.path,
+            byteCount: Int(segment.bytes),
+            timestampsNs: times,
+            rowsByKind: isKnown ? rowsByKind : nil,
+            isRecovered: segment.isRecovered,
+            isOpen: segment.isOpen,
+            node: segment.node,
+            sequence: segment.name?.sequence
+        ) {
+            let opened = try segment.open()
+            let columns = opened.schema.columns.map { SourceColumn(name: $0.name, type: ColumnType($0.type)) }
+            let groups = opened.rowGroups.enumerated().map { index, group in
+                ArchiveRowGroup(segment: opened, group: group, columns: columns, number: index)
+            }
+            let damage = opened.problems.map { Damage(place: opened.path, reason: "\($0)") }
+            return (groups, damage)
+        }
+    }
+}
+
+/// A row group of a segment on disk.
+private struct ArchiveRowGroup: RowGroupSource {
+    let segment: OpenedSegment
+    let group: SegmentRowGroup
+    let columns: [SourceColumn]
+    let number: Int
+
+    var name: String { "\(segment.path) row group \(number)" }
+    var rowCount: Int { group.rowCount }
+    var byteCount: Int { group.info.columns.reduce(0) { $0 + $1.compressedByteCount } }
+
+    func bounds(_ column: Int) -> ColumnBounds {
+        var bounds = ColumnBounds()
+        if let statistics = group.info.statistics(column) {
+            bounds.minimum = statistics.minimum.map { ColumnBounds.Value($0) }
+            bounds.maximum = statistics.maximum.map { ColumnBounds.Value($0) }
+            bounds.nullCount = statistics.nullCount
+        }
+        if columns[column].name == "kind", let kinds = group.kinds, !kinds.isEmpty {
+            bounds.values = kinds.filter { $0.rows > 0 }.map(\.name)
+        }
+        return bounds
+    }
+
+    func read(_ column: Int) throws -> ColumnVector {
+        let data = try segment.readColumn(column, of: group)
+        switch data.values {
+        case .integers(let values): return ColumnVector(.integers(values), validity: data.validity)
+        case .doubles(let values): return ColumnVector(.doubles(values), validity: data.validity)
+        case .strings(let strings):
+            let texts = TextVector(bytes: strings.bytes, offsets: strings.offsets, indices: strings.indices)
+            return ColumnVector(.texts(texts), validity: data.validity)
+        }
+    }
+}
+
+extension ColumnBounds.Value {
+    fileprivate init(_ value: ColumnStatistics.Value) {
+        switch value {
+        case .integer(let value): self = .integer(value)
+        case .double(let value): self = .double(value)
+        case .string(let bytes): self = .text(bytes)
+        }
+    }
+}
+
+extension ColumnType {
+    fileprivate init(_ type: ParquetType) {
+        switch type {
+        case .int32: self = .int32
+        case .int64: self = .int64
+        case .double: self = .double
+        case .string: self = .string
+        case .timestampMicros: self = .timestamp
+        }
+    }
+}
+
+extension ColumnUnit {
+    /// The unit that a column's name carries: for columns that this version does not know.
+    fileprivate init(name: String) {
+        if name.hasSuffix("_ns") {
+            self = .nanoseconds
+        } else if name.hasSuffix("_us") {
+            self = .microseconds
+        } else if name.hasSuffix("bytes") || name.hasPrefix("bytes_") {
+            self = .bytes
+        } else {
+            self = .none
+        }
+    }
+}
