@@ -85,8 +85,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel",
-                "TapioPipeline", argumentParser, logging,
+                "TapioKernel", argumentParser, logging,
             ],
             swiftSettings: strict
         ),
