@@ -147,7 +147,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["tapio", "TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            dependencies: [
+                "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", "TapioKernel", "TapioTestSupport",
+                argumentParser,
+            ],
             swiftSettings: strictTests
         ),
     ],

@@ -2,131 +2,13 @@
 //
 // Most of what TCP does happens in interrupt context, on top of whatever process happens to run. So the process that
 // connected or accepted is remembered with the socket, and every event names that one or nobody.
-#include "kernel/emit.h"
-#include "kernel/net.h"
-#include "kernel/task.h"
+#include "kernel/connection.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 // include/uapi/asm-generic/errno.h (the same numbers on every architecture that runs BPF but MIPS)
 #define EADDRNOTAVAIL 99
-#define ECONNABORTED 103
 #define ECANCELED 125
-
-#define PF_KTHREAD 0x00200000 // include/linux/sched.h
-
-/// What is known of a connection, while its socket lives.
-struct connection {
-	/// Owner, the two ends (src_port 0: not yet known) and direction; measures are absent.
-	struct tapio_tcp known;
-	/// When connect() began; 0 where not seen.
-	__u64 syn_ns;
-	/// 0 where not seen.
-	__u64 established_ns;
-	/// Whether the header names an owner.
-	__u64 owned;
-};
-
-/// By socket cookie, which is never used again, unlike the socket's address. The agent may set another bound.
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct connection);
-} connections SEC(".maps");
-
-/// Value 0: connections that could not be remembered because the map was full or busy. Their events name nobody.
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} tracking_full SEC(".maps");
-
-static __always_inline void forget_everything(struct connection *connection)
-{
-	__builtin_memset(connection, 0, sizeof *connection);
-	struct tapio_tcp *known = &connection->known;
-	known->header.uid = TAPIO_ABSENT_32;
-	known->error = TAPIO_ABSENT_32;
-	known->socket_cookie = TAPIO_ABSENT_64;
-	known->latency_ns = TAPIO_ABSENT_64;
-	known->duration_ns = TAPIO_ABSENT_64;
-	known->bytes_sent = TAPIO_ABSENT_64;
-	known->bytes_received = TAPIO_ABSENT_64;
-	known->retransmits = TAPIO_ABSENT_32;
-	known->srtt_us = TAPIO_ABSENT_32;
-}
-
-/// Copies what is remembered of the socket with this cookie, or a blank; says which.
-static __always_inline bool recall(struct connection *connection, __u64 cookie)
-{
-	const struct connection *remembered = bpf_map_lookup_elem(&connections, &cookie);
-	if (!remembered) {
-		forget_everything(connection);
-		return false;
-	}
-	__builtin_memcpy(connection, remembered, sizeof *connection);
-	return true;
-}
-
-static __always_inline void remember(const struct connection *connection, __u64 cookie, __u64 how)
-{
-	if (bpf_map_update_elem(&connections, &cookie, connection, how) == 0 || how != BPF_ANY)
-		return;
-	__u32 zero = 0;
-	__u64 *count = bpf_map_lookup_elem(&tracking_full, &zero);
-	if (count)
-		__sync_fetch_and_add(count, 1);
-}
-
-static __always_inline void own(struct connection *connection, const struct task_struct *task)
-{
-	tapio_fill_task(&connection->known.header, task);
-	connection->owned = 1;
-}
-
-/// Where nobody owns the connection and a process holds the socket's lock, it runs right now, on behalf of itself:
-/// interrupts leave a locked socket alone. Kernel threads close for others, and `ss -K` aborts those of others.
-static __always_inline void adopt(struct connection *connection, const struct sock *sk)
-{
-	if (connection->owned || !sk->sk_lock.owned || sk->sk_err == ECONNABORTED)
-		return;
-	const struct task_struct *task = bpf_get_current_task_btf();
-	if (!(task->flags & PF_KTHREAD))
-		own(connection, task);
-}
-
-/// What is known of a full socket when an event happens to it.
-static __always_inline void recognise(struct connection *connection, struct sock *sk)
-{
-	recall(connection, bpf_get_socket_cookie(sk));
-	if (!connection->known.src_port)
-		tapio_fill_ends_of_socket(&connection->known, sk);
-	adopt(connection, sk);
-	connection->known.state = sk->__sk_common.skc_state;
-}
-
-/// A record in the ring with all that is known, its measures absent; NULL where there is nothing to fill.
-static __always_inline struct tapio_tcp *begin(__u8 kind, __u8 priority, const struct tapio_tcp *known)
-{
-	if (tapio_is_agent(known->header.pid)) {
-		tapio_filtered(kind);
-		return NULL;
-	}
-	struct tapio_tcp *record = tapio_reserve(kind, priority, sizeof *record);
-	if (!record)
-		return NULL;
-	record->header.cgroup_id = known->header.cgroup_id;
-	record->header.pid = known->header.pid;
-	record->header.tid = known->header.tid;
-	record->header.ppid = known->header.ppid;
-	record->header.uid = known->header.uid;
-	__builtin_memcpy(record->header.comm, known->header.comm, sizeof record->header.comm);
-	__builtin_memcpy(record->src_addr, known->src_addr, sizeof *record - sizeof record->header);
-	return record;
-}
 
 static __always_inline __u64 since(__u64 then, __u64 now)
 {
@@ -150,7 +32,7 @@ static __always_inline void measure_path(struct tapio_tcp *record, const struct 
 static __always_inline void connect_begins(struct sock *sk)
 {
 	struct connection connection;
-	forget_everything(&connection);
+	make_blank(&connection);
 	own(&connection, bpf_get_current_task_btf());
 	connection.known.direction = TAPIO_DIRECTION_OUTBOUND;
 	connection.syn_ns = bpf_ktime_get_boot_ns();
@@ -168,7 +50,7 @@ static __always_inline void established(struct sock *sk, const struct tcp_sock *
 	bool remembered = connection;
 	if (!connection) {
 		connection = &blank;
-		forget_everything(connection);
+		make_blank(connection);
 	}
 	bool outbound = old_state == TCP_SYN_SENT || connection->known.direction == TAPIO_DIRECTION_OUTBOUND;
 	tapio_fill_ends_of_socket(&connection->known, sk);
@@ -220,6 +102,7 @@ static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, 
 	recognise(&connection, sk);
 	if (old_state == TCP_SYN_RECV && connection.known.direction != TAPIO_DIRECTION_OUTBOUND)
 		return; // a handshake that somebody else began
+	forget(bpf_get_socket_cookie(sk));
 	struct tapio_tcp *record = begin(kind, priority, &connection.known);
 	if (!record)
 		return;
@@ -255,6 +138,8 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	const __u8 kind = TAPIO_KIND_TCP_CLOSE, priority = TAPIO_PRIORITY_NORMAL;
 	struct connection connection;
 	recognise(&connection, sk);
+	if (connection.owned) // else it may still be accepted
+		forget(bpf_get_socket_cookie(sk));
 	struct tapio_tcp *record = begin(kind, priority, &connection.known);
 	if (!record)
 		return;
@@ -270,12 +155,11 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	tapio_submit(record, priority);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
+static __always_inline void changed(struct sock *sk, int old_state, int new_state)
 {
 	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp) // SCTP, DCCP, MPTCP's own
-		return 0;
+		return;
 	switch (new_state) {
 	case TCP_SYN_SENT:
 		connect_begins(sk);
@@ -294,6 +178,38 @@ int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
 			closed(sk, tcp, old_state);
 		break;
 	}
+}
+
+/// Value 0: whether tcp_state runs on this CPU.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} running SEC(".maps");
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
+{
+	__u32 zero = 0;
+	volatile __u64 *flag = bpf_map_lookup_elem(&running, &zero);
+	if (!flag)
+		return 0;
+	*flag = 1;
+	changed(sk, old_state, new_state);
+	*flag = 0;
+	return 0;
+}
+
+/// The kernel does not run a program again that it has interrupted on that CPU. Where a packet arrives while a process
+/// is in the middle of tcp_state, this one stands in.
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state_nested, struct sock *sk, int old_state, int new_state)
+{
+	__u32 zero = 0;
+	volatile __u64 *flag = bpf_map_lookup_elem(&running, &zero);
+	if (flag && *flag)
+		changed(sk, old_state, new_state);
 	return 0;
 }
 
@@ -382,7 +298,7 @@ int BPF_PROG(tcp_retransmitted_synack, struct sock *listener, struct request_soc
 {
 	const __u8 kind = TAPIO_KIND_TCP_RETRANSMIT, priority = TAPIO_PRIORITY_LOW;
 	struct connection connection;
-	forget_everything(&connection);
+	make_blank(&connection);
 	tapio_fill_ends(&connection.known, &request->__req_common);
 	connection.known.netns = request->__req_common.skc_net.net->ns.inum;
 	struct tapio_tcp *record = begin(kind, priority, &connection.known);
@@ -423,7 +339,7 @@ int BPF_PROG(tcp_reset_sent, struct sock *sk, struct sk_buff *skb)
 	if (sk && bpf_skc_to_tcp_sock(sk) && state != TCP_LISTEN) {
 		recognise(&connection, sk);
 	} else {
-		forget_everything(&connection);
+		make_blank(&connection);
 		if (sk && state && state != TCP_LISTEN) {
 			tapio_fill_ends(&connection.known, &sk->__sk_common);
 			connection.known.netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -455,7 +371,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	if (state == TCP_LISTEN || state == TCP_CLOSE)
 		return 0;
 	struct connection connection;
-	forget_everything(&connection);
+	make_blank(&connection);
 	own(&connection, task);
 	if (state == TCP_SYN_SENT)
 		connection.known.direction = TAPIO_DIRECTION_OUTBOUND;

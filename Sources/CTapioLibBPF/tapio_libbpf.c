@@ -5,6 +5,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,23 +18,33 @@ static _Thread_local struct {
 	char bytes[LOG_BYTES];
 } thread_log;
 
-static int keep_log(enum libbpf_print_level level, const char *format, va_list arguments)
+/// Appends `count` bytes; the end tells the reason, so that what does not fit is dropped from the front.
+static void append_log(const char *bytes, size_t count)
 {
-	if (!thread_log.keeping || level == LIBBPF_DEBUG)
-		return 0;
-	char line[LOG_BYTES / 2];
-	int length = vsnprintf(line, sizeof line, format, arguments);
-	if (length <= 0)
-		return 0;
-	size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-	// The end tells the reason: drop from the front.
+	if (count > LOG_BYTES) {
+		bytes += count - LOG_BYTES;
+		count = LOG_BYTES;
+	}
 	if (thread_log.length + count > LOG_BYTES) {
 		size_t drop = thread_log.length + count - LOG_BYTES;
 		thread_log.length -= drop;
 		memmove(thread_log.bytes, thread_log.bytes + drop, thread_log.length);
 	}
-	memcpy(thread_log.bytes + thread_log.length, line, count);
+	memcpy(thread_log.bytes + thread_log.length, bytes, count);
 	thread_log.length += count;
+}
+
+static int keep_log(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (!thread_log.keeping || level == LIBBPF_DEBUG)
+		return 0;
+	// The verifier's log comes as one message of any length, with its reason at the end.
+	char *message = NULL;
+	int length = vasprintf(&message, format, arguments);
+	if (length > 0)
+		append_log(message, (size_t)length);
+	if (length >= 0)
+		free(message);
 	return 0;
 }
 

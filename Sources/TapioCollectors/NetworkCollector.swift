@@ -23,7 +23,7 @@ public actor NetworkCollector: Collector {
     /// Attaches, then gives the connections that there are their owners: in that order, so that none falls between.
     /// Does without the latter where the kernel has no iterator over files.
     public func start() throws(CollectorError) {
-        capacity = options[Self.maxConnections]
+        capacity = options[Self.maxSockets]
         existingProblem = nil
         let fresh: AttachedObject
         do throws(CollectorError) {
@@ -48,7 +48,7 @@ public actor NetworkCollector: Collector {
         attached = nil
     }
 
-    /// Takes the options over; a new `max_connections` is used from the next start on.
+    /// Takes the options over; a new `max_sockets` is used from the next start on.
     public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
         self.options = options
     }
@@ -60,15 +60,15 @@ public actor NetworkCollector: Collector {
         if let existingProblem {
             health.problems.append("connections older than the agent have no owner: \(existingProblem)")
         }
-        if options[Self.maxConnections] != capacity {
-            health.problems.append("max_connections is still \(capacity): start the agent again to change it")
+        if options[Self.maxSockets] != capacity {
+            health.problems.append("max_sockets is still \(capacity): start the agent again to change it")
         }
         do throws(KernelError) {
             let untracked = try attached.object.perCPUCount(ofMap: "tracking_full")
             if untracked > 0 {
                 health.problems.append(
                     "\(untracked) connections could not be remembered, and their events may name no owner; "
-                        + "raise max_connections (now \(capacity))"
+                        + "raise max_sockets (now \(capacity))"
                 )
             }
         } catch {
@@ -92,9 +92,9 @@ extension NetworkCollector {
     private static let existing = "tcp_existing"
 
     /// How many TCP sockets are remembered at a time, with who owns them; 240 bytes of kernel memory each, as needed.
-    public static let maxConnections = CollectorOption(
-        "max_connections",
-        1...16_777_216,
+    public static let maxSockets = CollectorOption(
+        "max_sockets",
+        1...4_194_304,
         default: 65_536,
         "TCP sockets whose owner is remembered at a time."
     )
@@ -104,7 +104,7 @@ extension NetworkCollector {
         name: name,
         summary: "TCP connections opened, accepted, closed and failed, with bytes and times; retransmits and resets.",
         schemas: NetworkSchemas.all,
-        options: [maxConnections],
+        options: [maxSockets],
         tracepoints: [
             "inet_sock_set_state", "tcp_destroy_sock", "tcp_retransmit_skb", "tcp_retransmit_synack",
             "tcp_receive_reset", "tcp_send_reset",

@@ -21,12 +21,19 @@ public final class BPFObject {
     private let plane: KernelPlane
 
     /// Opens the embedded object and makes it use the shared maps of `plane`.
-    public init(_ name: String, plane: KernelPlane) throws(KernelError) {
-        guard let image = unsafe tapio_bpf_object_find(name) else {
+    public convenience init(_ name: String, plane: KernelPlane) throws(KernelError) {
+        guard let found = unsafe tapio_bpf_object_find(name) else {
             throw KernelError(code: ENOENT, action: "find", subject: name, remedy: "this build does not contain it")
         }
+        // Static memory of this program.
+        let image = unsafe UnsafeRawBufferPointer(start: found.pointee.image, count: found.pointee.size)
+        try unsafe self.init(name, image: image, plane: plane)
+    }
+
+    /// Opens any ELF image; libbpf copies what it needs.
+    init(_ name: String, image: UnsafeRawBufferPointer, plane: KernelPlane) throws(KernelError) {
         tapio_libbpf_log_begin()
-        let opened = unsafe tapio_bpf_object_open(image.pointee.image, image.pointee.size, name)
+        let opened = unsafe tapio_bpf_object_open(image.baseAddress, image.count, name)
         let code = errno
         let log = LibBPFLog.end()
         guard let opened = unsafe opened else {

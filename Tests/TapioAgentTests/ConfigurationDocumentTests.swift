@@ -57,7 +57,7 @@ struct ConfigurationDocumentTests {
                 .init(
                     file: .named(path),
                     environment: ["TAPIO_LOG_LEVEL": "debug"],
-                    flags: [.init(set: "sampling.exec=0.5")]
+                    flags: [.init(set: "sampling.process_exec=0.5")]
                 )
             )
         let lines = testSchema.show(loaded).split(separator: "\n").map {
@@ -65,7 +65,7 @@ struct ConfigurationDocumentTests {
         }
         #expect(lines.contains("path: /data # \(path):2"))
         #expect(lines.contains("level: debug # TAPIO_LOG_LEVEL"))
-        #expect(lines.contains("exec: 0.5 # --set sampling.exec"))
+        #expect(lines.contains("process_exec: 0.5 # --set sampling.process_exec"))
         #expect(lines.contains("encoders: auto # default"))
         #expect(try load(testSchema.show(loaded)).configuration == loaded.configuration)
     }

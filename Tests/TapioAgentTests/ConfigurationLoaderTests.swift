@@ -37,8 +37,8 @@ struct ConfigurationLoaderTests {
             reader: {cpu: 1}
             log: {level: trace, format: json}
             sampling:
-              tcp.close: 0.25
-              exec: 1
+              tcp_close: 0.25
+              process_exec: 1
             collectors:
               process: {enabled: false, args_bytes: 100}
             """
@@ -54,7 +54,7 @@ struct ConfigurationLoaderTests {
         #expect(configuration.reader.cpu == 1)
         #expect(configuration.log.level == .trace)
         #expect(configuration.log.format == .json)
-        #expect(configuration.sampling == ["tcp.close": 0.25])
+        #expect(configuration.sampling == ["tcp_close": 0.25])
         #expect(configuration.collectors["process"]?.enabled == false)
         #expect(configuration.collectors["process"]?.integer("args_bytes") == 100)
         #expect(configuration.collectors["network"]?.integer("max_sockets") == 65536)
@@ -136,7 +136,7 @@ struct ConfigurationLoaderTests {
     @Test("the fingerprint is stable, and differs where the configuration does")
     func fingerprint() throws {
         let defaults = try load("").configuration
-        let same = try load("sampling: {exec: 1}\narchive: {segment: {max_bytes: 268435456}}").configuration
+        let same = try load("sampling: {process_exec: 1}\narchive: {segment: {max_bytes: 268435456}}").configuration
         let other = try load("collectors: {process: {args_bytes: 1}}").configuration
         #expect(defaults == same)
         #expect(defaults.fingerprint == same.fingerprint)
@@ -150,10 +150,10 @@ struct ConfigurationLoaderTests {
     @Test("a diff tells what a reload applies and what waits for a restart")
     func diff() throws {
         let old = try load("").configuration
-        let new = try load("batch: {max_age: 1s}\nrings: {bulk_bytes: 8MiB}\nnode: x\nsampling: {exec: 0.5}")
+        let new = try load("batch: {max_age: 1s}\nrings: {bulk_bytes: 8MiB}\nnode: x\nsampling: {process_exec: 0.5}")
             .configuration
         let diff = ConfigurationDiff(old: old, new: new, schema: testSchema)
-        #expect(diff.live.map(\.description) == ["batch.max_age: 5s -> 1s", "sampling.exec: 1 -> 0.5"])
+        #expect(diff.live.map(\.description) == ["batch.max_age: 5s -> 1s", "sampling.process_exec: 1 -> 0.5"])
         #expect(diff.needingRestart.map(\.description) == ["node: auto -> x", "rings.bulk_bytes: 4MiB -> 8MiB"])
         #expect(ConfigurationDiff(old: new, new: new, schema: testSchema).isEmpty)
         let applied = testSchema.applyingLiveChanges(from: new, to: old)

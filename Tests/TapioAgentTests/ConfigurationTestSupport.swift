@@ -1,36 +1,8 @@
 import Glibc
 import TapioAgent
 
-/// A schema with two collectors, as the agent's registry gives them.
-let testSchema = ConfigurationSchema(
-    collectors: [
-        CollectorOptionDeclaration(
-            collector: "process",
-            summary: "Processes: exec, fork and exit.",
-            options: [
-                .init(
-                    name: "args_bytes",
-                    type: .integer(0...4096, unit: "bytes"),
-                    defaultValue: .integer(4096),
-                    summary: "Bytes of a command line that are kept."
-                )
-            ]
-        ),
-        CollectorOptionDeclaration(
-            collector: "network",
-            summary: "TCP connections: opened, accepted, closed, failed, retransmitted.",
-            options: [
-                .init(
-                    name: "max_sockets",
-                    type: .integer(1024...4_194_304, unit: "sockets"),
-                    defaultValue: .integer(65536),
-                    summary: "Sockets that are followed at once."
-                )
-            ]
-        ),
-    ],
-    kinds: ["exec", "tcp.close"]
-)
+/// The agent's own schema, with the keys of its collectors and kinds.
+let testSchema = AgentConfiguration.schema
 
 /// A directory that disappears with its owner.
 final class TemporaryDirectory {

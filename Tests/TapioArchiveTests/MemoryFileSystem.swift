@@ -114,7 +114,9 @@ final class MemoryFileSystem: FileSystem {
     /// All files' paths.
     var paths: [String] { state.withLock { $0.now.files.keys.sorted() } }
 
-    func bytes(_ path: String) -> [UInt8]? { state.withLock { state in state.now.files[path].map { state.inodes[$0].bytes } } }
+    func bytes(_ path: String) -> [UInt8]? {
+        state.withLock { state in state.now.files[path].map { state.inodes[$0].bytes } }
+    }
 
     /// Puts a file there as if it had always been.
     func put(_ bytes: [UInt8], at path: String) {
@@ -214,7 +216,9 @@ final class MemoryFileSystem: FileSystem {
 
         func sync() throws(FileError) {
             try system.state.withLock { state throws(FileError) in
-                guard state.generation == generation else { throw FileError(call: "fdatasync", path: path, code: EBADF) }
+                guard state.generation == generation else {
+                    throw FileError(call: "fdatasync", path: path, code: EBADF)
+                }
                 try state.enter("fdatasync", path)
                 state.inodes[inode].durable = state.inodes[inode].bytes
                 state.inodes[inode].pending = []

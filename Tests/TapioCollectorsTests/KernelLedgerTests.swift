@@ -49,6 +49,17 @@ extension RealKernel {
             }
         }
 
+        @Test("a flood in the bulk lane takes nothing from the urgent one")
+        func lanes() throws {
+            let fixture = try ProcessFixture(bulkBytes: 4096)
+            spawn(200)
+            let records = fixture.finish()
+            try expectClosed(fixture, records)
+            #expect(try fixture.counts(TAPIO_KIND_PROCESS_FORK).ringFull > 0)
+            #expect(try fixture.counts(TAPIO_KIND_PROCESS_EXEC).ringFull == 0)
+            #expect(try fixture.counts(TAPIO_KIND_PROCESS_EXIT).ringFull == 0)
+        }
+
         @Test("sequence numbers of a lane count what was submitted, without a hole")
         func sequences() throws {
             let fixture = try ProcessFixture(urgentBytes: 16_384)

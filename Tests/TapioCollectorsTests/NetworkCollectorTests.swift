@@ -9,7 +9,7 @@ extension RealKernel {
     struct NetworkCollectorTests {
         @Test("a full map is told in its health, and events then name nobody rather than somebody else")
         func trackingFull() async throws {
-            let watch = try await NetworkWatch(maxConnections: 1)
+            let watch = try await NetworkWatch(maxSockets: 1)
             let server = try TCPPeer("tapio-server")
             let clients = try (0..<3).map { try TCPPeer("tapio-client-\($0)") }
             let port = try server.listen("127.0.0.1")
@@ -26,7 +26,7 @@ extension RealKernel {
             }
             let problems = try await watch.collector.health().problems
             #expect(problems.count == 1)
-            #expect(problems.first?.contains("raise max_connections (now 1)") == true, "\(problems)")
+            #expect(problems.first?.contains("raise max_sockets (now 1)") == true, "\(problems)")
         }
 
         @Test("stopped it is silent, and it can be started again")
@@ -58,7 +58,7 @@ extension RealKernel {
         func reconfigure() async throws {
             let watch = try await NetworkWatch()
             var options = CollectorOptions()
-            options[NetworkCollector.maxConnections] = 1000
+            options[NetworkCollector.maxSockets] = 1000
             try await watch.collector.reconfigure(options)
             #expect(try await watch.collector.health().problems.count == 1)
             await watch.collector.stop()

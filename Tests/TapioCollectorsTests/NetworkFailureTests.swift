@@ -151,10 +151,38 @@ extension RealKernel {
             #expect(far.number("retransmits") == 0)
         }
 
+        @Test("a SYN-ACK sent again is told by the end that sent it, before there is a socket")
+        func lostAnswer() async throws {
+            let pair = try NetworkNamespacePair()
+            let watch = try await NetworkWatch()
+            let server = try TCPPeer("tapio-server", in: pair.right.namespace)
+            let client = try TCPPeer("tapio-client", in: pair.left.namespace)
+            let serverPort = try server.listen(pair.right.ipv4)
+            try pair.lose(pair.left.ipv4, from: pair.right)
+            client.begin("connect \(pair.right.ipv4) \(serverPort)")
+            let again = watch.events { $0.kind == "tcp_retransmit" && $0.localPort == Int64(serverPort) }
+            try pair.deliver(pair.left.ipv4, from: pair.right)
+            let clientPort = try client.answer()[0]
+
+            let event = try #require(again.first)
+            #expect(event.pid == 0)
+            #expect(event.remotePort == Int64(clientPort))
+            #expect(event.text("src_addr") == pair.right.ipv4)
+            #expect(event.text("dst_addr") == pair.left.ipv4)
+            #expect(event.number("netns") == Int64(pair.right.inode))
+            #expect(event["tcp_state"] == .string("syn_recv"))
+            #expect(event["direction"] == .string("inbound"))
+            #expect(try server.accept() == UInt16(clientPort))
+        }
+
         @Test("bytes count once also where this host's own queue drops them")
         func droppedAtHome() async throws {
             let pair = try NetworkNamespacePair()
-            try pair.throttle(pair.left)
+            do {
+                try pair.throttle(pair.left)
+            } catch {
+                try Test.cancel("\(error)")
+            }
             let watch = try await NetworkWatch()
             let server = try TCPPeer("tapio-server", in: pair.right.namespace)
             let client = try TCPPeer("tapio-client", in: pair.left.namespace)

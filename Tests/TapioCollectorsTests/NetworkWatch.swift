@@ -12,10 +12,10 @@ final class NetworkWatch {
     let registry = SchemaRegistry(NetworkSchemas.all)
     private(set) var events: [TCPEvent] = []
 
-    init(maxConnections: Int = 65_536) async throws {
+    init(maxSockets: Int = 65_536) async throws {
         plane = try KernelPlane()
         var options = CollectorOptions()
-        options[NetworkCollector.maxConnections] = maxConnections
+        options[NetworkCollector.maxSockets] = maxSockets
         collector = NetworkCollector(plane: plane, options: options)
         try await collector.start()
         #expect(try await collector.health().problems == [])

@@ -70,8 +70,10 @@ final class ProcessFixture {
         return records
     }
 
+    /// The records of one kind and process, by time: they may come from several CPUs.
     func of(_ kind: Int, pid: Int32) -> [Captured] {
         records.filter { $0.header.kind == UInt8(kind) && $0.header.pid == UInt32(pid) }
+            .sorted { $0.header.time_ns < $1.header.time_ns }
     }
 
     func counts(_ kind: Int) throws -> KernelCounts {

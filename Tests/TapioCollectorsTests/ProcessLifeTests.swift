@@ -111,6 +111,32 @@ extension RealKernel {
             #expect(try fixture.counts(TAPIO_KIND_PROCESS_FORK).filtered >= 1)
         }
 
+        @Test("new options are in force at once, without a detach")
+        func reconfigured() async throws {
+            var configuration = KernelPlaneConfiguration()
+            configuration.bulkBytes = 1 << 22
+            let plane = try KernelPlane(configuration: configuration)
+            let collector = ProcessCollector(plane: plane, options: CollectorOptions())
+            try await collector.start()
+            var options = CollectorOptions()
+            options[ProcessCollector.argsBytes] = 3
+            try await collector.reconfigure(options)
+            let child = SpawnedProcess("/bin/true", ["true", "x"])
+            child.wait()
+            await collector.stop()
+            var args: [[UInt8]] = []
+            for ring in plane.rings {
+                _ = ring.drain { record in
+                    let captured = Captured(record, lane: ring.lane)
+                    guard captured.header.kind == UInt8(TAPIO_KIND_PROCESS_EXEC) else { return }
+                    guard captured.header.pid == UInt32(child.pid) else { return }
+                    args.append(captured.string(captured.load(tapio_process_exec.self).args))
+                }
+            }
+            #expect(args == [Array("tru".utf8)])
+            await #expect(throws: CollectorError.self) { try await collector.health() }
+        }
+
         @Test("existing processes include this one with its arguments, and kernel threads without")
         func existing() async throws {
             var configuration = KernelPlaneConfiguration()

@@ -76,6 +76,35 @@ struct KernelPlaneTests {
         #expect(object.mapDescriptor("nothing") == nil)
     }
 
+    @Test("an image that is no object is refused, with what libbpf says about it")
+    func badImage() throws {
+        let plane = try KernelPlane(configuration: .small)
+        let garbage = [UInt8](repeating: 0x7f, count: 4096)
+        let error = garbage.withUnsafeBytes { image in
+            #expect(throws: KernelError.self) { _ = try BPFObject("garbage", image: image, plane: plane) }
+        }
+        #expect(error?.code != 0)
+        #expect(error?.log.contains("garbage") == true)
+        #expect(error?.description.contains("\n") == false)
+    }
+
+    @Test("a program that the verifier refuses brings the verifier's reason")
+    func refused() throws {
+        let plane = try KernelPlane(configuration: .small)
+        let embedded = try #require(tapio_bpf_object_find("process"))
+        var image = Array(UnsafeRawBufferPointer(start: embedded.pointee.image, count: embedded.pointee.size))
+        // call bpf_ktime_get_boot_ns (125) becomes a call of a helper that there is not.
+        let call: [UInt8] = [0x85, 0, 0, 0, 125, 0, 0, 0]
+        for at in stride(from: 0, to: image.count - 8, by: 8) where Array(image[at..<at + 8]) == call {
+            image.replaceSubrange(at + 4..<at + 8, with: [0xff, 0xff, 0xff, 0x7f])
+        }
+        let object = try image.withUnsafeBytes { try BPFObject("process", image: $0, plane: plane) }
+        let error = #expect(throws: KernelError.self) { try object.load() }
+        #expect(error?.code == EINVAL)
+        #expect(error?.log.contains("invalid func") == true)
+        #expect((error?.log.utf8.count ?? 0) <= 4096)
+    }
+
     @Test("a constant cannot change once the object is loaded, a variable can")
     func constants() throws {
         let object = try BPFObject("process", plane: KernelPlane(configuration: .small))

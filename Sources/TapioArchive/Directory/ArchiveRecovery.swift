@@ -62,6 +62,13 @@ struct ArchiveRecovery {
             let corrupt = try SegmentRepair.setAside(openPath, fileSystem: fileSystem)
             return orphan(entry, .setAside(path: corrupt), scan: scan)
         }
+        // The directories may be as young as the orphan: the crash came before they were durable.
+        for parent in [
+            FilePath.directory(of: entry.relativePath),
+            FilePath.directory(of: FilePath.directory(of: entry.relativePath)), "",
+        ] {
+            try fileSystem.syncDirectory(parent.isEmpty ? directory : "\(directory)/\(parent)")
+        }
         // A torn end holds nothing that could ever be saved. Damage elsewhere is kept for a person to look at.
         var corruptPath: String?
         if scan.isDamagedBeforeEnd {

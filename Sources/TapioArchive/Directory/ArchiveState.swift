@@ -118,7 +118,7 @@ struct ArchiveState: Sendable {
         if let open { return open }
         sealUnsealed()
         let hourDirectory = "\(directory)/\(ArchiveHour(timestampNs: max(0, batch.minTimestampNs)).path)"
-        let changed = try options.fileSystem.makeDirectories(hourDirectory)
+        _ = try options.fileSystem.makeDirectories(hourDirectory)
         let name = SegmentName(
             startMicros: max(0, batch.minTimestampNs) / 1000,
             bootID: identity.bootID,
@@ -130,7 +130,8 @@ struct ArchiveState: Sendable {
             directory: hourDirectory,
             prologue: prologue(sequence: name.sequence),
             openedAtNs: nowNs,
-            unsyncedDirectories: changed,
+            // Also where they were there before: an earlier segment may have made them, and failed to sync them.
+            unsyncedDirectories: [FilePath.directory(of: hourDirectory), directory],
             interimFooters: .rationed,
             fileSystem: options.fileSystem
         )

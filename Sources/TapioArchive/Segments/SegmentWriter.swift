@@ -1,3 +1,5 @@
+import Glibc
+
 /// One open segment. Plain state and the calls that change its file; who owns it serialises the calls.
 struct SegmentWriter: Sendable {
     /// Whether footers are written before the last one.
@@ -42,9 +44,10 @@ struct SegmentWriter: Sendable {
     /// Bytes of the footer that the file ends with now, 0 if it ends otherwise.
     private var lastFooterLength: Int64 = 0
     private var isClosed = false
+    private var isRenamed = false
 
     /// Makes the file and writes its prologue.
-    /// - Parameter unsyncedDirectories: Directories that were made for it, to be synced with it.
+    /// - Parameter unsyncedDirectories: Directories above the file's own that are to be synced with it.
     init(
         name: SegmentName,
         directory: String,
@@ -203,7 +206,10 @@ struct SegmentWriter: Sendable {
             isClosed = true
         }
         try sync()
-        try fileSystem.rename(openPath, to: sealedPath)
+        if !isRenamed {
+            try fileSystem.rename(openPath, to: sealedPath)
+            isRenamed = true
+        }
         try fileSystem.syncDirectory(FilePath.directory(of: sealedPath))
     }
 
@@ -224,7 +230,7 @@ struct SegmentWriter: Sendable {
         do throws(FileError) {
             for group in groups {
                 guard let bytes = try source.readExactly(at: group.payloadOffset, count: group.payloadLength) else {
-                    throw FileError(call: "pread", path: openPath, code: 5 /* EIO */)
+                    throw FileError(call: "pread", path: openPath, code: EIO)
                 }
                 var batch = group.batch
                 batch.group = EncodedRowGroup(
