@@ -85,8 +85,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel",
-                argumentParser, logging,
+                "TapioKernel", argumentParser, logging,
             ],
             swiftSettings: strict
         ),
@@ -148,7 +147,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["tapio", "TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            dependencies: [
+                "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", "TapioKernel", "TapioTestSupport",
+                argumentParser,
+            ],
             swiftSettings: strictTests
         ),
     ],
