@@ -85,8 +85,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel",
-                argumentParser, logging,
+                "TapioKernel", argumentParser, logging,
             ],
             swiftSettings: strict
         ),
@@ -150,6 +149,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", "TapioKernel", "TapioTestSupport",
+                argumentParser,
             ],
             swiftSettings: strictTests
         ),

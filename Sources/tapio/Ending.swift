@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import TapioAgent
 import TapioEvents
+import TapioQuery
 
 /// How the process ends after an error: what is said, where, and with which code.
 struct Ending: Equatable {
@@ -20,6 +21,8 @@ struct Ending: Equatable {
             self.init(error: failure.description, status: failure.status.rawValue)
         case let errors as ConfigurationErrors:
             self.init(error: errors.description, status: ExitStatus.usage.rawValue)
+        case let wrong as QueryError:
+            self.init(error: wrong.description, status: ExitStatus.usage.rawValue)
         case let refused as ControlSocketError where refused.errno == EACCES || refused.errno == EPERM:
             self.init(error: refused.description, status: ExitStatus.privileges.rawValue)
         default:
@@ -59,7 +62,10 @@ struct Ending: Equatable {
             try? out.flush()
         }
         if !error.isEmpty {
-            for line in error.split(separator: "\n") { StandardError.line("tapio: error: \(line)") }
+            // The first line says it; a query's others point at the place.
+            for line in error.split(separator: "\n") {
+                StandardError.line(line.hasPrefix("  ") ? String(line) : "tapio: error: \(line)")
+            }
         }
         exit(status)
     }

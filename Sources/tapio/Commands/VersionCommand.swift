@@ -57,6 +57,15 @@ enum BuildFacts {
     /// The commit; packagers set it.
     static let commit: String? = nil
 
+    /// Whether it was built without optimisation.
+    static var isDebug: Bool {
+        #if DEBUG
+            true
+        #else
+            false
+        #endif
+    }
+
     static var swift: String {
         #if compiler(>=6.4)
             "6.4 or later"

@@ -35,6 +35,12 @@ final class Output {
         try endLine()
     }
 
+    /// Writes text as it is.
+    func text(_ text: String) throws {
+        pending += text.utf8
+        if isLineBuffered || pending.count >= Output.blockBytes { try flush() }
+    }
+
     /// Writes what is collected.
     func flush() throws {
         defer { pending.removeAll(keepingCapacity: true) }
@@ -75,5 +81,12 @@ enum StandardError {
     /// What the person should know although the command goes on.
     static func warning(_ text: String) {
         line("tapio: warning: \(text)")
+    }
+}
+
+extension TerminalText {
+    /// Each line of a text, escaped.
+    static func escapeLines(_ text: String) -> [String] {
+        text.split(separator: "\n").map { escape(String($0)) }
     }
 }

@@ -1,0 +1,50 @@
+import Glibc
+import TapioArchive
+import TapioCollectors
+import TapioEvents
+import TapioQuery
+
+/// An archive with a question about it: what `query` and `cat` share.
+struct ArchiveQuestion {
+    let source: ArchiveSource
+    let engine: QueryEngine
+    let query: Query
+
+    init(path: String, spec: QuerySpec, includesOpen: Bool = true) throws {
+        do {
+            source = try ArchiveSource(path: path, includesOpen: includesOpen)
+        } catch let error as FileError {
+            throw ArchiveAccess.failure(error, path: path)
+        }
+        // The archive may be of another version: its own names count too.
+        query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)))
+        engine = QueryEngine(segments: source.segments)
+    }
+
+    /// Says on standard error what the answer lacks, and returns how the command ends.
+    func note(_ notes: [String], isDamaged: Bool) -> ExitStatus {
+        var status = isDamaged || !source.warnings.isEmpty ? ExitStatus.incomplete : .ok
+        for warning in source.warnings { StandardError.warning(TerminalText.escape(warning)) }
+        for note in notes { StandardError.line("tapio: note: \(note)") }
+        // What is lost cannot be asked where the archive cannot be read; then the notes above say so.
+        for gap in (try? engine.gaps(query)) ?? [] {
+            StandardError.line("tapio: note: \(gap)")
+            status = .incomplete
+        }
+        return status
+    }
+
+    /// A bar while the archive is read.
+    static func withProgress<Result>(_ body: (@escaping QueryEngine.Progress) throws -> Result) rethrows -> Result {
+        let bar = ProgressBox()
+        defer { bar.progress.clear() }
+        return try body { done, total in
+            bar.progress.update(done: Int64(done), of: Int64(total), "reading")
+            return true
+        }
+    }
+
+    private final class ProgressBox {
+        var progress = ScanProgress()
+    }
+}

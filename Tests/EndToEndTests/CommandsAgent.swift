@@ -1,0 +1,29 @@
+import Foundation
+
+@testable import TapioAgent
+
+/// An agent that only answers: for commands that ask one. Stops when it goes away.
+final class CommandsAgent {
+    let socket: String
+    private let server: ControlServer
+
+    init(_ report: StatusReport, lines: [String] = []) throws {
+        socket = "/tmp/tapio-commands-\(UUID().uuidString.prefix(8)).sock"
+        server = try ControlServer(path: socket, handler: Answer(report: report, lines: lines))
+    }
+
+    deinit {
+        server.stop()
+    }
+
+    private struct Answer: ControlHandler {
+        let report: StatusReport
+        let lines: [String]
+
+        func status() -> StatusReport { report }
+
+        func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {
+            for line in lines where !send(Array(line.utf8) + [UInt8(ascii: "\n")]) { return }
+        }
+    }
+}
