@@ -27,6 +27,11 @@ extension EndToEnd {
 
             let repair = try TapioProgram.run(["repair", place.path])
             #expect([0, 3].contains(repair.exitCode ?? -1), "\(what): \(repair.output) \(repair.errors)")
+            if repair.output.contains("foreign, left as it is") {
+                // So short that nothing tells whose it is.
+                #expect(bytes.count < 2048 && TestFile.read(file) == bytes, "\(what)")
+                return
+            }
             // The damaged file is kept under another name.
             let kept = TestFile.find(place.path, suffix: ".corrupt")
             #expect(kept.count == 1, "\(what): \(repair.output)")

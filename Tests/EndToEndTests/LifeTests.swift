@@ -172,8 +172,10 @@ extension EndToEnd {
                 "/bin/sh", "-c", "while true; do /bin/true \(marker); sleep 0.05; done",
             ])
             var found: String?
-            while found == nil, let line = follower.readLine() {
-                if line.contains("\"true \(marker)\"") { found = line }
+            // Lines keep coming, so that the deadline is looked at.
+            let deadline = Deadline(seconds: 30)
+            while found == nil, !deadline.isOver, let line = follower.readLine() {
+                if line.contains(marker) && line.contains("\"comm\":\"true\"") { found = line }
             }
             #expect(found?.contains("\"kind\":\"process_exec\"") == true)
             kill(starter.pid, SIGKILL)
