@@ -108,7 +108,7 @@ extension EndToEnd {
             let place = TemporaryDirectory()
             let first = try AgentProcess(in: place)
             #expect(first.stop().ending == .exited(0))
-            let name = try #require(TestFile.list(first.nodeDirectory).first { $0.contains("catalogue") })
+            let name = try #require(TestFile.list(first.nodeDirectory).first { $0.hasSuffix("catalogue.tsv") })
             let path = first.nodeDirectory + "/" + name
             let good = try #require(TestFile.read(path))
             switch state {
