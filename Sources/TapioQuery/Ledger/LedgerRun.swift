@@ -40,7 +40,8 @@ struct LedgerRun {
     }
 
     mutating func add(_ row: ArchivedLedgerRow) {
-        let kind = row.kind ?? "(none)"
+        // The ledger's own rows are not events: nobody attempted them.
+        guard let kind = row.kind ?? (row.entry == "stop" ? "" : nil) else { return }
         switch row.entry {
         case "stop": stop = row
         case "gap":

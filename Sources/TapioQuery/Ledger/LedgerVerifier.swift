@@ -97,7 +97,7 @@ public struct LedgerVerifier {
     private mutating func compareRows(_ segment: SegmentEvidence) {
         var archived: [String: Int64] = [:]
         for row in segment.ledger where row.entry == "interval" {
-            archived[row.kind ?? "(none)", default: 0] &+= row.count("archived")
+            if let kind = row.kind { archived[kind, default: 0] &+= row.count("archived") }
         }
         var beyond: Int64 = 0
         var isEqual = true
