@@ -46,6 +46,8 @@ struct LedgerRun {
         case "gap":
             // What was lost before this run began, it reports for the one before.
             if hasStart && row.fromUs < startUs && row.toUs <= startUs { return }
+            // A program that could not run saw no event, so no interval counts what it missed.
+            if row.kind == nil { return }
             kinds[kind, default: Sums()].gaps[Self.group(of: row.reason), default: 0] &+= row.count("count")
         case "interval":
             if kinds[kind]?.counts.isEmpty ?? true, !hasStart {
