@@ -134,6 +134,8 @@ public actor Agent {
         let batches = pipeline.batches
         exporting = Task { [exporter] in await exporter.consume(batches) }
         await noteStart()
+        // At once: an agent that dies early must have said that it began, and what it found.
+        await exporter.writeLedger()
 
         let wanted = configuration.wantedCollectors
         let errors = await supervisor.apply(wanted)
