@@ -10,6 +10,7 @@ public final class ChildProcess {
 
     /// Why a process could not be started.
     public struct SpawnError: Error, CustomStringConvertible {
+        /// What could not be started, and why.
         public let description: String
     }
 

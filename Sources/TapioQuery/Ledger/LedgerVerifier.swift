@@ -100,7 +100,7 @@ public struct LedgerVerifier {
     private mutating func compareRows(_ segment: SegmentEvidence) {
         var archived: [String: Int64] = [:]
         for row in segment.ledger where row.entry == "interval" {
-            archived[row.kind ?? "(none)", default: 0] &+= row.count("archived")
+            if let kind = row.kind { archived[kind, default: 0] &+= row.count("archived") }
         }
         // A segment ends without its last books where a write to it failed: they begin the next one.
         let followsFailure = segment.ledger.contains {
