@@ -88,9 +88,6 @@ extension EndToEnd {
             expectReloadRows(books)
             // The first rounds fill pools and caches.
             let growth = residents[20...].max()! - residents[..<20].max()!
-            print(
-                "reload: resident \(residents.min()! >> 20) to \(residents.max()! >> 20) MiB, grew by \(growth >> 10) KiB"
-            )
             #expect(growth < 32 << 20, "resident memory grew by \(growth) bytes")
         }
 

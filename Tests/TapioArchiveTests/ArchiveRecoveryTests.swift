@@ -51,6 +51,21 @@ struct ArchiveRecoveryTests {
         #expect(try ArchiveFixture.batchesSeen(fixture.fileSystem) == [0, 1, 2])
     }
 
+    @Test("a crash between two segments is told as well, though it left nothing open")
+    func betweenSegments() throws {
+        let fixture = ArchiveFixture()
+        let archive = try fixture.open()
+        try archive.append(ArchiveFixture.batch(0))
+        archive.seal()
+        fixture.fileSystem.kill()
+        withExtendedLifetime(archive) {}
+        let next = try fixture.open()
+        #expect(next.recovery.wasNeverClosed && !next.recovery.wasClean)
+        #expect(next.recovery.orphans.isEmpty && next.recovery.foreign.isEmpty)
+        next.close()
+        #expect(try fixture.open().recovery.wasClean)
+    }
+
     @Test("an unfinished copy is made anew; one without an original is kept for a person")
     func temporaryFiles() throws {
         let (fixture, openPath) = try killed()

@@ -240,6 +240,28 @@ struct LedgerVerifierTests {
         #expect(verdict.findings.contains { $0.message.hasSuffix("from its first segment that is still there") })
     }
 
+    @Test("after a failed write a segment's last books may begin the next one, and only then")
+    func failedWrite() {
+        func run(tellsFailure: Bool) -> RunBuilder {
+            var run = RunBuilder()
+            run.ledger("start")
+            run.interval(10)
+            // The disk was full: these are there, but no row of the ledger found a place behind them.
+            run.events(7)
+            run.seal()
+            run.ledger("interval", "tcp_close", ["attempted": 12, "archived": 7, "failed": 5, "in_flight": 0])
+            if tellsFailure { run.ledger("gap", "tcp_close", reason: "noSpace", ["count": 5]) }
+            run.interval(3)
+            run.ledger("stop")
+            run.seal()
+            return run
+        }
+        #expect(problems(run(tellsFailure: true)) == [])
+        let silent = problems(run(tellsFailure: false))
+        #expect(silent.contains { $0.contains("10 rows, there are 17 (+7)") }, "\(silent)")
+        #expect(silent.contains { $0.contains("10 rows, there are 3 (-7)") }, "\(silent)")
+    }
+
     @Test("the segment that is being written may be ahead of its ledger")
     func open() {
         var run = RunBuilder()
