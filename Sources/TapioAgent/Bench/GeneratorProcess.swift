@@ -69,7 +69,9 @@ struct GeneratorProcess: Sendable {
         close(fromGenerator)
         var status: Int32 = 0
         while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-        guard status == 0 else { throw GeneratorError("a generator failed (wait status \(status)); its error is above") }
+        guard status == 0 else {
+            throw GeneratorError("a generator failed (wait status \(status)); its error is above")
+        }
         return try JSONDecoder().decode(GeneratorReport.self, from: Data(text))
     }
 

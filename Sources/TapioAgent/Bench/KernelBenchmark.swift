@@ -56,6 +56,8 @@ public struct KernelBenchmark: Sendable {
         )
         let emitter = load.isEmitted ? try EmitProgram(load, plane: agent.plane) : nil
         let accounting = options.measuresPrograms ? try ProgramAccounting() : nil
+        // Of runs before this one nothing may be left.
+        tapio_release_freed_memory()
         ProcessCost.resetResidentHighWater()
         let failures = try await agent.start()
         let (signals, signal) = AsyncStream.makeStream(of: AgentSignal.self)
@@ -120,7 +122,9 @@ public struct KernelBenchmark: Sendable {
         after.write(since: before, into: &result, agent.registry)
         result.residentBytes = ProcessCost.residentHighWater
         for report in reports {
-            for trace in load.traces(pid: report.pid) { result.caused[trace.kind, default: 0] += report.count * trace.each }
+            for trace in load.traces(pid: report.pid) {
+                result.caused[trace.kind, default: 0] += report.count * trace.each
+            }
         }
         for order in emitter == nil ? [] : orders {
             for (kind, each) in emitter?.caused(first: order.firstRecord, count: order.count) ?? [:] {

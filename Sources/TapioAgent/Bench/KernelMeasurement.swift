@@ -12,16 +12,19 @@ public struct KernelMeasurement: Sendable, Hashable, Codable {
     public var loadNs: UInt64 = 0
     /// CPU time of the generators, ns.
     public var generatorNs: UInt64 = 0
-    /// CPU time of the agent's process in user mode and in the kernel, ns, with what it needs when nothing happens.
+    /// CPU time of the agent's process in user mode, ns, with what it needs when nothing happens.
     public var userNs: UInt64 = 0
+    /// The same in the kernel, ns.
     public var systemNs: UInt64 = 0
     /// The same while no generator ran, within ``idleNs``.
     public var idleUserNs: UInt64 = 0
+    /// The same in the kernel.
     public var idleSystemNs: UInt64 = 0
     /// How long that was, ns.
     public var idleNs: UInt64 = 0
-    /// CPU time of the readers and the encoders, ns; part of the above.
+    /// CPU time of the readers, ns; part of the above.
     public var readerNs: UInt64 = 0
+    /// CPU time of the encoders, ns; part of it too.
     public var encoderNs: UInt64 = 0
     /// What the ledger counted, by kind: events of others on this machine too.
     public var ledger: [String: LedgerEntry] = [:]
@@ -31,11 +34,13 @@ public struct KernelMeasurement: Sendable, Hashable, Codable {
     public var found: [String: Int] = [:]
     /// From the kernel's timestamp until a record was read, ns: first and last record of each drain, at most 25 % too high.
     public var latencyP50Ns: UInt64 = 0
+    /// The same for 99 of 100.
     public var latencyP99Ns: UInt64 = 0
     /// The most memory that the process had, bytes.
     public var residentBytes: Int64 = 0
-    /// Bytes of the archive's files, and rows in it, the ledger's among them.
+    /// Bytes of the archive's files.
     public var archiveBytes: Int64 = 0
+    /// Rows in the archive, the ledger's among them.
     public var archiveRows: Int64 = 0
     /// What does not add up: a line each.
     public var problems: [String] = []
@@ -75,17 +80,21 @@ public struct KernelMeasurement: Sendable, Hashable, Codable {
 
 /// What follows from a measurement.
 public struct KernelFigures: Sendable, Hashable, Codable {
-    /// Events that probes saw, that are in the archive, and that were lost.
+    /// Events that probes saw.
     public var attempted: UInt64
+    /// Events that are in the archive.
     public var archived: UInt64
+    /// Events that were lost, for whatever reason.
     public var lost: UInt64
     /// Archived each second.
     public var eventsPerSecond: Double
-    /// The agent's CPU time for an archived event, without what it needs when idle, ns.
+    /// The agent's CPU time in user mode for an archived event, without what it needs when idle, ns.
     public var userNsPerEvent: Double
+    /// The same in the kernel.
     public var systemNsPerEvent: Double
-    /// The parts of readers and encoders.
+    /// The part of the readers.
     public var readerNsPerEvent: Double
+    /// The part of the encoders.
     public var encoderNsPerEvent: Double
     /// The part of one core that the agent needs when idle, 0…1.
     public var idleCPUShare: Double

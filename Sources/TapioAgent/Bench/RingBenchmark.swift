@@ -29,9 +29,11 @@ public struct RingBenchmark: Sendable {
     public struct Result: Sendable, Hashable, Codable {
         /// Generators, each on a CPU of its own.
         public var generators = 0
-        /// Records that programs wanted to emit, that found a ring full, and that were read.
+        /// Records that programs wanted to emit.
         public var attempted: UInt64 = 0
+        /// Records that found their ring full.
         public var ringFull: UInt64 = 0
+        /// Records that were read.
         public var received: UInt64 = 0
         /// Records that a check refused, which must be none.
         public var malformed: UInt64 = 0

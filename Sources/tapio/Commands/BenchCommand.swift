@@ -16,7 +16,7 @@ struct BenchCommand: ParsableCommand {
               sudo tapio bench kernel --load exec,tcp
               sudo tapio bench all --json
             """,
-        subcommands: [Encode.self, Ring.self, Kernel.self, All.self, Generate.self]
+        subcommands: [Encode.self, Ring.self, Kernel.self, All.self, Measure.self, Generate.self]
     )
 
     struct Encode: ParsableCommand {

@@ -79,6 +79,22 @@ extension BenchCommand {
         }
     }
 
+    /// The process that measures one run.
+    struct Measure: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "One run of a load, for the kernel benchmark.",
+            shouldDisplay: false
+        )
+
+        @OptionGroup var options: KernelOptions
+
+        func run() async throws {
+            let out = Output()
+            try out.line(JSONOutput.text(await options.measureHere()))
+            try out.flush()
+        }
+    }
+
     /// How the whole agent is measured.
     struct KernelOptions: ParsableArguments {
         @Option(
@@ -132,29 +148,49 @@ extension BenchCommand {
         }
 
         func measure() async throws -> [KernelAnswer] {
+            var answers: [KernelAnswer] = []
+            for load in loads {
+                var answer = KernelAnswer()
+                for run in 1...runs {
+                    StandardError.line("tapio: bench: \(load.name), run \(run) of \(runs)")
+                    answer.runs.append(try await measure(load, programs: false))
+                }
+                if programs {
+                    let measured = try await measure(load, programs: true)
+                    answer.programs = measured.programs
+                    answer.programEvents = measured.total.attempted
+                }
+                answer.choose()
+                answers.append(answer)
+            }
+            return answers
+        }
+
+        /// One run, in a process of its own: what earlier ones left in memory is no part of it.
+        private func measure(_ load: BenchmarkLoad, programs: Bool) async throws -> KernelMeasurement {
+            var arguments = [
+                "bench", "measure", "--load", load.name, "--scale", "\(scale)", "--generators", "\(generators)",
+            ]
+            if programs { arguments.append("--programs") }
+            if let agentCPUs { arguments += ["--agent-cpus", BenchCommand.text(agentCPUs)] }
+            if let generatorCPUs { arguments += ["--generator-cpus", BenchCommand.text(generatorCPUs)] }
+            if let archiveDirectory { arguments += ["--archive-directory", archiveDirectory] }
+            for setting in settings { arguments += ["--set", "\(setting.key)=\(setting.value)"] }
+            return try await BenchCommand.output(of: arguments)
+        }
+
+        /// One run of the first load, in this process.
+        func measureHere() async throws -> KernelMeasurement {
             var benchmark = KernelBenchmark.Options()
             benchmark.scale = scale
             benchmark.generators = generators
             benchmark.agentCPUs = agentCPUs
             benchmark.generatorCPUs = generatorCPUs
             benchmark.settings = settings
+            benchmark.measuresPrograms = programs
             if let archiveDirectory { benchmark.directory = AbsolutePath.of(archiveDirectory) }
-            var answers: [KernelAnswer] = []
-            for load in loads {
-                var answer = KernelAnswer()
-                for run in 1...runs {
-                    StandardError.line("tapio: bench: \(load.name), run \(run) of \(runs)")
-                    answer.runs.append(try await KernelBenchmark(benchmark).run(load))
-                }
-                if programs {
-                    var accounting = benchmark
-                    accounting.measuresPrograms = true
-                    answer.programs = try await KernelBenchmark(accounting).run(load).programs
-                }
-                answer.choose()
-                answers.append(answer)
-            }
-            return answers
+            guard let load = loads.first else { throw ValidationError("--load names none") }
+            return try await KernelBenchmark(benchmark).run(load)
         }
     }
 
@@ -195,7 +231,9 @@ extension BenchCommand {
     struct KernelAnswer: Encodable {
         var measurement = KernelMeasurement()
         var figures = KernelFigures(KernelMeasurement())
+        /// From a run of its own, and the events of that run.
         var programs: [KernelMeasurement.ProgramRuns] = []
+        var programEvents: UInt64 = 0
         var runs: [KernelMeasurement] = []
 
         /// Takes the run with the median of user CPU per event; but one that contradicts itself before all others.
@@ -216,6 +254,27 @@ extension BenchCommand {
         }
         return load
     }
+
+    /// What this program prints with these arguments. Its errors go where ours do.
+    static func output<Answer: Decodable>(of arguments: [String]) async throws -> Answer {
+        let process = Process()
+        process.executableURL = URL(
+            filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        )
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            // It has said why.
+            throw ExitCode(process.terminationStatus)
+        }
+        return try JSONDecoder().decode(Answer.self, from: data)
+    }
+
+    static func text(_ cpus: [Int]) -> String { cpus.map(String.init).joined(separator: ",") }
 
     static func cpus(_ text: String) throws -> [Int] {
         try text.split(separator: ",").map { word in
