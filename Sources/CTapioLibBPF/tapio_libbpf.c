@@ -179,3 +179,9 @@ int tapio_bpf_wait_for_running(void)
 	// Tracing programs run in an RCU read-side section, and the global barrier waits for a grace period.
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0 ? 0 : -errno;
 }
+
+int tapio_bpf_run(int program_fd, void *context, uint32_t size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = context, .ctx_size_in = size);
+	return bpf_prog_test_run_opts(program_fd, &options) == 0 ? 0 : -errno;
+}

@@ -80,10 +80,7 @@ public final class BPFObject {
 
     /// Gives one of the object's own maps another capacity; only before `load`.
     public func setCapacity(ofMap map: String, entries: UInt32) throws(KernelError) {
-        guard let found = unsafe bpf_object__find_map_by_name(object, map) else {
-            throw KernelError(code: ENOENT, action: "find map", subject: "\(name)/\(map)")
-        }
-        let result = unsafe bpf_map__set_max_entries(found, entries)
+        let result = unsafe bpf_map__set_max_entries(try find(map: map), entries)
         guard result == 0 else {
             throw KernelError(code: -result, action: "set the capacity of map", subject: "\(name)/\(map)")
         }
@@ -136,7 +133,8 @@ public final class BPFObject {
     /// are returned and can be tried again.
     public func attach() -> [KernelError] {
         var failures: [KernelError] = []
-        for program in programs where unsafe !disabled.contains(program.name) && links[program.name] == nil {
+        for program in programs
+        where unsafe !program.isRunOnDemand && !disabled.contains(program.name) && links[program.name] == nil {
             do throws(KernelError) {
                 try attach(program.name)
             } catch {
@@ -227,7 +225,14 @@ public final class BPFObject {
         unsafe links = [:]
     }
 
-    private func handle(_ program: String) throws(KernelError) -> OpaquePointer {
+    func find(map: String) throws(KernelError) -> OpaquePointer {
+        guard let found = unsafe bpf_object__find_map_by_name(object, map) else {
+            throw KernelError(code: ENOENT, action: "find map", subject: "\(name)/\(map)")
+        }
+        return unsafe found
+    }
+
+    func handle(_ program: String) throws(KernelError) -> OpaquePointer {
         guard let handle = unsafe bpf_object__find_program_by_name(object, program) else {
             throw KernelError(code: ENOENT, action: "find program", subject: "\(name)/\(program)")
         }

@@ -5,6 +5,9 @@ public struct BPFProgram: Sendable, Equatable {
     /// The section, which says where it attaches: "tp_btf/sched_process_exec".
     public let section: String
 
+    /// Whether nothing triggers it but user space itself (``BPFObject/runnable(_:)``).
+    public var isRunOnDemand: Bool { section == "syscall" }
+
     /// The tracepoint that it needs; nil where it needs none (iterators).
     public var tracepoint: Tracepoint? {
         let parts = section.split(separator: "/", omittingEmptySubsequences: false).map(String.init)

@@ -47,3 +47,6 @@ int tapio_bpf_probe(void);
 /// Waits until every program that was running when it was called has ended. -errno where the kernel cannot tell
 /// (nohz_full).
 int tapio_bpf_wait_for_running(void);
+
+/// Runs a program of type `syscall` once on this CPU, with `context` as its argument: 0 or a negative errno.
+int tapio_bpf_run(int program_fd, void *context, uint32_t size);

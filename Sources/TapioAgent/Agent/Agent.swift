@@ -208,6 +208,8 @@ public actor Agent {
         syncer.stop()
         checkLedger(isQuiet: true)
         server?.stop()
+        // It holds this agent through its handler: let go, so that the rings and batches go with the agent.
+        server = nil
         logger.info("stopped; everything is drained and sealed")
     }
 

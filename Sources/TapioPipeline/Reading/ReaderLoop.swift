@@ -156,6 +156,8 @@ final class ReaderLoop<Plane: RecordPlane> {
         let maxRecords = min(limit, batch.recordRoom)
         let maxBytes = batch.byteRoom
         let isWatched = tap.begin()
+        // Looked at once: to copy an existential for each record costs as much as the record.
+        let isEnriched = enrichment != nil
         var firstNs: Int64 = 0
         var lastNs: Int64 = 0
         let seen = shared.ringCounts.load(index * 2 + 1)
@@ -163,7 +165,7 @@ final class ReaderLoop<Plane: RecordPlane> {
         let drained = source.drain(maxRecords: maxRecords, maxBytes: maxBytes) { record in
             if let fault = check.fault(in: record) { return refuse(record, fault) }
             // There is room: the limits above say so.
-            _ = batch.append(record, enrichmentID: enrichment?.id(for: record) ?? 0)
+            _ = batch.append(record, enrichmentID: isEnriched ? enrichmentID(of: record) : 0)
             lastNs = record.int64(at: 0)
             if firstNs == 0 { firstNs = lastNs }
             next = max(next, record.uint64(at: ReaderLoop.sequenceOffset) &+ 1)
@@ -182,6 +184,8 @@ final class ReaderLoop<Plane: RecordPlane> {
         }
         return (drained.records, drained.records >= maxRecords || drained.bytes >= maxBytes)
     }
+
+    private func enrichmentID(of record: RawSpan) -> UInt32 { enrichment?.id(for: record) ?? 0 }
 
     private func refuse(_ record: RawSpan, _ fault: RecordFault) {
         // A record too short to name its kind is put down to the ledger's, which no program may write.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import TapioAgent
 import TapioCollectors
 import TapioEvents
 import TapioPipeline
@@ -12,9 +13,10 @@ struct BenchCommand: ParsableCommand {
 
             EXAMPLES
               tapio bench encode
-              tapio bench all --json
+              sudo tapio bench kernel --load exec,tcp
+              sudo tapio bench all --json
             """,
-        subcommands: [Encode.self, All.self]
+        subcommands: [Encode.self, Ring.self, Kernel.self, All.self, Measure.self, Generate.self]
     )
 
     struct Encode: ParsableCommand {
@@ -33,25 +35,35 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            try BenchCommand.write([options.measure()], showsColumns: options.columns, output)
+            try BenchCommand.write(Answer(encode: [options.measure()]), showsColumns: options.columns, output)
         }
     }
 
-    struct All: ParsableCommand {
+    struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "All of them, one after another.",
             discussion: """
+                Takes some minutes. Needs root.
+
                 EXAMPLES
-                  tapio bench all
-                  tapio bench all --json > bench.json
+                  sudo tapio bench all
+                  sudo tapio bench all --json > bench.json
                 """
         )
 
-        @OptionGroup var options: EncodeOptions
+        @OptionGroup var encode: EncodeOptions
+        @OptionGroup var ring: RingOptions
+        @OptionGroup var kernel: KernelOptions
         @OptionGroup var output: OutputOptions
 
-        func run() throws {
-            try BenchCommand.write([options.measure()], showsColumns: options.columns, output)
+        func run() async throws {
+            let answer = Answer(
+                encode: [try encode.measure()],
+                ring: try ring.measure(),
+                kernel: try await kernel.measure()
+            )
+            try BenchCommand.write(answer, showsColumns: encode.columns, output)
+            if !answer.closes { throw ExitStatus.failed.code }
         }
     }
 
@@ -95,23 +107,30 @@ struct BenchCommand: ParsableCommand {
         }
     }
 
-    private struct Answer: Encodable {
-        var encode: [EncodeBenchmark.Result]
+    /// What is written with `--json`.
+    struct Answer: Encodable {
+        var encode: [EncodeBenchmark.Result] = []
+        var ring: [RingBenchmark.Result] = []
+        var kernel: [KernelAnswer] = []
+
+        /// Whether every event is accounted for.
+        var closes: Bool { ring.allSatisfy(\.isClosed) && kernel.allSatisfy(\.figures.isProven) }
     }
 
-    private static func write(
-        _ results: [EncodeBenchmark.Result],
-        showsColumns: Bool,
-        _ output: OutputOptions
-    ) throws {
+    static func write(_ answer: Answer, showsColumns: Bool, _ output: OutputOptions) throws {
         let out = Output()
         if output.json {
-            try out.line(JSONOutput.text(Answer(encode: results)))
+            try out.line(JSONOutput.text(answer))
         } else {
-            for result in results { for line in lines(result, showsColumns, output.paint) { try out.line(line) } }
-            if BuildFacts.isDebug {
-                StandardError.warning("this is a debug build: it is many times slower than a release build")
+            let encode = answer.encode.map { lines($0, showsColumns, output.paint) }
+            let all = encode + [lines(answer.ring, output.paint), lines(answer.kernel, output.paint)]
+            for (number, lines) in all.filter({ !$0.isEmpty }).enumerated() {
+                if number > 0 { try out.line() }
+                for line in lines { try out.line(line) }
             }
+        }
+        if BuildFacts.isDebug {
+            StandardError.warning("this is a debug build: it is many times slower than a release build")
         }
         try out.flush()
     }

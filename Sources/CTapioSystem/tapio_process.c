@@ -1,0 +1,26 @@
+#include "tapio_process.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int tapio_fork_and_exit(void)
+{
+	pid_t child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		_exit(0);
+	int status;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+void tapio_release_freed_memory(void)
+{
+	malloc_trim(0);
+}
