@@ -117,12 +117,14 @@ extension BenchCommand {
         var generators = 1
 
         @Option(
+            name: .customLong("agent-cpus"),
             help: ArgumentHelp("CPUs of the agent, as in 0,1.", valueName: "cpus"),
             transform: BenchCommand.cpus
         )
         var agentCPUs: [Int]?
 
         @Option(
+            name: .customLong("generator-cpus"),
             help: ArgumentHelp("CPUs of the generators. Default: those that are not the agent's.", valueName: "cpus"),
             transform: BenchCommand.cpus
         )
@@ -205,7 +207,10 @@ extension BenchCommand {
         )
         var cpus: [Int]?
 
-        @Option(help: ArgumentHelp("CPU of the thread that reads.", valueName: "cpu"))
+        @Option(
+            name: .customLong("reader-cpu"),
+            help: ArgumentHelp("CPU of the thread that reads.", valueName: "cpu")
+        )
         var readerCPU: Int?
 
         @Option(help: ArgumentHelp("How often.", valueName: "n"))
