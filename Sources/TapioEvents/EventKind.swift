@@ -25,5 +25,6 @@ public struct EventKind: RawRepresentable, Hashable, Comparable, Sendable {
     /// How many kinds there can be: tables indexed by kind have this many places.
     public static let limit = Int(TAPIO_KIND_LIMIT)
 
+    /// By number.
     public static func < (left: EventKind, right: EventKind) -> Bool { left.rawValue < right.rawValue }
 }

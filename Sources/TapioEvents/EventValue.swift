@@ -24,11 +24,13 @@ public struct DecodedEvent: Sendable, Hashable {
         values.first { $0.column.name == name }?.value ?? .null
     }
 
+    /// Whether all columns and values are the same, in the same order.
     public static func == (left: DecodedEvent, right: DecodedEvent) -> Bool {
         left.values.count == right.values.count
             && zip(left.values, right.values).allSatisfy { $0.column == $1.column && $0.value == $1.value }
     }
 
+    /// Hashes columns and values in their order.
     public func hash(into hasher: inout Hasher) {
         for (column, value) in values {
             hasher.combine(column)

@@ -4,17 +4,28 @@
 /// `attempted = filtered + sampledOut + ringFull + malformed + aggregated + shed + failed + archived + inFlight`.
 public struct LedgerEntry: Sendable, Hashable, Codable {
     // Counted by the kernel programs.
+    /// Events that a probe decided about.
     public var attempted: UInt64 = 0
+    /// Turned away by a program's filter.
     public var filtered: UInt64 = 0
+    /// Not kept by the keep probability.
     public var sampledOut: UInt64 = 0
+    /// Lost, because the ring had no room.
     public var ringFull: UInt64 = 0
+    /// Handed over through a ring.
     public var submitted: UInt64 = 0
     // Counted by the agent.
+    /// Taken out of a ring by a reader.
     public var received: UInt64 = 0
+    /// Refused by the reader's checks.
     public var malformed: UInt64 = 0
+    /// Merged into a summary row.
     public var aggregated: UInt64 = 0
+    /// Dropped by the reader under pressure.
     public var shed: UInt64 = 0
+    /// Lost because they could not be encoded or written.
     public var failed: UInt64 = 0
+    /// Rows of the archive.
     public var archived: UInt64 = 0
 
     /// All zero.

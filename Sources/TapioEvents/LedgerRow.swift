@@ -22,17 +22,25 @@ public struct LedgerRow: Sendable, Hashable {
         case collector = 8
     }
 
+    /// What it tells.
     public var entry: Entry
     /// Begin and end of what it tells about, boot time, ns. May be negative: before this boot.
     public var fromNs: Int64
+    /// End of what it tells about, boot time, ns.
     public var toNs: Int64
+    /// The kind that it is about; the ledger's own for none.
     public var kind: EventKind = .ledger
+    /// The priority of that kind.
     public var priority: Priority = .critical
+    /// The CPU that it is about.
     public var cpu: UInt32?
     /// kernel, reader, encoder, archive or agent.
     public var stage = ""
+    /// Why, in a word that does not change.
     public var reason = ""
+    /// The collector that it is about.
     public var collector = ""
+    /// What else there is to say, in one line.
     public var note = ""
     /// Of an interval: what was counted in it.
     public var counts: LedgerEntry?
@@ -40,7 +48,9 @@ public struct LedgerRow: Sendable, Hashable {
     public var inFlight: Int64?
     /// Of a gap, retention or unclean shutdown.
     public var count: UInt64?
+    /// Fingerprint of the configuration in force.
     public var configHash: UInt64?
+    /// Fingerprint of the configuration before.
     public var configHashBefore: UInt64?
 
     /// A row with nothing but its time.

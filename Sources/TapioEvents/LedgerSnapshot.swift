@@ -57,7 +57,9 @@ public struct LedgerViolation: Sendable, Hashable {
         case batches
     }
 
+    /// The kind whose counts do not add up.
     public var kind: EventKind
+    /// Where they do not.
     public var stage: Stage
     /// How many events are missing; negative: counted twice.
     public var unaccounted: Int64

@@ -148,8 +148,12 @@ public final class RowBatch: @unchecked Sendable {
 /// A batch's rows, by pointer: row i's record begins at `memory + offsets[i]`.
 @unsafe
 public struct UnsafeRows {
+    /// Where the records lie.
     public let memory: UnsafeRawPointer
+    /// Where each begins, in bytes from `memory`.
     public let offsets: UnsafePointer<UInt32>
+    /// What is known of each beside its record.
     public let enrichmentIDs: UnsafePointer<UInt32>
+    /// Rows.
     public let count: Int
 }

@@ -1,13 +1,23 @@
 /// Columns that kinds of several collectors fill. Declared once, so that one meaning has one name.
 extension Column {
+    /// `start_ts`
     public static let startTime = Column(64, "start_ts", .timestamp, "Start of the process: with pid, its identity.")
+    /// `duration_ns`
     public static let duration = Column(65, "duration_ns", .int64, unit: .nanoseconds, "How long it lasted.")
+    /// `latency_ns`
     public static let latency = Column(66, "latency_ns", .int64, unit: .nanoseconds, "How long it took to be answered.")
+    /// `errno`
     public static let errno = Column(67, "errno", .int32, "Error number of the kernel (positive).")
+    /// `src_addr`
     public static let sourceAddress = Column(68, "src_addr", .string, "Address of this end.")
+    /// `dst_addr`
     public static let destinationAddress = Column(69, "dst_addr", .string, "Address of the other end.")
+    /// `src_port`
     public static let sourcePort = Column(70, "src_port", .int32, "Port of this end.")
+    /// `dst_port`
     public static let destinationPort = Column(71, "dst_port", .int32, "Port of the other end.")
+    /// `netns`
     public static let networkNamespace = Column(72, "netns", .int64, "Inode of the network namespace.")
+    /// `signal`
     public static let signal = Column(73, "signal", .int32, "Number of the signal.")
 }

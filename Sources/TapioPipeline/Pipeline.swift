@@ -1,4 +1,3 @@
-import Synchronization
 public import TapioEvents
 public import TapioRings
 
@@ -24,7 +23,7 @@ public final class Pipeline: Sendable {
     private let services: ReaderServices
     private let gate: EncodedBatchGate
     private let clock: CurrentClock
-    private let phase = Mutex(Phase.made)
+    private let phase = Guarded(Phase.made)
     private let ended = ThreadsEnd()
     private let makeReaders: @Sendable (ReaderServices, ThreadsEnd) throws(ThreadError) -> [Reader]
     private let readerCount: Int

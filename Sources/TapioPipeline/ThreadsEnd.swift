@@ -1,4 +1,4 @@
-import Synchronization
+import TapioRings
 
 /// Counts threads that have ended, and lets tasks wait for a number of them without blocking a thread of the pool.
 final class ThreadsEnd: Sendable {
@@ -7,7 +7,7 @@ final class ThreadsEnd: Sendable {
         var waiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// One more has done its work.
     func signal() {

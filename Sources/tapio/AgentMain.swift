@@ -94,12 +94,17 @@ private struct LiveDisplay {
         self.settings = settings
         drawing = Task { await view.run() }
         watching = Task {
-            let line = EventLine(usesColour: request.usesColour)
             for await live in agent.liveEvents() {
                 // The newest few of each hand-over: a screen shows no more.
-                for event in live.events.suffix(8) { view.notable.add(line.text(event)) }
+                for event in live.events.filter(LiveDisplay.isNotable).suffix(8) { view.notable.add(event) }
             }
         }
+    }
+
+    /// What travels in the urgent lane, and connections: forks and what was there before are many and tell little.
+    private static func isNotable(_ event: DecodedEvent) -> Bool {
+        guard case .string(let kind) = event["kind"] else { return false }
+        return kind.hasPrefix("tcp") || event["priority"] == .string("high") || event["priority"] == .string("critical")
     }
 
     func end() async {

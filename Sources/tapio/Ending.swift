@@ -20,7 +20,11 @@ struct Ending: Equatable {
         case let failure as CommandFailure:
             self.init(error: failure.description, status: failure.status.rawValue)
         case let errors as ConfigurationErrors:
-            self.init(error: errors.description, status: ExitStatus.usage.rawValue)
+            // As compilers write them, but for the word that stands in front of each line here.
+            let lines = errors.description.split(separator: "\n").map {
+                $0.replacing(": error: ", with: ": ", maxReplacements: 1)
+            }
+            self.init(error: lines.joined(separator: "\n"), status: ExitStatus.usage.rawValue)
         case let wrong as QueryError:
             self.init(error: wrong.description, status: ExitStatus.usage.rawValue)
         case let refused as ControlSocketError where refused.errno == EACCES || refused.errno == EPERM:

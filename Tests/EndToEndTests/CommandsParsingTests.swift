@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import TapioAgent
 import TapioEvents
+import TapioQuery
 import Testing
 
 @testable import tapio
@@ -13,8 +14,8 @@ import Testing
         func walk(_ type: any ParsableCommand.Type, _ words: String) {
             found.append((words, type))
             let configuration = type.configuration
-            let children = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
-            for child in children {
+            // Those in groups are among them.
+            for child in configuration.subcommands {
                 walk(child, words + " " + (child.configuration.commandName ?? "\(child)".lowercased()))
             }
         }
@@ -125,7 +126,9 @@ import Testing
 
     private static func ending(of arguments: [String]) -> Ending? {
         do {
-            _ = try Tapio.parseAsRoot(arguments)
+            var command = try Tapio.parseAsRoot(arguments)
+            // Asking for help is a command of its own, which throws its text.
+            if !(command is any AsyncParsableCommand) { try command.run() }
             return nil
         } catch {
             return Ending(of: error)

@@ -34,6 +34,14 @@ import Testing
         return report
     }
 
+    private static let wrong: [([String], Int32)] = [
+        (["bogus"], 2), (["query", "knd = 1", "--archive", "/proc/self/fdinfo"], 2),
+        (["schema", "no_such_kind"], 2), (["ls"], 1), (["query", "--by", "kind"], 1), (["cat"], 1), (["verify"], 1),
+        (["repair", "/nonexistent"], 1), (["status"], 1), (["ledger"], 1), (["reload"], 1),
+        (["config", "check", "--config", "/nonexistent.yaml"], 2), (["config", "show", "--set", "x"], 2),
+        (["doctor", "--set", "archive.pth=/x"], 2),
+    ]
+
     private func temporaryDirectory() throws -> URL {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("tapio-commands-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -52,13 +60,7 @@ import Testing
 
     @Test(
         "errors are one line on standard error with the documented code",
-        arguments: [
-            (["bogus"], Int32(2)), (["query", "knd = 1", "--archive", "/proc/self/fdinfo"], 2),
-            (["schema", "no_such_kind"], 2), (["ls"], 1), (["query", "--by", "kind"], 1), (["cat"], 1), (["verify"], 1),
-            (["repair", "/nonexistent"], 1), (["status"], 1), (["ledger"], 1), (["reload"], 1),
-            (["config", "check", "--config", "/nonexistent.yaml"], 2), (["config", "show", "--set", "x"], 2),
-            (["doctor", "--set", "archive.pth=/x"], 2),
-        ]
+        arguments: wrong
     )
     func errors(arguments: [String], status: Int32) throws {
         let result = try CommandsBinary.run(arguments)

@@ -165,17 +165,11 @@ import Testing
         #expect(finding.detail.contains("only 64MiB"))
     }
 
-    @Test("the budget is the sum of its parts")
-    func budget() {
-        var configuration = AgentConfiguration()
-        configuration.encoders = 2
-        configuration.queue.maxBatches = 4
-        configuration.batch.maxBytes = 1 << 20
-        let budget = MemoryBudget(configuration, cpus: 3)
-        #expect(budget.rings == 3 * 5 << 20)
-        #expect(budget.batches == 8 << 20)
-        #expect(budget.encoders == 2 << 20)
-        #expect(budget.total == 25 << 20)
+    @Test("the budget follows the configuration")
+    func budget() throws {
+        let tree = try DoctorTree()
+        let report = examine(tree.view()) { $0.rings.bulkBytes = 64 << 20 }
+        #expect(try finding("budget", in: report).detail.contains("rings 260MiB"))
     }
 
     @Test("an archive that nobody may write to, or that has no room, is a warning")

@@ -46,7 +46,12 @@ import Testing
         now.ledger[29].counts.attempted += 12_345
         now.ledger[29].counts.ringFull += 7
         var frame = LiveFrame(now: now, before: before)
-        frame.notable = (0..<20).map { "event \($0)" }
+        frame.notable = (0..<20).map { number in
+            DecodedEvent(values: [
+                (Column(3, "kind", .string, ""), .string("process_exec")),
+                (Column(200, "exe", .string, ""), .string("/bin/\(number)" + hostile)),
+            ])
+        }
         return frame
     }
 
@@ -90,7 +95,7 @@ import Testing
     @Test("a large terminal has room for the notable events, the newest last")
     func large() {
         let lines = frame().lines(TerminalSize(columns: 200, rows: 60))
-        #expect(lines.last == "event 19")
+        #expect(lines.last?.hasSuffix("/bin/19") == true)
         #expect(lines.contains { $0.contains("kind_0 ") })
     }
 
@@ -145,9 +150,11 @@ import Testing
     @Test("notable lines are bounded: the oldest go")
     func notableEvents() {
         let notable = NotableEvents()
-        for number in 0..<200 { notable.add("\(number)") }
-        #expect(notable.lines.count == NotableEvents.limit)
-        #expect(notable.lines.last == "199")
+        for number in 0..<200 {
+            notable.add(DecodedEvent(values: [(Column(6, "pid", .int32, ""), .int(Int64(number)))]))
+        }
+        #expect(notable.events.count == NotableEvents.limit)
+        #expect(notable.events.last?["pid"] == .int(199))
     }
 
     @Test("a bar is always as wide as was asked", arguments: [-1, 0, 0.001, 0.33, 0.5, 0.999, 1, 7, .nan, .infinity])

@@ -136,7 +136,7 @@ struct FilterErrorTests {
                 """
                 no field "pidd"; did you mean "pid"?
                   comm = "日\\x1b本" and pidd = 1
-                                         ^~~~
+                                        ^~~~
                 """
             ),
             (

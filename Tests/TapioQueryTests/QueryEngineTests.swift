@@ -198,7 +198,7 @@ struct QueryEngineTests {
 
     @Test("finds the rows that a row-by-row evaluation finds, whatever is skipped on the way, in the order of time")
     func filters() throws {
-        for round in 0..<40 {
+        for round in 0..<16 {
             let archive = RandomArchive(rows: 750, isSampled: false, hasHints: round % 4 != 0)
             let engine = QueryEngine(segments: archive.segments)
             for _ in 0..<20 {

@@ -10,6 +10,7 @@ public final class ChildProcess {
 
     /// Why a process could not be started.
     public struct SpawnError: Error, CustomStringConvertible {
+        /// What could not be started, and why.
         public let description: String
     }
 
@@ -138,7 +139,9 @@ public final class ChildProcess {
         while let entry = pointer.pointee {
             let text = String(cString: entry)
             if let equals = text.firstIndex(of: "=") {
-                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+                // What configures the tests, or an agent of whoever runs them, is not for a program under test.
+                let name = String(text[..<equals])
+                if !name.hasPrefix("TAPIO_") { variables[name] = String(text[text.index(after: equals)...]) }
             }
             pointer += 1
         }

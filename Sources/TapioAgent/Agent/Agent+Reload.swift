@@ -32,8 +32,9 @@ extension Agent {
         let diff = ConfigurationDiff(old: configuration, new: loaded.configuration, schema: loader.schema)
         configuration = loader.schema.applyingLiveChanges(from: loaded.configuration, to: configuration)
         files = loaded.files
-        reloads += 1
         let errors = await apply(diff)
+        // With the outcome, not before: whoever waits for the count finds the outcome beside it.
+        reloads += 1
         let changed = diff.live.map(\.path)
         let waiting = diff.needingRestart.map(\.path)
         var message = diff.isEmpty ? "nothing changed" : "applied \(changed.count) changes"

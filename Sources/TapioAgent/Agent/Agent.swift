@@ -28,6 +28,8 @@ public actor Agent {
     var lastReload: StatusReport.Reload?
     var ledgerViolations: [LedgerViolation] = []
     var lastLedgerNs: Int64 = 0
+    /// By program: how often it could not run, as already written.
+    var missedRuns: [String: UInt64] = [:]
 
     let ledger = Ledger()
     let plane: KernelPlane
@@ -132,6 +134,8 @@ public actor Agent {
         let batches = pipeline.batches
         exporting = Task { [exporter] in await exporter.consume(batches) }
         await noteStart()
+        // At once: an agent that dies early must have said that it began, and what it found.
+        await exporter.writeLedger()
 
         let wanted = configuration.wantedCollectors
         let errors = await supervisor.apply(wanted)
@@ -150,6 +154,7 @@ public actor Agent {
             logger.error("no control socket, so `tapio status` cannot reach this agent: \(error)")
         }
         logger.info("started: \(wanted.keys.sorted().joined(separator: ", ")); archive \(archive.directory)")
+        logger.info("\(MemoryBound(configuration, cpus: plane.rings.count / Lane.allCases.count))")
         return errors.map(\.description)
     }
 
@@ -191,6 +196,7 @@ public actor Agent {
     /// Detaches, drains everything, closes the ledger's books, seals, and gives the archive's lock back.
     public func stop() async {
         restarts?.cancel()
+        await noteMissed(ClockOffset.bootNow())
         await supervisor.stopAll()
         await pipeline.stop(within: Self.drainLimit)
         await exporting?.value
@@ -218,6 +224,7 @@ public actor Agent {
         let now = ClockOffset.bootNow()
         await followClock(now)
         if now - lastLedgerNs >= Int64(clamping: configuration.ledger.intervalNs) {
+            await noteMissed(now)
             lastLedgerNs = now
             await exporter.writeLedger()
             checkLedger(isQuiet: false)
@@ -258,6 +265,27 @@ public actor Agent {
     }
 
     // MARK: - Rows that are not counts
+
+    /// Programs that the kernel did not run because they were already running on that CPU saw nothing to count: such a
+    /// gap has no kind, but it is told.
+    private func noteMissed(_ now: Int64) async {
+        for collector in await supervisor.status() {
+            for program in collector.health.programs {
+                let known = missedRuns[program.name] ?? 0
+                // A collector that was started again counts from zero.
+                let more = program.recursionMisses >= known ? program.recursionMisses - known : program.recursionMisses
+                missedRuns[program.name] = program.recursionMisses
+                guard more > 0 else { continue }
+                var row = LedgerRow(.gap, fromNs: lastLedgerNs, toNs: now)
+                row.stage = "kernel"
+                row.reason = "program_busy"
+                row.collector = collector.name
+                row.count = more
+                row.note = "the program \(program.name) could not run"
+                await exporter.note(row)
+            }
+        }
+    }
 
     private func noteStart() async {
         let now = ClockOffset.bootNow()

@@ -19,6 +19,7 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
     /// No collector that was asked for can run.
     case noCollector([String])
 
+    /// One line.
     public var description: String {
         switch self {
         case .privileges(let line), .control(let line): line

@@ -17,6 +17,7 @@ public enum ControlRequest: Codable, Sendable, Equatable {
             case colour
         }
 
+        /// The form of each line.
         public var format: Format
         /// Names of kinds; empty for all.
         public var kinds: [String]
@@ -42,5 +43,6 @@ public struct ControlRefusal: Codable, Sendable, Error, CustomStringConvertible 
         self.error = error
     }
 
+    /// The line.
     public var description: String { error }
 }

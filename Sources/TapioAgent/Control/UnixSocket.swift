@@ -114,6 +114,7 @@ public struct ControlSocketError: Error, CustomStringConvertible, Sendable {
         self.errno = errno
     }
 
+    /// One line: what failed, where, and what to do.
     public var description: String {
         let reason = unsafe String(cString: strerror(errno))
         switch step {

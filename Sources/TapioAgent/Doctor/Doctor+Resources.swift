@@ -77,7 +77,7 @@ extension Doctor {
             let reason = version < (5, 11) ? "" : "; since 5.11 BPF memory is charged to the control group instead"
             return .init(.privileges, "locked memory", .ok, text + reason)
         }
-        let needed = MemoryBudget(configuration, cpus: system.onlineCPUs).rings
+        let needed = Int64(MemoryBound(configuration, cpus: system.onlineCPUs).rings)
         guard soft < UInt64(clamping: needed) else {
             return .init(.privileges, "locked memory", .ok, HumanUnits.bytes(Int64(clamping: soft)))
         }
@@ -138,12 +138,13 @@ extension Doctor {
     }
 
     var memoryFindings: [DoctorReport.Finding] {
-        let budget = MemoryBudget(configuration, cpus: system.onlineCPUs)
+        let bound = MemoryBound(configuration, cpus: system.onlineCPUs)
+        let total = Int64(bound.total)
         func text(_ bytes: Int64) -> String { HumanUnits.bytes(bytes) }
         let detail =
-            "at most \(text(budget.total)): rings \(text(budget.rings)), batches \(text(budget.batches)), encoders \(text(budget.encoders))"
+            "at most \(text(total)) in flight: rings \(text(Int64(bound.rings))), batches \(text(Int64(bound.batches))), encoded \(text(Int64(bound.encoded)))"
         let remedy = "make batch.max_bytes, queue.max_batches or rings.bulk_bytes smaller"
-        if let limit = system.memoryLimitBytes, limit < budget.total {
+        if let limit = system.memoryLimitBytes, limit < total {
             return [
                 .init(
                     .memory,
@@ -154,7 +155,7 @@ extension Doctor {
                 )
             ]
         }
-        if let memory = system.memoryBytes, memory / 4 < budget.total {
+        if let memory = system.memoryBytes, memory / 4 < total {
             return [
                 .init(.memory, "budget", .warning, "\(detail); more than a quarter of \(text(memory))", remedy: remedy)
             ]
@@ -205,4 +206,9 @@ extension Doctor {
         }
         return [.init(.archive, "directory", .ok, free)]
     }
+}
+
+extension MemoryBound {
+    /// Bytes of all of it.
+    var total: Int { rings + batches + encoded }
 }

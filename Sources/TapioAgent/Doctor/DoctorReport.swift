@@ -11,6 +11,7 @@ public struct DoctorReport: Codable, Sendable, Equatable {
         /// Keeps a collector from running.
         case problem
 
+        /// The milder one first.
         public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
 
         private var rank: Int { Verdict.allCases.firstIndex(of: self)! }
@@ -23,9 +24,11 @@ public struct DoctorReport: Codable, Sendable, Equatable {
 
     /// One thing that was looked at.
     public struct Finding: Codable, Sendable, Equatable {
+        /// What it belongs to.
         public var section: Section
         /// What was looked at, such as `btf`.
         public var name: String
+        /// How bad it is.
         public var verdict: Verdict
         /// What was found, in one line.
         public var detail: String
@@ -42,7 +45,9 @@ public struct DoctorReport: Codable, Sendable, Equatable {
         }
     }
 
+    /// The program's version.
     public var version = TapioVersion.current
+    /// Everything that was looked at, in the order of the sections.
     public var findings: [Finding]
 
     /// A report of these findings.

@@ -3,6 +3,7 @@ import TapioArchive
 import TapioEvents
 import TapioKernel
 import TapioPipeline
+import TapioRings
 
 /// Takes encoded batches and writes them into the archive, with the ledger's rows among them.
 ///
@@ -27,6 +28,8 @@ actor ArchiveExporter {
 
     /// Rows of one ledger batch; what does not fit is written by the next.
     private static let maxLedgerRows = 4096
+    /// A little more than the archive's own pause after a failed write.
+    private static let retryPauseNs: UInt64 = 1_100_000_000
 
     init(
         archive: Archive,
@@ -95,7 +98,13 @@ actor ArchiveExporter {
     /// The last rows, the seal, and the lock given back.
     func finish(_ last: LedgerRow) {
         keeper.note(last)
-        appendLedger()
+        if !appendLedger() {
+            // After a failure the archive pauses for a second; the books are worth waiting for that, once.
+            MonotonicClock.sleep(nanoseconds: Self.retryPauseNs)
+            if !appendLedger() {
+                logger.error("the last rows of the ledger are not in the archive: \(lastError ?? "no reason known")")
+            }
+        }
         archive.close()
         report()
     }
@@ -150,20 +159,22 @@ actor ArchiveExporter {
         logger.notice("the archive can be written again (it could not: \(past.rawValue))")
     }
 
-    private func appendLedger() {
+    /// - Returns: Whether nothing is left to write.
+    @discardableResult
+    private func appendLedger() -> Bool {
         let reading: LedgerReading
         do throws(KernelError) {
             reading = try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
         } catch {
             logger.error("the kernel's counters cannot be read, so the ledger is not written: \(error)")
-            return
+            return false
         }
         let rows = keeper.rows(for: reading)
-        guard !rows.isEmpty else { return }
+        guard !rows.isEmpty else { return true }
         var built = LedgerRows(firstSequence: nextLedgerRow, rows: min(max(rows.count, 16), Self.maxLedgerRows))
         for row in rows where !built.append(row, atNs: reading.snapshot.takenAtNs) {
             logger.error("the ledger has more rows than fit (\(rows.count)); it is written later")
-            return
+            return false
         }
         var batch = encoder.encode(built.batch, clock: clock)
         batch.lane = 2
@@ -173,9 +184,11 @@ actor ArchiveExporter {
             keeper.commit(reading)
             nextLedgerRow = built.nextSequence
             nextLedgerBatch += 1
+            return true
         } catch {
             // Not committed: the next rows cover this time as well.
             lastError = error.description
+            return false
         }
     }
 

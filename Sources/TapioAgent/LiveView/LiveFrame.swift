@@ -1,4 +1,4 @@
-import TapioEvents
+public import TapioEvents
 
 /// What `tapio run` shows on a terminal: a pure function of two snapshots and a size.
 ///
@@ -9,8 +9,8 @@ public struct LiveFrame: Sendable {
     public var now: StatusReport
     /// The one before, for rates; nil at first.
     public var before: StatusReport?
-    /// Lines of events worth a look, oldest first, escaped already (``TapioEvents/EventLine``).
-    public var notable: [String] = []
+    /// Events worth a look, oldest first.
+    public var notable: [DecodedEvent] = []
     /// UTC microseconds since 1970 at which the run ends by itself; nil for never.
     public var endsAt: Int64?
     /// Whether to use colours.
@@ -34,8 +34,13 @@ public struct LiveFrame: Sendable {
         if room - lines.count > foot.count { lines.append([]) }
         lines += foot
         let left = room - lines.count - 2
-        if left > 0, !notable.isEmpty { lines += [[]] + notable.suffix(left).map { [Run($0)] } }
-        return lines.prefix(room).map { painted($0, columns: max(1, size.columns)) }
+        let columns = max(1, size.columns)
+        var text = lines.prefix(room).map { painted($0, columns: columns) }
+        if left > 0, !notable.isEmpty {
+            let line = EventLine(usesColour: usesColour, width: columns)
+            text += [""] + notable.suffix(left).map { line.text($0) }
+        }
+        return text
     }
 
     // MARK: Parts
@@ -102,11 +107,12 @@ public struct LiveFrame: Sendable {
             rings.append(Run("  read after \(time(pipeline.latencyP50Ns)), p99 \(time(pipeline.latencyP99Ns))"))
         }
         var disk: Line = [Run("  archive  ", .faint), Run(safe(archive.path, 60))]
-        disk.append(Run("  \(HumanUnits.bytes(archive.bytesOnDisk)), \(archive.sealedSegments) sealed"))
+        disk.append(Run("  wrote \(HumanUnits.bytes(Int64(clamping: archive.bytesWritten)))"))
         if archive.rowsWritten > 0 {
             let perRow = Double(archive.bytesWritten) / Double(archive.rowsWritten)
-            disk.append(Run("  \(HumanUnits.decimal(perRow, decimals: 1)) B/row"))
+            disk.append(Run(", \(HumanUnits.decimal(perRow, decimals: 1)) B/row"))
         }
+        disk.append(Run("  \(HumanUnits.bytes(archive.bytesOnDisk)) in \(archive.sealedSegments) sealed"))
         if let open = archive.openSegment { disk.append(Run("  → \(safe(open, 60))", .faint)) }
         var own: Line = [Run("  agent    ", .faint), Run(HumanUnits.bytes(now.process.residentBytes))]
         if let share = cpuShare { own.append(Run("  \(HumanUnits.decimal(share * 100, decimals: 1)) % of a core")) }

@@ -7,7 +7,7 @@ public final class LiveView: Sendable {
     /// Time between two frames.
     public static let interval = Duration.milliseconds(500)
 
-    /// Lines worth a look: add to it from anywhere.
+    /// Events worth a look: add to it from anywhere.
     public let notable = NotableEvents()
 
     private let descriptor: Int32
@@ -79,7 +79,7 @@ public final class LiveView: Sendable {
         guard !state.isFinished, let now = state.last else { return "" }
         let size = TerminalSize(descriptor: descriptor) ?? TerminalSize(columns: 80, rows: 24)
         var frame = LiveFrame(now: now, before: state.before)
-        frame.notable = notable.lines
+        frame.notable = notable.events
         frame.endsAt = endsAt
         let widths = frame.lines(size).map(TerminalText.width(of:))
         frame.usesColour = usesColour

@@ -1,23 +1,24 @@
 import Synchronization
+public import TapioEvents
 
-/// The last few lines worth a look. Bounded: the oldest goes. Any thread may add.
+/// The last few events worth a look. Bounded: the oldest goes. Any thread may add.
 public final class NotableEvents: Sendable {
-    /// Lines that are kept.
+    /// Events that are kept.
     public static let limit = 64
 
-    private let kept = Mutex<[String]>([])
+    private let kept = Mutex<[DecodedEvent]>([])
 
     /// None yet.
     public init() {}
 
-    /// Adds a line, escaped already.
-    public func add(_ line: String) {
-        kept.withLock { lines in
-            if lines.count == NotableEvents.limit { lines.removeFirst() }
-            lines.append(line)
+    /// Adds an event.
+    public func add(_ event: DecodedEvent) {
+        kept.withLock { events in
+            if events.count == NotableEvents.limit { events.removeFirst() }
+            events.append(event)
         }
     }
 
     /// Oldest first.
-    public var lines: [String] { kept.withLock { $0 } }
+    public var events: [DecodedEvent] { kept.withLock { $0 } }
 }

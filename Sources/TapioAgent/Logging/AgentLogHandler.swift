@@ -44,6 +44,7 @@ public struct AgentLogHandler: LogHandler {
     }
 
     private let settings: Settings
+    /// Goes with every message of this handler.
     public var metadata: Logger.Metadata = [:]
 
     /// A handler that follows `settings`.
@@ -51,16 +52,19 @@ public struct AgentLogHandler: LogHandler {
         self.settings = settings
     }
 
+    /// The least severe level that is written; shared by all handlers.
     public var logLevel: Logger.Level {
         get { settings.level }
         set { settings.level = newValue }
     }
 
+    /// One value of the metadata.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
+    /// Writes one line, with one call to the system.
     public func log(event: LogEvent) {
         let merged = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
         let time = AgentLogHandler.timestamp()

@@ -3,19 +3,29 @@ public import TapioEvents
 /// Everything that `tapio status` and `tapio ledger` show: a snapshot of the running agent. Its JSON is stable: keys are
 /// added, never changed.
 public struct StatusReport: Codable, Sendable {
+    /// Version of the agent.
     public var version = TapioVersion.current
+    /// Process id of the agent.
     public var pid: Int32 = 0
+    /// Name of the node, as in the archive's paths.
     public var node = ""
     /// UTC, microseconds since 1970.
     public var startedAt: Int64 = 0
     /// UTC, microseconds since 1970.
     public var takenAt: Int64 = 0
+    /// Whether the agent is well.
     public var health = Health()
+    /// What it was told to do.
     public var configuration = Configuration()
+    /// In the order of the registry.
     public var collectors: [Collector] = []
+    /// By kind; kinds that never counted anything are left out.
     public var ledger: [LedgerLine] = []
+    /// From rings to encoded batches.
     public var pipeline = Pipeline()
+    /// What is written and kept.
     public var archive = Archive()
+    /// What the agent costs.
     public var process = Process()
 
     /// Nothing known yet.
@@ -23,9 +33,11 @@ public struct StatusReport: Codable, Sendable {
 
     /// Whether the agent is well, and if not, why.
     public struct Health: Codable, Sendable {
+        /// False as soon as there is a problem.
         public var isHealthy = true
         /// One line each: what is wrong and what to do.
         public var problems: [String] = []
+        /// Well.
         public init() {}
     }
 
@@ -35,9 +47,13 @@ public struct StatusReport: Codable, Sendable {
         public var path: String?
         /// xxh64 of the effective values, 16 hexadecimal digits.
         public var hash = ""
+        /// SIGHUPs that were applied.
         public var reloads: UInt64 = 0
+        /// SIGHUPs that were refused.
         public var failedReloads: UInt64 = 0
+        /// Nil before the first SIGHUP.
         public var lastReload: Reload?
+        /// Nothing read yet.
         public init() {}
     }
 
@@ -45,6 +61,7 @@ public struct StatusReport: Codable, Sendable {
     public struct Reload: Codable, Sendable {
         /// UTC, microseconds since 1970.
         public var at: Int64
+        /// False: the file was refused, and nothing changed.
         public var isApplied: Bool
         /// Keys that changed.
         public var changed: [String]
@@ -65,6 +82,7 @@ public struct StatusReport: Codable, Sendable {
 
     /// A collector's state.
     public struct Collector: Codable, Sendable {
+        /// As in the configuration.
         public var name: String
         /// disabled, starting, running, failed, stopping, stopped.
         public var state: String
@@ -72,7 +90,9 @@ public struct StatusReport: Codable, Sendable {
         public var since: Int64
         /// Why it failed and what would help, in one line.
         public var error: String?
+        /// Starts after a failure.
         public var restarts: Int
+        /// Those that are attached.
         public var programs: [Program]
         /// Counters of the collector's own, such as `tracking_full`.
         public var counters: [String: UInt64]
@@ -99,9 +119,11 @@ public struct StatusReport: Codable, Sendable {
 
     /// An attached kernel program.
     public struct Program: Codable, Sendable {
+        /// The program's name in its BPF object.
         public var name: String
         /// Runs and time are counted only while BPF statistics are on (kernel.bpf_stats_enabled).
         public var runs: UInt64
+        /// CPU time of all runs together, nanoseconds.
         public var runTimeNs: UInt64
         /// Times that the kernel did not run it because it was already running on that CPU: no probe saw those events.
         public var missed: UInt64
@@ -117,10 +139,15 @@ public struct StatusReport: Codable, Sendable {
 
     /// What became of one kind's events since the agent started.
     public struct LedgerLine: Codable, Sendable {
+        /// Name of the kind.
         public var kind: String
+        /// The collector that emits it.
         public var collector: String
+        /// critical, high, normal or low.
         public var priority: String
+        /// Since the agent started.
         public var counts: LedgerEntry
+        /// Attempted and not accounted for yet.
         public var inFlight: Int64
         /// Where the identity does not hold: stage and how many are unaccounted for. Empty when it closes.
         public var violations: [String]
@@ -145,41 +172,61 @@ public struct StatusReport: Codable, Sendable {
 
     /// Threads, queues and rings.
     public struct Pipeline: Codable, Sendable {
+        /// Reader threads.
         public var readers = 0
+        /// Encoder threads.
         public var encoders = 0
+        /// Bytes of a CPU's ring, by lane.
         public var ringBytesPerCPU: [String: Int] = [:]
         /// Bytes that wait in the fullest ring, as a fraction of it.
         public var fullestRing = 0.0
+        /// Sealed batches that wait for an encoder.
         public var batchesQueued = 0
+        /// The most that may wait.
         public var batchesQueuedLimit = 0
         /// Events that a live view did not get because it was too slow; the archive has them.
         public var liveViewSkipped: UInt64 = 0
         /// From the kernel's timestamp to the reader's check, nanoseconds.
         public var latencyP50Ns: UInt64 = 0
+        /// The same for the slowest of a hundred, nanoseconds.
         public var latencyP99Ns: UInt64 = 0
+        /// Nothing measured yet.
         public init() {}
     }
 
     /// The archive on disk.
     public struct Archive: Codable, Sendable {
+        /// The node's directory.
         public var path = ""
         /// Name of the segment that is being written; nil while there is none.
         public var openSegment: String?
+        /// Segments that are complete.
         public var sealedSegments = 0
+        /// Bytes of the sealed segments.
         public var bytesOnDisk: Int64 = 0
+        /// Rows since the start, the ledger's included.
         public var rowsWritten: UInt64 = 0
+        /// Compressed bytes of those rows.
         public var bytesWritten: UInt64 = 0
+        /// Batches that could not be written.
         public var writeErrors: UInt64 = 0
+        /// The last failure, in one line.
         public var lastError: String?
+        /// Segments that retention removed since the start.
         public var segmentsDeleted: UInt64 = 0
+        /// Nothing written yet.
         public init() {}
     }
 
     /// What the agent itself uses.
     public struct Process: Codable, Sendable {
+        /// Resident memory, bytes.
         public var residentBytes: Int64 = 0
+        /// CPU time in user mode, seconds.
         public var userSeconds = 0.0
+        /// CPU time in the kernel, seconds.
         public var systemSeconds = 0.0
+        /// Nothing measured yet.
         public init() {}
     }
 }

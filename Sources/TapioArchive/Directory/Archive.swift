@@ -40,6 +40,7 @@ public final class Archive: Sendable {
         let fileSystem = options.fileSystem
         let found = try ArchiveTree(directory, fileSystem: fileSystem)
         var report = RecoveryReport()
+        report.wasNeverClosed = RunningMark.set(directory, fileSystem: fileSystem)
         report.orphans = ArchiveRecovery(directory: directory, tree: found, fileSystem: fileSystem).run()
 
         var inventory = try ArchiveInventory(directory, fileSystem: fileSystem)

@@ -273,6 +273,7 @@ struct ArchiveState: Sendable {
         seal(.close)
         sealUnsealed()
         unsealed = []
+        RunningMark.clear(directory, fileSystem: options.fileSystem)
         lock = nil
     }
 }

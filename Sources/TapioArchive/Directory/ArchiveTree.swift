@@ -50,5 +50,7 @@ struct ArchiveTree: Sendable {
         }
     }
 
-    private static func isOwnFile(_ name: String) -> Bool { name == ".lock" || name.hasPrefix(Catalogue.fileName) }
+    private static func isOwnFile(_ name: String) -> Bool {
+        name == ".lock" || name == RunningMark.fileName || name.hasPrefix(Catalogue.fileName)
+    }
 }

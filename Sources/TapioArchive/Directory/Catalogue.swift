@@ -4,8 +4,10 @@
 /// Text, tab-separated: a first line with the version; a line per segment with path, bytes, row groups, rows, first and last
 /// time (UTC ns), recovered (0 or 1), then per kind `number:rows:weight's bits, hexadecimal:name`; a last line with the
 /// number of segments and the xxh64 of all before. Bytes of names that would disturb stand as `%XX`.
+///
+/// Its name begins with a dot, so that readers that take all files of a directory (pyarrow, Spark) pass over it.
 enum Catalogue {
-    static let fileName = "catalogue.tsv"
+    static let fileName = ".catalogue.tsv"
     private static let firstLine = "tapio-catalogue\t1"
 
     /// Entries by path, or nil if there is no usable catalogue.

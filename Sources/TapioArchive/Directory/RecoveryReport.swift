@@ -45,8 +45,11 @@ public struct RecoveryReport: Sendable, Hashable {
     /// Files in the archive's directory that are not ours, as paths from the node's directory on.
     public internal(set) var foreign: [String] = []
 
+    /// Whether the process that wrote last never closed the archive.
+    public internal(set) var wasNeverClosed = false
+
     /// Nothing was left behind: the last shutdown was a clean one.
-    public var wasClean: Bool { orphans.isEmpty }
+    public var wasClean: Bool { orphans.isEmpty && !wasNeverClosed }
     /// Rows saved from all files.
     public var rowsRecovered: Int64 { orphans.reduce(0) { $0 + $1.rowsRecovered } }
     /// Bytes lost of all files.

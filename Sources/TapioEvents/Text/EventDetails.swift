@@ -26,7 +26,7 @@ struct EventDetails {
     private static let quiet: Set<String> = [
         "ts", "ts_sub_ns", "kind", "cpu", "seq", "pid", "tid", "ppid", "uid", "cgroup_id", "priority", "weight", "comm",
         "container_id", "pod", "namespace", "service", "start_ts", "netns", "socket_cookie", "exe_inode", "ip_version",
-        "state", "argc", "args_total_bytes", "child_start_ts",
+        "state", "argc", "args_bytes", "child_start_ts",
     ]
 
     private mutating func describeExec() {

@@ -45,8 +45,8 @@ struct SyntheticEvents {
     // MARK: - TCP
 
     private mutating func connect(isInbound: Bool) -> Int {
-        let process = node.random.below(SyntheticNode.processCount)
-        let service = node.random.below(SyntheticNode.serviceCount)
+        let process = node.random.busy(SyntheticNode.processCount)
+        let service = node.processes[process].services[node.random.busy(4)]
         cookie += 1 + UInt64(node.random.below(3))
         let port = UInt16(32_768 + node.random.below(28_000))
         if open.count < 20_000 { open.append((process, service, port, cookie, timeNs, isInbound)) }
@@ -138,7 +138,7 @@ struct SyntheticEvents {
     // MARK: - Processes
 
     private mutating func fork() -> Int {
-        let process = node.random.below(SyntheticNode.processCount)
+        let process = node.random.busy(SyntheticNode.processCount)
         var record = tapio_process_fork()
         record.header = header(TAPIO_KIND_PROCESS_FORK, node.processes[process].pid, process, .normal)
         nextPid = nextPid >= 4_190_000 ? 100_000 : nextPid + 1

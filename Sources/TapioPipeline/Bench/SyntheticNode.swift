@@ -1,10 +1,12 @@
+import Glibc
 import TapioBPF
 import TapioEvents
 
 /// A node that exists only in memory, and its events: 140 containers with 4,000 processes that open and close connections,
 /// fork, run programs and exit. The same seed gives the same events.
 ///
-/// Of 100 events 45 are connections opened, accepted and closed, 40 processes that fork, exec and exit, 15 trouble of TCP.
+/// Activity is uneven, as on real nodes: the process of rank r is 1/r as busy as the first (Zipf), and each talks to four
+/// services. Of 100 events 45 are connections opened, accepted and closed, 40 processes that fork, exec and exit, 15 trouble of TCP.
 struct SyntheticNode {
     struct Program {
         var path: [UInt8]
@@ -19,6 +21,7 @@ struct SyntheticNode {
         var uid: UInt32
         var container: Int
         var program: Int
+        var services: [Int]
     }
 
     struct Container {
@@ -82,7 +85,8 @@ struct SyntheticNode {
                 parent: 1_500 + UInt32(container),
                 uid: 0,
                 container: container,
-                program: random.below(SyntheticNode.templates.count)
+                program: random.below(SyntheticNode.templates.count),
+                services: (0..<4).map { _ in random.busy(SyntheticNode.serviceCount) }
             )
         }
         self.random = random
@@ -118,6 +122,12 @@ struct BenchmarkRandom {
 
     /// 0 ..< limit.
     mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+
+    /// 0 ..< limit, each n with a probability of about 1/(n + 1).
+    mutating func busy(_ limit: Int) -> Int {
+        let fraction = Double(next() >> 11) / Double(1 << 53)
+        return min(limit, Int(pow(Double(limit + 1), fraction))) - 1
+    }
 
     /// A number whose magnitude varies as well: below `limit`, small ones far more often.
     mutating func skewed(_ limit: UInt64) -> UInt64 {

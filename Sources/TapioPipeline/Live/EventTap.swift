@@ -38,7 +38,7 @@ public final class EventTap: Sendable {
         spare: 0
     )
     private let queue = HandoffQueue<RowBatch>(capacity: chunks)
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let decoder: RecordDecoder
     private let clock: CurrentClock
 

@@ -1,4 +1,4 @@
-import Synchronization
+import TapioRings
 import TapioEvents
 
 /// Empty batches of one size, kept for the next use.
@@ -19,7 +19,7 @@ final class BatchPool: Sendable {
     private let most: Int
     private let spare: Int
     // Held for some ten ns, once for each batch.
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// A pool that makes up to `most` batches, the first when it is asked for.
     init(limits: RowBatch.Limits, most: Int, spare: Int) {

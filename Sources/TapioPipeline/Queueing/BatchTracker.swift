@@ -1,4 +1,4 @@
-import Synchronization
+import TapioRings
 
 /// Knows which sealed batches are not settled yet (written, failed or shed), and lets tasks wait for them.
 final class BatchTracker: Sendable {
@@ -9,7 +9,7 @@ final class BatchTracker: Sendable {
     }
 
     // Held for some hundred ns, twice for each batch.
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// The sequence number for a batch that is sealed now; it is outstanding until ``settle(_:)``.
     func seal() -> UInt64 {

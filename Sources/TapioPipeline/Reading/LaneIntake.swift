@@ -4,7 +4,7 @@ import TapioEvents
 /// One lane's side of a reader: the batch that is being filled, or one that is sealed and finds no place in the queue.
 ///
 /// It decides and holds; the loop carries out. Owned by the reader's thread.
-struct LaneIntake: ~Copyable {
+struct LaneIntake {
     /// What a lane needs before it can take records.
     enum Need: Equatable {
         /// Nothing: the open batch has room.

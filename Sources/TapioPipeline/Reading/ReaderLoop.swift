@@ -34,6 +34,8 @@ final class ReaderLoop<Plane: RecordPlane> {
     private var sealWanted: UInt64 = 0
     private var sealServed: UInt64 = 0
     private var nowNs = MonotonicClock.monotonicNs
+    /// Whether the last pass left a ring alone because its lane had no place for records.
+    private var wasBlocked = false
 
     init(plane: Plane, configuration: ReaderConfiguration, shared: ReaderState, services: ReaderServices) {
         self.plane = plane
@@ -71,7 +73,8 @@ final class ReaderLoop<Plane: RecordPlane> {
             if hasMore { continue }
             if let stopDeadline {
                 // A record that a program reserved and never completes must not hold the end up for ever.
-                if records == 0 && !isBlocked && (!mayHoldRecords || nowNs >= stopDeadline) { break }
+                let isDrained = records == 0 && !wasBlocked
+                if isDrained && !isBlocked && (!mayHoldRecords || nowNs >= stopDeadline) { break }
                 if records == 0 { MonotonicClock.sleep(nanoseconds: timer.drainIntervalNs) }
                 continue
             }
@@ -117,6 +120,7 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     /// One look at all rings.
     private func pass() -> (records: Int, hasMore: Bool) {
+        wasBlocked = false
         var (records, hasMore) = drainUrgent()
         for (index, source) in bulk {
             let drained = drain(source, index, into: &bulkIntake, limit: Self.bulkPortion)
@@ -215,6 +219,7 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     private func blocked(_ lane: Lane) -> RowBatch? {
         shared.count(lane, .blockedPasses)
+        wasBlocked = true
         return nil
     }
 

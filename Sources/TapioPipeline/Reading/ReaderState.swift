@@ -32,11 +32,11 @@ final class ReaderState: Sendable {
     private let changes = Atomic<UInt64>(0)
     /// Monotonic ns at which a stopping reader gives up waiting; `.max`: not stopping.
     private let deadline = Atomic<UInt64>(.max)
-    private let requests: Mutex<Requests>
+    private let requests: Guarded<Requests>
 
     init(sourceCount: Int, tuning: ReaderTuning) {
         ringCounts = CounterBlock(count: sourceCount * 2, layout: .packed)
-        requests = Mutex(Requests(tuning: tuning))
+        requests = Guarded(Requests(tuning: tuning))
     }
 
     func count(_ lane: Lane, _ what: LaneCount, _ amount: UInt64 = 1) {

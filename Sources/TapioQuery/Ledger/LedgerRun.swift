@@ -40,12 +40,15 @@ struct LedgerRun {
     }
 
     mutating func add(_ row: ArchivedLedgerRow) {
-        let kind = row.kind ?? "(none)"
+        // The ledger's own rows are not events: nobody attempted them.
+        guard let kind = row.kind ?? (row.entry == "stop" ? "" : nil) else { return }
         switch row.entry {
         case "stop": stop = row
         case "gap":
             // What was lost before this run began, it reports for the one before.
             if hasStart && row.fromUs < startUs && row.toUs <= startUs { return }
+            // A program that could not run saw no event, so no interval counts what it missed.
+            if row.kind == nil { return }
             kinds[kind, default: Sums()].gaps[Self.group(of: row.reason), default: 0] &+= row.count("count")
         case "interval":
             if kinds[kind]?.counts.isEmpty ?? true, !hasStart {

@@ -1,3 +1,4 @@
+import TapioArchive
 import TapioEvents
 
 /// Proves an archive's ledger from its rows alone.
@@ -14,6 +15,8 @@ public struct LedgerVerifier {
     private var verdict = LedgerVerdict()
     private var run: LedgerRun?
     private var recovered: [(place: String, rows: Int64)] = []
+    /// By kind, rows of this run's last segment that its books lack.
+    private var unbooked: [String: (place: String, expected: Int64, actual: Int64)] = [:]
     /// The run before, where it ended without a word and no row has explained it yet.
     private var crashed: String?
 
@@ -97,10 +100,18 @@ public struct LedgerVerifier {
     private mutating func compareRows(_ segment: SegmentEvidence) {
         var archived: [String: Int64] = [:]
         for row in segment.ledger where row.entry == "interval" {
-            archived[row.kind ?? "(none)", default: 0] &+= row.count("archived")
+            if let kind = row.kind { archived[kind, default: 0] &+= row.count("archived") }
         }
+        // A segment ends without its last books where a write to it failed: they begin the next one.
+        let followsFailure = segment.ledger.contains {
+            $0.entry == "gap" && ArchiveWriteError.Reason(rawValue: $0.reason ?? "") != nil
+        }
+        let earlier = unbooked
+        unbooked = [:]
         var beyond: Int64 = 0
         var isEqual = true
+        var booked: Set<String> = []
+        defer { reportUnbooked(earlier.filter { !booked.contains($0.key) }) }
         let kinds = Set(archived.keys).union(segment.rows.keys).subtracting(["_ledger"])
         for kind in kinds.sorted() {
             let expected = archived[kind] ?? 0
@@ -112,6 +123,17 @@ public struct LedgerVerifier {
                 continue
             }
             isEqual = false
+            if actual > expected && segment.damage.isEmpty {
+                unbooked[kind] = (segment.name, expected, actual)
+                continue
+            }
+            if followsFailure, let before = earlier[kind], before.actual - before.expected == expected - actual {
+                let rows = HumanUnits.count(expected - actual)
+                let message = "\(rows) rows more than its books say, which the next segment's do: a write failed"
+                report(.ok, .segmentRows, before.place, kind: kind, message)
+                booked.insert(kind)
+                continue
+            }
             let difference = HumanUnits.count(actual - expected)
             let numbers = "the ledger says \(HumanUnits.count(expected)) rows, there are \(HumanUnits.count(actual))"
             report(
@@ -141,6 +163,22 @@ public struct LedgerVerifier {
         }
     }
 
+    private mutating func reportUnbooked(_ kinds: [String: (place: String, expected: Int64, actual: Int64)]) {
+        for (kind, rows) in kinds.sorted(by: { $0.key < $1.key }) {
+            let numbers = "the ledger says \(HumanUnits.count(rows.expected)) rows, there are "
+            let difference = HumanUnits.count(rows.actual - rows.expected)
+            report(
+                .problem,
+                .segmentRows,
+                rows.place,
+                kind: kind,
+                expected: rows.expected,
+                actual: rows.actual,
+                numbers + "\(HumanUnits.count(rows.actual)) (+\(difference))"
+            )
+        }
+    }
+
     /// A later run knows of the crash.
     private mutating func explainRecovered() {
         for (place, rows) in recovered {
@@ -151,6 +189,10 @@ public struct LedgerVerifier {
     }
 
     private mutating func endRun(next: String?) {
+        if next == nil {
+            reportUnbooked(unbooked)
+            unbooked = [:]
+        }
         if let crashed {
             report(.note, .runEnds, crashed, "no stop row, and no unclean_shutdown row follows")
         }

@@ -116,9 +116,4 @@ final class GroupReader {
 
     /// What is known of it without reading; nil where the file has no such column.
     func bounds(_ name: String) -> ColumnBounds? { places[name].map { source.bounds($0) } }
-
-    /// Lets go of all columns but those.
-    func keepOnly(_ names: Set<String>) {
-        columns = columns.filter { names.contains($0.key) }
-    }
 }

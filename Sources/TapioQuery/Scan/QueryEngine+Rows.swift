@@ -4,7 +4,7 @@ extension QueryEngine {
     /// Hands over the rows that pass, in the order of time, until there are no more, the limit is reached, or `emit` returns
     /// false.
     ///
-    /// Row groups are put in order one by one and merged; a segment is opened when the time of its first row has come. At most
+    /// A row has the selected fields in their order, without those that are null. Row groups are put in order one by one and merged; a segment is opened when the time of its first row has come. At most
     /// ``QueryLimits/openRowGroups`` that overlap in time are held at once.
     public func forEachRow(
         _ query: Query,
@@ -64,7 +64,7 @@ private struct RowMerge {
                 continue
             }
             guard let first else { return nil }
-            let row = runs[first].row(query.selected)
+            let row = runs[first].row()
             if !runs[first].advance() { runs.swapRemove(at: first) }
             return row
         }
@@ -82,8 +82,7 @@ private struct RowMerge {
             scan.advance(source.byteCount)
             do {
                 if let selected = try engine.select(source, query.filter, reading: columns, &scan) {
-                    selected.reader.keepOnly(columns)
-                    runs.append(try Run(selected))
+                    runs.append(try Run(selected, query.selected))
                 }
             } catch {
                 scan.add(Damage(place: source.name, reason: "\(error)", rows: source.rowCount))
@@ -106,7 +105,8 @@ private struct RowMerge {
 
 /// The selected rows of a row group, in the order of time.
 private struct Run {
-    private let reader: GroupReader
+    /// What is shown; columns that the file lacks are left out.
+    private let columns: [(column: Column, vector: ColumnVector)]
     private let keys: [Key]
     private var position = 0
 
@@ -123,8 +123,8 @@ private struct Run {
         }
     }
 
-    init(_ selected: SelectedRows) throws {
-        reader = selected.reader
+    init(_ selected: SelectedRows, _ shown: [Column]) throws {
+        columns = try shown.compactMap { column in try selected.reader.column(column.name).map { (column, $0) } }
         func integers(_ name: String) throws -> [Int64]? {
             guard case .integers(let values)? = try selected.reader.column(name)?.values else { return nil }
             return values
@@ -155,15 +155,14 @@ private struct Run {
         return position < keys.count
     }
 
-    func row(_ columns: [Column]) -> DecodedEvent {
+    func row() -> DecodedEvent {
         let row = Int(keys[position].row)
-        return DecodedEvent(
-            values: columns.map { column in
-                // Read when the run was opened.
-                let vector = try? reader.column(column.name)
-                return (column, vector.map { $0.value(row, column.type) } ?? .null)
-            }
-        )
+        var values: [(column: Column, value: EventValue)] = []
+        for (column, vector) in columns where vector.isValid(row) {
+            let value = vector.value(row, column.type)
+            if value != .null { values.append((column, value)) }
+        }
+        return DecodedEvent(values: values)
     }
 }
 

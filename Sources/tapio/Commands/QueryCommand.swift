@@ -49,6 +49,7 @@ struct QueryCommand: ParsableCommand {
     var top: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Order groups by this column; '-' in front for the greatest first.", valueName: "column")
     )
     var order: String?

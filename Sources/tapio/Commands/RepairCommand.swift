@@ -15,7 +15,7 @@ struct RepairCommand: ParsableCommand {
 
             EXAMPLES
               tapio repair ./tapio-archive
-              tapio repair /var/lib/tapio/node=a/date=2026-03-04/hour=05/1772600000000000-0a1b2c3d-7.parquet
+              tapio repair "$(tapio ls --paths | head -1)"
             """
     )
 

@@ -1,0 +1,57 @@
+import Synchronization
+import TapioArchive
+import TapioEvents
+
+@testable import TapioPipeline
+
+/// Takes the encoded batches of a pipeline as an exporter would: counts the rows as archived, and keeps the batches.
+final class Consumer: Sendable {
+    private let kept = Mutex<[ArchiveBatch]>([])
+    private let arrivals: AsyncStream<Int>
+    private let arrived: AsyncStream<Int>.Continuation
+
+    init() {
+        (arrivals, arrived) = AsyncStream<Int>.makeStream()
+    }
+
+    /// The batches so far.
+    var batches: [ArchiveBatch] { kept.withLock { $0 } }
+
+    /// Reads until the sequence ends.
+    func run(_ batches: EncodedBatches, ledger: Ledger) async {
+        for await encoded in batches {
+            take(encoded, ledger)
+        }
+        arrived.finish()
+    }
+
+    /// Takes one batch.
+    func take(_ encoded: EncodedBatch, _ ledger: Ledger) {
+        for total in encoded.batch.kinds where total.kind != EventKind.ledger.rawValue {
+            ledger.add(.archived, EventKind(rawValue: total.kind), UInt64(total.rows))
+        }
+        let count = kept.withLock { kept in
+            kept.append(encoded.batch)
+            return kept.count
+        }
+        encoded.settle()
+        arrived.yield(count)
+    }
+
+    /// Returns when so many batches have come.
+    func waitForBatches(_ count: Int) async {
+        if batches.count >= count { return }
+        for await arrived in arrivals where arrived >= count { return }
+    }
+
+    /// The sequence numbers of all rows of a lane on a CPU.
+    func sequences(_ registry: SchemaRegistry, cpu: Int64, lane: Lane) throws -> [UInt64] {
+        var found: [UInt64] = []
+        for batch in batches where batch.lane == lane.rawValue {
+            for row in try DecodedGroup(batch, registry: registry).rows where row["cpu"] == .int(cpu) {
+                if case .int(let sequence) = row["seq"] { found.append(UInt64(sequence)) }
+            }
+        }
+        return found.sorted()
+    }
+}
