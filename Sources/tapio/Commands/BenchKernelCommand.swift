@@ -64,6 +64,12 @@ extension BenchCommand {
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cause events, for the other benchmarks.",
+            discussion: """
+                Waits for a byte on standard input, and reports on standard output. Other benchmarks run it.
+
+                EXAMPLES
+                  tapio bench generate fork --count 1000
+                """,
             shouldDisplay: false
         )
 
@@ -83,6 +89,12 @@ extension BenchCommand {
     struct Measure: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "One run of a load, for the kernel benchmark.",
+            discussion: """
+                Writes what was measured as JSON. The kernel benchmark runs it for each of its runs.
+
+                EXAMPLES
+                  tapio bench measure --load exec
+                """,
             shouldDisplay: false
         )
 
