@@ -15,9 +15,9 @@ extension EndToEnd {
 
         @Test("is told once, what is lost is counted, and after it all goes on; the ledger closes")
         func noSpace() throws {
-            let disk = try SmallDisk(bytes: 6 << 20)
+            let disk = try SmallDisk(bytes: 34 << 20)
             let filler = disk.path + "/somebody-else"
-            TestFile.write(filler, [UInt8](repeating: 1, count: 4 << 20))
+            TestFile.write(filler, [UInt8](repeating: 1, count: 32 << 20))
             let agent = try AgentProcess(
                 archive: disk.path + "/archive",
                 settings: ["batch.max_age": "500ms", "ledger.interval": "1s", "archive.retention.max_bytes": "off"]
@@ -33,7 +33,7 @@ extension EndToEnd {
             unlink(filler)
             let deadline = Deadline(seconds: 30)
             while !deadline.isOver && occurrences(Self.over, in: agent.log) == 0 { usleep(20_000) }
-            // Room for 4 MiB, of which not all is to be used.
+            // Room for 32 MiB, so that the disk is not full again before the end.
             for storm in storms { _ = storm.stop() }
             let end = agent.stop()
             #expect(end.ending == .exited(0), "\(end.log)")

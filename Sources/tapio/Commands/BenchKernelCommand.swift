@@ -64,6 +64,12 @@ extension BenchCommand {
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cause events, for the other benchmarks.",
+            discussion: """
+                Waits for a byte on standard input, and reports on standard output. Other benchmarks run it.
+
+                EXAMPLES
+                  tapio bench generate fork --count 1000
+                """,
             shouldDisplay: false
         )
 
@@ -83,6 +89,12 @@ extension BenchCommand {
     struct Measure: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "One run of a load, for the kernel benchmark.",
+            discussion: """
+                Writes what was measured as JSON. The kernel benchmark runs it for each of its runs.
+
+                EXAMPLES
+                  tapio bench measure --load exec
+                """,
             shouldDisplay: false
         )
 
@@ -117,12 +129,14 @@ extension BenchCommand {
         var generators = 1
 
         @Option(
+            name: .customLong("agent-cpus"),
             help: ArgumentHelp("CPUs of the agent, as in 0,1.", valueName: "cpus"),
             transform: BenchCommand.cpus
         )
         var agentCPUs: [Int]?
 
         @Option(
+            name: .customLong("generator-cpus"),
             help: ArgumentHelp("CPUs of the generators. Default: those that are not the agent's.", valueName: "cpus"),
             transform: BenchCommand.cpus
         )
@@ -205,7 +219,10 @@ extension BenchCommand {
         )
         var cpus: [Int]?
 
-        @Option(help: ArgumentHelp("CPU of the thread that reads.", valueName: "cpu"))
+        @Option(
+            name: .customLong("reader-cpu"),
+            help: ArgumentHelp("CPU of the thread that reads.", valueName: "cpu")
+        )
         var readerCPU: Int?
 
         @Option(help: ArgumentHelp("How often.", valueName: "n"))
