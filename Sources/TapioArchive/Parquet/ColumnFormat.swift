@@ -32,7 +32,7 @@ struct ColumnFormat: Sendable, Hashable {
 /// The format of each column that was the smallest when all were tried.
 ///
 /// All formats are tried on whole columns, once at first and then in one of ``period`` groups, another one for each column:
-/// a fifteenth of the time, spread evenly. In between a column that changes is written correctly, only not at its smallest.
+/// about a tenth more time, spread evenly. In between a column that changes is written correctly, only not at its smallest.
 struct ColumnFormats {
     /// Groups from one trial of a column to the next.
     static let period = 64
