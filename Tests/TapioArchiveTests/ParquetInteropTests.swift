@@ -1,6 +1,7 @@
 import Foundation
-import TapioArchive
 import Testing
+
+@testable import TapioArchive
 
 /// The Python environment with the other readers.
 enum PythonEnvironment {
@@ -50,6 +51,8 @@ struct ParquetInteropTests {
         }
         try write(ParquetTestColumns.make(rowCount: 333, seed: 4), "predicates", in: folder)
         try write(large(), "large", in: folder)
+        let (columns, formats) = ParquetFormatTests.columns()
+        try write(columns, "formats", in: folder, formats: formats)
         let (status, output) = try PythonEnvironment.run("read_everywhere.py", [folder.path])
         #expect(status == 0, "\(output)")
         print(output.prefix { $0 != "\n" })
@@ -73,7 +76,12 @@ struct ParquetInteropTests {
     }
 
     /// Two groups with the same rows, in different orders of encoding.
-    private func write(_ columns: [ParquetTestColumn], _ name: String, in folder: URL) throws {
+    private func write(
+        _ columns: [ParquetTestColumn],
+        _ name: String,
+        in folder: URL,
+        formats: [Int: ColumnFormat] = [:]
+    ) throws {
         let schema = ParquetSchema(columns: columns.map(\.column))
         let rowCount =
             switch columns[0].values {
@@ -82,6 +90,7 @@ struct ParquetInteropTests {
             case .strings(let values): values.count
             }
         let encoder = RowGroupEncoder(schema: schema)
+        for (column, format) in formats { encoder.formats.choose(format, for: column) }
         let first = ParquetTestFile.encode(columns, rowCount: rowCount, with: encoder)
         var interner = BytesInterner()
         encoder.begin(rowCount: rowCount)

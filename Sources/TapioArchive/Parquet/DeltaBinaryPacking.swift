@@ -11,8 +11,13 @@ enum DeltaBinaryPacking {
     /// The same for INT32, whose differences must fit 32 bits in every reader.
     static let largestRange32: UInt64 = 1 << 31 - 1
 
-    /// Appends `values`, whose range is at most ``largestRange``.
-    @unsafe static func append(_ values: UnsafeBufferPointer<Int64>, to page: inout ScratchBuffer<UInt8>) {
+    /// Appends `values`, whose range is at most ``largestRange``; with widths in whole bytes if `isByteAligned`.
+    @unsafe static func append(
+        _ values: UnsafeBufferPointer<Int64>,
+        isByteAligned: Bool = false,
+        to page: inout ScratchBuffer<UInt8>
+    ) {
+        let step = isByteAligned ? 8 : 1
         page.append(varint: UInt64(blockSize))
         page.append(varint: UInt64(miniblockCount))
         page.append(varint: UInt64(values.count))
@@ -31,7 +36,7 @@ enum DeltaBinaryPacking {
                     smallest = min(smallest, delta)
                 }
                 for index in count..<blockSize { unsafe deltas[index] = smallest }
-                unsafe appendBlock(deltas, count: count, smallest: smallest, to: &page)
+                unsafe appendBlock(deltas, count: count, smallest: smallest, widthStep: step, to: &page)
                 unsafe previous += count
                 rest -= count
             }
@@ -64,6 +69,7 @@ enum DeltaBinaryPacking {
         _ deltas: UnsafeMutablePointer<Int64>,
         count: Int,
         smallest: Int64,
+        widthStep: Int,
         to page: inout ScratchBuffer<UInt8>
     ) {
         page.append(zigzag: smallest)
@@ -76,7 +82,8 @@ enum DeltaBinaryPacking {
             for index in start..<start + miniblockSize {
                 all |= unsafe UInt64(bitPattern: deltas[index] &- smallest)
             }
-            let width = start < count ? BitPacking.width(of: all) : 0
+            let needed = start < count ? BitPacking.width(of: all) : 0
+            let width = (needed + widthStep - 1) & ~(widthStep - 1)
             unsafe page.base[widths + miniblock] = UInt8(width)
             guard width > 0 else { continue }
             unsafe BitPacking.packWide(count: miniblockSize, width: width, to: page.base + page.count) {

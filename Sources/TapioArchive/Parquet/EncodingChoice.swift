@@ -13,6 +13,13 @@ enum EncodingChoice {
     /// Bits of an index into a dictionary. Some readers dislike width 0.
     static func indexWidth(entryCount: Int) -> Int { max(1, BitPacking.width(of: UInt64(max(entryCount, 1) - 1))) }
 
+    /// Whether differences can hold values from `minimum` to `maximum` in every reader.
+    static func allowsDelta(_ minimum: Int64, _ maximum: Int64, isNarrow: Bool) -> Bool {
+        let range = UInt64(bitPattern: maximum &- minimum)
+        return range <= (isNarrow ? DeltaBinaryPacking.largestRange32 : DeltaBinaryPacking.largestRange)
+            && maximum >= minimum
+    }
+
     /// Most entries for `count` values of `size` bytes.
     static func limit(count: Int, size: Int) -> Int { min(mostEntries, count / 2, dictionaryBytes / size) }
 }
@@ -28,10 +35,7 @@ extension RowGroupEncoder {
         let range = UInt64(bitPattern: maximum &- minimum)
         let limit = EncodingChoice.limit(count: values.count, size: isNarrow ? 4 : 8)
         let sample = unsafe sample(values, minimum: minimum, maximum: maximum)
-        let allowsDelta =
-            range <= (isNarrow ? DeltaBinaryPacking.largestRange32 : DeltaBinaryPacking.largestRange)
-            && maximum >= minimum
-        let deltaBits = allowsDelta ? sample.deltaBits : .max
+        let deltaBits = EncodingChoice.allowsDelta(minimum, maximum, isNarrow: isNarrow) ? sample.deltaBits : .max
         // zstd makes of a plain integer about its bytes that vary.
         let plainBits = (BitPacking.width(of: range) + 7) / 8 * 8
         if limit >= 2, sample.isRepetitive || range < UInt64(limit),

@@ -1,3 +1,11 @@
+/// How hard zstd tries.
+enum CompressionEffort: Sendable {
+    /// The level that was asked for.
+    case usual
+    /// At least level 2, which finds shorter repeats: for columns where a trial showed that it pays.
+    case more
+}
+
 /// Writes pages: a header and one zstd frame each.
 struct PageWriter: ~Copyable {
     /// All pages so far.
@@ -5,8 +13,12 @@ struct PageWriter: ~Copyable {
     private var frame = ScratchBuffer<UInt8>(capacity: 64 * 1024)
     private var header = ThriftCompactWriter()
     private let compressor: ZstdCompressor
+    private let harderCompressor: ZstdCompressor
 
-    init(level: Int32) { compressor = ZstdCompressor(level: level) }
+    init(level: Int32) {
+        compressor = ZstdCompressor(level: level)
+        harderCompressor = ZstdCompressor(level: max(level, 2))
+    }
 
     /// What a page took.
     struct Size {
@@ -33,9 +45,20 @@ struct PageWriter: ~Copyable {
         }
     }
 
+    /// Forgets what was appended from `offset` on.
+    mutating func removeAll(from offset: Int) {
+        precondition(offset >= 0 && offset <= output.count)
+        output.count = offset
+    }
+
     /// Compresses `page` and appends it as a data page of `count` rows.
-    mutating func appendData(_ page: borrowing ScratchBuffer<UInt8>, count: Int, encoding: PageEncoding) -> Size {
-        append(page, type: 0) { header in
+    mutating func appendData(
+        _ page: borrowing ScratchBuffer<UInt8>,
+        count: Int,
+        encoding: PageEncoding,
+        effort: CompressionEffort = .usual
+    ) -> Size {
+        append(page, type: 0, effort: effort) { header in
             header.beginStructure(5)
             header.int32(1, Int32(count))
             header.int32(2, encoding.rawValue)
@@ -54,9 +77,13 @@ struct PageWriter: ~Copyable {
     private mutating func append(
         _ page: borrowing ScratchBuffer<UInt8>,
         type: Int32,
+        effort: CompressionEffort = .usual,
         details: (inout ThriftCompactWriter) -> Void
     ) -> Size {
-        compressor.compress(page, into: &frame)
+        switch effort {
+        case .usual: compressor.compress(page, into: &frame)
+        case .more: harderCompressor.compress(page, into: &frame)
+        }
         header.reset()
         header.int32(1, type)
         header.int32(2, Int32(page.count))

@@ -66,31 +66,96 @@ extension RowGroupEncoder {
                 statistics: statistics
             )
         }
-        let isNarrow = schema.columns[column].type == .int32
-        let encoding = unsafe chooseEncoding(
-            values,
-            minimum: minimum,
-            maximum: maximum,
-            isNarrow: isNarrow
-        )
-        if encoding == .dictionary {
-            return appendDictionaryColumn(column, valueCount: values.count, validity: validity, statistics: statistics)
-        }
         let start = pages.output.count
-        beginDataPage(column, valueCount: values.count, validity: validity)
-        if encoding == .deltaBinaryPacked {
-            unsafe DeltaBinaryPacking.append(values, to: &page)
-        } else {
-            unsafe page.append(plain: values, isNarrow: isNarrow)
-        }
-        let size = pages.appendData(page, count: rowCount, encoding: encoding)
+        let written = unsafe writeSmallest(column, values, bounds: (minimum, maximum), validity: validity)
+        let entryEncoding: ColumnEncodings = written.dictionary == nil ? [] : [.plain]
         add(
             column,
-            encodings: [ColumnEncodings(encoding), .runLength],
+            encodings: [entryEncoding, ColumnEncodings(written.encoding), .runLength],
             start: start,
-            size: size,
+            dictionary: written.dictionary,
+            size: written.data,
             statistics: statistics
         )
+    }
+
+    /// The pages of a column.
+    private struct IntegerPages {
+        var encoding: PageEncoding
+        var dictionary: PageWriter.Size?
+        var data: PageWriter.Size
+    }
+
+    /// Writes the pages in the format that was the smallest at the last trial, or now tries them all.
+    @unsafe private func writeSmallest(
+        _ column: Int,
+        _ values: UnsafeBufferPointer<Int64>,
+        bounds: (Int64, Int64),
+        validity: Span<UInt64>?
+    ) -> IntegerPages {
+        if values.count >= ColumnFormats.fewestValues {
+            var format = formats.format(of: column)
+            if format == nil {
+                format = ColumnFormats.smallest(ColumnFormat.integerCandidates) { candidate in
+                    let start = pages.output.count
+                    guard unsafe write(column, values, bounds, candidate, validity) != nil else { return nil }
+                    defer { pages.removeAll(from: start) }
+                    return pages.output.count - start
+                }
+                if let format { formats.choose(format, for: column) }
+            }
+            if let format, let written = unsafe write(column, values, bounds, format, validity) { return written }
+        }
+        let isNarrow = schema.columns[column].type == .int32
+        let encoding = unsafe chooseEncoding(values, minimum: bounds.0, maximum: bounds.1, isNarrow: isNarrow)
+        let written = unsafe write(column, values, bounds, ColumnFormat(encoding: encoding), validity)
+        guard let written else { preconditionFailure("an encoding was chosen that cannot hold the values") }
+        return written
+    }
+
+    /// Appends the pages in one format; nil, and nothing is appended, when it can't hold these values or isn't worth it.
+    @unsafe private func write(
+        _ column: Int,
+        _ values: UnsafeBufferPointer<Int64>,
+        _ bounds: (minimum: Int64, maximum: Int64),
+        _ format: ColumnFormat,
+        _ validity: Span<UInt64>?
+    ) -> IntegerPages? {
+        let isNarrow = schema.columns[column].type == .int32
+        var dictionary: PageWriter.Size?
+        switch format.encoding {
+        case .dictionary:
+            let limit = EncodingChoice.limit(count: values.count, size: isNarrow ? 4 : 8)
+            guard limit >= 2,
+                unsafe integers.intern(values, minimum: bounds.minimum, maximum: bounds.maximum, limit: limit)
+            else { return nil }
+            dictionary = appendDictionary(isNarrow: isNarrow)
+            beginDataPage(column, valueCount: values.count, validity: validity)
+            appendIndices(format)
+        case .deltaBinaryPacked:
+            guard EncodingChoice.allowsDelta(bounds.minimum, bounds.maximum, isNarrow: isNarrow) else { return nil }
+            beginDataPage(column, valueCount: values.count, validity: validity)
+            unsafe DeltaBinaryPacking.append(values, isByteAligned: format.isByteAligned, to: &page)
+        default:
+            beginDataPage(column, valueCount: values.count, validity: validity)
+            unsafe page.append(plain: values, isNarrow: isNarrow)
+        }
+        let data = pages.appendData(page, count: rowCount, encoding: format.encoding, effort: format.effort)
+        return IntegerPages(encoding: format.encoding, dictionary: dictionary, data: data)
+    }
+
+    /// Appends the entries in the interner as a dictionary page.
+    private func appendDictionary(isNarrow: Bool) -> PageWriter.Size {
+        page.removeAll()
+        unsafe page.append(plain: integers.entries.elements, isNarrow: isNarrow)
+        return pages.appendDictionary(page, count: integers.entries.count)
+    }
+
+    /// Adds the indices in the interner to the data page.
+    private func appendIndices(_ format: ColumnFormat) {
+        let width = format.packedWidth(EncodingChoice.indexWidth(entryCount: integers.entries.count))
+        page.append(UInt8(width))
+        unsafe RunLengthHybrid.append(integers.indices.elements, width: width, to: &page)
     }
 
     /// Writes a dictionary of one entry and a run over it.
@@ -128,13 +193,9 @@ extension RowGroupEncoder {
         statistics: ColumnStatistics
     ) {
         let start = pages.output.count
-        page.removeAll()
-        unsafe page.append(plain: integers.entries.elements, isNarrow: schema.columns[column].type == .int32)
-        let dictionary = pages.appendDictionary(page, count: integers.entries.count)
+        let dictionary = appendDictionary(isNarrow: schema.columns[column].type == .int32)
         beginDataPage(column, valueCount: valueCount, validity: validity)
-        let width = EncodingChoice.indexWidth(entryCount: integers.entries.count)
-        page.append(UInt8(width))
-        unsafe RunLengthHybrid.append(integers.indices.elements, width: width, to: &page)
+        appendIndices(ColumnFormat(encoding: .dictionary))
         let size = pages.appendData(page, count: rowCount, encoding: .dictionary)
         add(
             column,

@@ -45,11 +45,7 @@ extension RowGroupEncoder {
             return
         }
         let dictionarySize = pages.appendDictionary(text.plain, count: text.entries.count)
-        beginDataPage(column, valueCount: indices.count, validity: validity)
-        let width = EncodingChoice.indexWidth(entryCount: text.entries.count)
-        page.append(UInt8(width))
-        unsafe RunLengthHybrid.append(text.indices.elements, width: width, to: &page)
-        let size = pages.appendData(page, count: rowCount, encoding: .dictionary)
+        let size = writeSmallest(column, validity: validity)
         add(
             column,
             encodings: [.dictionary, .plain, .runLength],
@@ -58,6 +54,32 @@ extension RowGroupEncoder {
             size: size,
             statistics: statistics
         )
+    }
+
+    /// Writes the indices in the format that was the smallest at the last trial, or now tries them all.
+    private func writeSmallest(_ column: Int, validity: Span<UInt64>?) -> PageWriter.Size {
+        let usual = ColumnFormat(encoding: .dictionary)
+        // A run takes next to nothing in any format.
+        guard text.indices.count >= ColumnFormats.fewestValues, text.entries.count > 1 else {
+            return write(column, usual, validity)
+        }
+        if let format = formats.format(of: column) { return write(column, format, validity) }
+        let best = ColumnFormats.smallest(ColumnFormat.indexCandidates) { candidate in
+            let start = pages.output.count
+            defer { pages.removeAll(from: start) }
+            return write(column, candidate, validity).compressed
+        }
+        formats.choose(best ?? usual, for: column)
+        return write(column, best ?? usual, validity)
+    }
+
+    /// Appends the data page of the indices.
+    private func write(_ column: Int, _ format: ColumnFormat, _ validity: Span<UInt64>?) -> PageWriter.Size {
+        beginDataPage(column, valueCount: text.indices.count, validity: validity)
+        let width = format.packedWidth(EncodingChoice.indexWidth(entryCount: text.entries.count))
+        page.append(UInt8(width))
+        unsafe RunLengthHybrid.append(text.indices.elements, width: width, to: &page)
+        return pages.appendData(page, count: rowCount, encoding: .dictionary, effort: format.effort)
     }
 }
 

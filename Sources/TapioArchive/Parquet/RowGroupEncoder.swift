@@ -19,6 +19,7 @@ public final class RowGroupEncoder {
     var integers = IntegerInterner()
     var widened = ScratchBuffer<Int64>()
     var text = TextColumnScratch()
+    var formats: ColumnFormats
     private var chunks: [EncodedColumnChunk?]
     private var isOpen = false
     private var allNullPage: (rowCount: Int, bytes: [UInt8], uncompressed: Int)?
@@ -31,6 +32,7 @@ public final class RowGroupEncoder {
     public init(schema: ParquetSchema, compressionLevel: Int32 = 1) {
         self.schema = schema
         pages = PageWriter(level: compressionLevel)
+        formats = ColumnFormats(columnCount: schema.columns.count)
         chunks = Array(repeating: nil, count: schema.columns.count)
     }
 
@@ -41,6 +43,7 @@ public final class RowGroupEncoder {
         pages.removeAll()
         page.removeAll(keepingAtMost: 32 << 20)
         for index in chunks.indices { chunks[index] = nil }
+        formats.beginGroup()
         isOpen = true
     }
 

@@ -2,20 +2,49 @@ import TapioBPF
 import TapioEvents
 
 /// Writes the events of a ``SyntheticNode`` into batches, as a reader would.
+///
+/// What lives, a connection or a process, has its end planned when it begins, so that each end has a beginning and lifetimes are
+/// those that were drawn. Numbers that the kernel hands out are handed out as it does: pids, ports and cookies are not noise.
 struct SyntheticEvents {
+    private struct Connection {
+        var process: Int
+        var peer: Int
+        /// The port of the end that connected.
+        var port: UInt16
+        var cookie: UInt64
+        var sinceNs: UInt64
+        var isInbound: Bool
+    }
+    private struct Child {
+        var parent: Int
+        var pid: UInt32
+        var program: Int
+        var sinceNs: UInt64
+        var runsProgram: Bool
+    }
+
+    /// Most connections and children at a time: many more than there are, about 14,000 and 1,000.
+    private static let mostOpen = 100_000
+    /// Sockets get cookies in blocks of a CPU (COOKIE_LOCAL_BATCH, include/linux/cookie.h).
+    private static let cookieBlock: UInt64 = 4_096
+
     private var node: SyntheticNode
     private var timeNs: UInt64 = 86_400_000_000_000
+    private var cpu = 0
     private var sequences: [UInt64]
+    private var cookies: [UInt64]
+    private var nextCookieBlock: UInt64 = 225 * cookieBlock
     private var nextPid: UInt32 = 100_000
-    private var cookie: UInt64 = 900_000
-    private var open: [(process: Int, service: Int, port: UInt16, cookie: UInt64, sinceNs: UInt64, isInbound: Bool)] =
-        []
-    private var born: [(process: Int, pid: UInt32, sinceNs: UInt64)] = []
+    /// The next port for each pair of ends.
+    private var ports: [UInt64: UInt16] = [:]
+    private var connections = SyntheticSchedule<Connection>()
+    private var children = SyntheticSchedule<Child>()
     private var buffer: [UInt8] = []
 
     init(seed: UInt64, cpus: Int = 2) {
         node = SyntheticNode(seed: seed)
         sequences = [UInt64](repeating: 0, count: cpus)
+        cookies = [UInt64](repeating: 0, count: cpus)
     }
 
     /// Fills an empty batch.
@@ -29,103 +58,141 @@ struct SyntheticEvents {
         timeNs += 1 + UInt64(node.random.below(4_760))
         let container: Int
         switch node.random.below(1000) {
-        case 0..<150: container = connect(isInbound: false)
-        case 150..<300: container = connect(isInbound: true)
-        case 300..<450: container = close()
-        case 450..<580: container = exec()
-        case 580..<715: container = fork()
-        case 715..<850: container = exit()
+        case 0..<450: container = connectOrClose()
+        case 450..<850: container = forkOrEnd()
         case 850..<930: container = trouble(TAPIO_KIND_TCP_RETRANSMIT)
         case 930..<965: container = trouble(TAPIO_KIND_TCP_RESET)
-        default: container = trouble(TAPIO_KIND_TCP_FAILED)
+        default: container = fail()
         }
         return unsafe batch.append(buffer.span.bytes, enrichmentID: UInt32(container) + 1)
     }
 
+    /// Something happens to a process: nine times of ten on the CPU where it ran before.
+    private mutating func wake(_ process: Int) {
+        cpu = node.random.below(10) == 0 ? node.random.below(sequences.count) : process % sequences.count
+    }
+
     // MARK: - TCP
 
-    private mutating func connect(isInbound: Bool) -> Int {
-        let process = node.random.busy(SyntheticNode.processCount)
-        let service = node.processes[process].services[node.random.busy(4)]
-        cookie += 1 + UInt64(node.random.below(3))
-        let port = UInt16(32_768 + node.random.below(28_000))
-        if open.count < 20_000 { open.append((process, service, port, cookie, timeNs, isInbound)) }
-        var record = tcp(
-            isInbound ? TAPIO_KIND_TCP_ACCEPT : TAPIO_KIND_TCP_CONNECT,
-            process,
-            service,
-            port,
-            cookie,
-            isInbound
-        )
+    private mutating func connectOrClose() -> Int {
+        if let connection = connections.removeFirst(dueBy: timeNs) { return close(connection) }
+        let connection = open(isInbound: node.random.below(2) == 0)
+        // Most serve one request, some are kept: a median of 20 ms, a mean of 150 ms.
+        let lifeNs = node.random.logNormal(median: 20_000_000, sigma: 2)
+        if connections.count < Self.mostOpen { connections.insert(connection, dueNs: timeNs + lifeNs) }
+        let isInbound = connection.isInbound
+        var record = tcp(isInbound ? TAPIO_KIND_TCP_ACCEPT : TAPIO_KIND_TCP_CONNECT, connection)
         record.state = isInbound ? 1 : 2
         record.latency_ns =
             isInbound
             ? 20_000 + node.random.skewed(1 << 20)
-            : UInt64(node.services[service].roundTripUs) * 1_000 + node.random.skewed(1 << 18)
-        record.srtt_us = isInbound ? .max : node.services[service].roundTripUs + UInt32(node.random.below(64))
+            : UInt64(node.services[connection.peer].roundTripUs) * 1_000 + node.random.skewed(1 << 18)
+        record.srtt_us = isInbound ? .max : roundTrip(connection)
         record.retransmits = isInbound ? .max : 0
         store(record)
-        return node.processes[process].container
+        return node.processes[connection.process].container
     }
 
-    private mutating func close() -> Int {
-        guard !open.isEmpty else { return connect(isInbound: false) }
-        let index = node.random.below(open.count)
-        let (process, service, port, cookie, since, isInbound) = open[index]
-        open.swapAt(index, open.count - 1)
-        open.removeLast()
-        var record = tcp(TAPIO_KIND_TCP_CLOSE, process, service, port, cookie, isInbound)
+    private mutating func close(_ connection: Connection) -> Int {
+        wake(connection.process)
+        var record = tcp(TAPIO_KIND_TCP_CLOSE, connection)
         record.state = 1
-        record.duration_ns = timeNs - since
+        record.duration_ns = timeNs - connection.sinceNs
         record.bytes_sent = 200 + node.random.skewed(1 << 22)
         record.bytes_received = 150 + node.random.skewed(1 << 24)
-        record.srtt_us = node.services[service].roundTripUs + UInt32(node.random.below(64))
+        record.srtt_us = roundTrip(connection)
         record.retransmits = UInt32(node.random.below(20) / 18)
         store(record)
-        return node.processes[process].container
+        return node.processes[connection.process].container
     }
 
     private mutating func trouble(_ kind: Int) -> Int {
-        guard !open.isEmpty else { return connect(isInbound: false) }
-        let (process, service, port, cookie, since, isInbound) = open[node.random.below(open.count)]
-        var record = tcp(kind, process, service, port, cookie, isInbound)
+        guard connections.count > 0 else { return connectOrClose() }
+        let connection = connections[node.random.below(connections.count)]
+        wake(connection.process)
+        var record = tcp(kind, connection)
         record.retransmits = UInt32(1 + node.random.below(3))
-        record.srtt_us = node.services[service].roundTripUs + UInt32(node.random.below(64))
-        switch kind {
-        case TAPIO_KIND_TCP_RESET: record.reset_sent = UInt8(node.random.below(2))
-        case TAPIO_KIND_TCP_FAILED:
-            record.error = node.random.below(4) == 0 ? 110 : 111
-            record.state = 2
-            record.latency_ns = min(timeNs - since, 100_000 + node.random.skewed(1 << 22))
-        default: record.state = 1
-        }
+        record.srtt_us = roundTrip(connection)
+        record.state = 1
+        if kind == TAPIO_KIND_TCP_RESET { record.reset_sent = UInt8(node.random.below(2)) }
         store(record)
-        return node.processes[process].container
+        return node.processes[connection.process].container
     }
 
-    private mutating func tcp(
-        _ kind: Int,
-        _ process: Int,
-        _ service: Int,
-        _ port: UInt16,
-        _ cookie: UInt64,
-        _ isInbound: Bool
-    ) -> tapio_tcp {
-        var record = tapio_tcp()
+    /// A connection that never came to be.
+    private mutating func fail() -> Int {
+        let connection = open(isInbound: false)
+        var record = tcp(TAPIO_KIND_TCP_FAILED, connection)
+        let isTimeout = node.random.below(4) == 0
+        record.error = isTimeout ? 110 : 111
+        record.state = 2
+        record.retransmits = isTimeout ? UInt32(1 + node.random.below(3)) : 0
+        record.latency_ns =
+            isTimeout
+            ? 1_000_000_000 + node.random.skewed(1 << 32)
+            : UInt64(node.services[connection.peer].roundTripUs) * 1_000 + node.random.skewed(1 << 18)
+        store(record)
+        return node.processes[connection.process].container
+    }
+
+    private mutating func roundTrip(_ connection: Connection) -> UInt32 {
+        node.services[connection.peer].roundTripUs + UInt32(node.random.below(64))
+    }
+
+    private mutating func open(isInbound: Bool) -> Connection {
+        let process = node.busyProcess()
         let known = node.processes[process]
+        wake(process)
+        let peer = isInbound ? known.clients[node.random.busy(4)] : known.services[node.random.busy(4)]
+        return Connection(
+            process: process,
+            peer: peer,
+            port: nextPort(container: known.container, peer: peer, isInbound: isInbound),
+            cookie: nextCookie(),
+            sinceNs: timeNs,
+            isInbound: isInbound
+        )
+    }
+
+    /// As Linux chooses: for each pair of ends a starting point, from there on by 2 and up to 7 times 2 more, to be less
+    /// predictable; even ports of 32768...60999 (__inet_hash_connect, net/ipv4/inet_hashtables.c, since 5.18).
+    private mutating func nextPort(container: Int, peer: Int, isInbound: Bool) -> UInt16 {
+        let ends = UInt64(container) << 32 | UInt64(peer) << 1 | (isInbound ? 1 : 0)
+        let offset = ports[ends] ?? UInt16(node.random.below(14_116) * 2)
+        ports[ends] = (offset + 2 + UInt16(node.random.below(8)) * 2) % 28_232
+        return 32_768 + offset
+    }
+
+    private mutating func nextCookie() -> UInt64 {
+        // Other sockets take some.
+        let step = 1 + UInt64(node.random.below(3))
+        if cookies[cpu] % Self.cookieBlock + step >= Self.cookieBlock || cookies[cpu] == 0 {
+            cookies[cpu] = nextCookieBlock
+            nextCookieBlock += Self.cookieBlock
+        }
+        cookies[cpu] += step
+        return cookies[cpu]
+    }
+
+    private mutating func tcp(_ kind: Int, _ connection: Connection) -> tapio_tcp {
+        var record = tapio_tcp()
+        let known = node.processes[connection.process]
         let container = node.containers[known.container]
-        record.header = header(kind, known.pid, process, kind == TAPIO_KIND_TCP_FAILED ? .high : .normal)
-        let other = node.services[service]
+        let isInbound = connection.isInbound
+        let priority = kind == TAPIO_KIND_TCP_FAILED ? Priority.high : .normal
+        record.header = header(kind, connection.process, priority)
+        let threads = node.programs[known.program].threadCount
+        if threads > 1 { record.header.tid += 1 + UInt32(node.random.below(threads)) }
+        let peer = node.services[connection.peer]
         SyntheticEvents.put(container.address, in: &record.src_addr)
-        SyntheticEvents.put(other.address, in: &record.dst_addr)
-        record.src_port = isInbound ? other.port : port
-        record.dst_port = isInbound ? port : other.port
+        SyntheticEvents.put(peer.address, in: &record.dst_addr)
+        record.src_port = isInbound ? container.port : connection.port
+        record.dst_port = isInbound ? connection.port : peer.port
         record.direction = UInt8(isInbound ? TAPIO_DIRECTION_INBOUND : TAPIO_DIRECTION_OUTBOUND)
         record.ip_version = 4
         record.netns = container.netns
         record.error = .max
-        record.socket_cookie = cookie
+        record.socket_cookie = connection.cookie
         record.latency_ns = .max
         record.duration_ns = .max
         record.bytes_sent = .max
@@ -137,24 +204,49 @@ struct SyntheticEvents {
 
     // MARK: - Processes
 
-    private mutating func fork() -> Int {
-        let process = node.random.busy(SyntheticNode.processCount)
+    private mutating func forkOrEnd() -> Int {
+        if let child = children.removeFirst(dueBy: timeNs) {
+            wake(child.parent)
+            return child.runsProgram ? exit(child) : exec(child)
+        }
+        let process = node.busyProcess()
+        wake(process)
         var record = tapio_process_fork()
-        record.header = header(TAPIO_KIND_PROCESS_FORK, node.processes[process].pid, process, .normal)
+        record.header = header(TAPIO_KIND_PROCESS_FORK, process, .normal)
         nextPid = nextPid >= 4_190_000 ? 100_000 : nextPid + 1
         record.child_pid = nextPid
         record.child_start_ns = timeNs
-        if born.count < 2_000 { born.append((process, nextPid, timeNs)) }
+        if children.count < Self.mostOpen {
+            let program = (node.processes[process].program + node.random.below(3)) % node.programs.count
+            // One in 25 does its work without running a program.
+            let isWorker = node.random.below(25) == 0
+            let child = Child(
+                parent: process,
+                pid: nextPid,
+                program: isWorker ? node.processes[process].program : program,
+                sinceNs: timeNs,
+                runsProgram: isWorker
+            )
+            children.insert(
+                child,
+                dueNs: timeNs + (isWorker ? lifeNs() : node.random.logNormal(median: 300_000, sigma: 0.5))
+            )
+        }
         store(record)
         return node.processes[process].container
     }
 
-    private mutating func exec() -> Int {
-        guard let (process, pid, since) = born.last else { return fork() }
-        let program = node.programs[(node.processes[process].program + node.random.below(3)) % node.programs.count]
+    /// Programs that scripts and probes run: a median of 5 ms, a mean of 15 ms.
+    private mutating func lifeNs() -> UInt64 { node.random.logNormal(median: 5_000_000, sigma: 1.5) }
+
+    private mutating func exec(_ child: Child) -> Int {
+        var running = child
+        running.runsProgram = true
+        children.insert(running, dueNs: timeNs + lifeNs())
+        let program = node.programs[child.program]
         var record = tapio_process_exec()
-        record.header = header(TAPIO_KIND_PROCESS_EXEC, pid, process, .high)
-        record.start_ns = since
+        record.header = header(TAPIO_KIND_PROCESS_EXEC, child, .high)
+        record.start_ns = child.sinceNs
         record.exe_inode = program.inode
         record.argc = UInt32(program.arguments.count)
         let fixed = MemoryLayout<tapio_process_exec>.size
@@ -175,45 +267,55 @@ struct SyntheticEvents {
         store(record)
         buffer += program.path
         buffer += arguments
-        return node.processes[process].container
+        return node.processes[child.parent].container
     }
 
-    private mutating func exit() -> Int {
-        guard !born.isEmpty else { return fork() }
-        let index = node.random.below(born.count)
-        let (process, pid, since) = born[index]
-        born.swapAt(index, born.count - 1)
-        born.removeLast()
+    private mutating func exit(_ child: Child) -> Int {
         var record = tapio_process_exit()
-        record.header = header(TAPIO_KIND_PROCESS_EXIT, pid, process, .high)
-        record.start_ns = since
-        record.duration_ns = timeNs - since
+        record.header = header(TAPIO_KIND_PROCESS_EXIT, child, .high)
+        record.start_ns = child.sinceNs
+        record.duration_ns = timeNs - child.sinceNs
         record.exit_code = node.random.below(20) == 0 ? 1 : 0
         store(record)
-        return node.processes[process].container
+        return node.processes[child.parent].container
     }
 
     // MARK: - Parts
 
-    private mutating func header(_ kind: Int, _ pid: UInt32, _ process: Int, _ priority: Priority) -> tapio_header {
+    private mutating func header(_ kind: Int, _ child: Child, _ priority: Priority) -> tapio_header {
+        var header = header(kind, child.parent, priority)
+        header.ppid = header.pid
+        header.pid = child.pid
+        header.tid = child.pid
+        setComm(&header, child.program)
+        return header
+    }
+
+    private mutating func header(_ kind: Int, _ process: Int, _ priority: Priority) -> tapio_header {
         let known = node.processes[process]
-        let cpu = node.random.below(sequences.count)
         var header = tapio_header()
         header.time_ns = timeNs
         header.sequence = sequences[cpu]
         sequences[cpu] += 1
         header.cgroup_id = node.containers[known.container].cgroup
-        header.pid = pid
-        header.tid = pid
-        header.ppid = pid == known.pid ? known.parent : known.pid
+        header.pid = known.pid
+        header.tid = known.pid
+        header.ppid = known.parent
         header.uid = node.containers[known.container].uid
         header.keep = UInt32(TAPIO_KEEP_ALL)
         header.cpu = UInt16(cpu)
         header.kind = UInt8(kind)
         header.priority = priority.rawValue
-        let comm = node.programs[known.program].comm
-        unsafe withUnsafeMutableBytes(of: &header.comm) { unsafe $0.copyBytes(from: comm) }
+        setComm(&header, known.program)
         return header
+    }
+
+    private func setComm(_ header: inout tapio_header, _ program: Int) {
+        let comm = node.programs[program].comm
+        unsafe withUnsafeMutableBytes(of: &header.comm) { bytes in
+            unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+            unsafe bytes.copyBytes(from: comm)
+        }
     }
 
     private static func put<Address>(_ ipv4: UInt32, in address: inout Address) {
