@@ -30,11 +30,13 @@ extension EndToEnd {
             #expect(full.archive.lastError?.contains("noSpace") == true)
             #expect(full.ledger.allSatisfy { $0.violations.isEmpty })
 
+            // What comes after it is little, so that the disk does not fill again.
+            for storm in storms { _ = storm.stop() }
             unlink(filler)
+            let after = try Storm(pauseMs: 20)
             let deadline = Deadline(seconds: 30)
             while !deadline.isOver && occurrences(Self.over, in: agent.log) == 0 { usleep(20_000) }
-            // Room for 4 MiB, of which not all is to be used.
-            for storm in storms { _ = storm.stop() }
+            let programs = after.stop()
             let end = agent.stop()
             #expect(end.ending == .exited(0), "\(end.log)")
             #expect(occurrences(Self.told, in: end.log) == 1, "\(end.log)")
@@ -43,6 +45,10 @@ extension EndToEnd {
 
             let books = try LedgerBooks(agent.archive)
             #expect(books.violations == [])
+            // The last program ended after the archive could be written again.
+            let last = try #require(programs.last).pid
+            let execs = try ArchiveRows(agent.archive, columns: ["kind", "pid"]).of("process_exec")
+            #expect(execs.contains { $0.int("pid") == last })
             let lost = books.gaps.filter { $0.key.reason == "noSpace" }
             #expect(!lost.isEmpty)
             #expect(lost.allSatisfy { $0.key.stage == "archive" })
