@@ -15,9 +15,9 @@ extension EndToEnd {
 
         @Test("is told once, what is lost is counted, and after it all goes on; the ledger closes")
         func noSpace() throws {
-            let disk = try SmallDisk(bytes: 34 << 20)
+            let disk = try SmallDisk(bytes: 6 << 20)
             let filler = disk.path + "/somebody-else"
-            TestFile.write(filler, [UInt8](repeating: 1, count: 32 << 20))
+            TestFile.write(filler, [UInt8](repeating: 1, count: 4 << 20))
             let agent = try AgentProcess(
                 archive: disk.path + "/archive",
                 settings: ["batch.max_age": "500ms", "ledger.interval": "1s", "archive.retention.max_bytes": "off"]
@@ -30,11 +30,13 @@ extension EndToEnd {
             #expect(full.archive.lastError?.contains("noSpace") == true)
             #expect(full.ledger.allSatisfy { $0.violations.isEmpty })
 
+            // What comes after it is little, so that the disk does not fill again.
+            for storm in storms { _ = storm.stop() }
             unlink(filler)
+            let after = try Storm(pauseMs: 20)
             let deadline = Deadline(seconds: 30)
             while !deadline.isOver && occurrences(Self.over, in: agent.log) == 0 { usleep(20_000) }
-            // Room for 32 MiB, so that the disk is not full again before the end.
-            for storm in storms { _ = storm.stop() }
+            let programs = after.stop()
             let end = agent.stop()
             #expect(end.ending == .exited(0), "\(end.log)")
             #expect(occurrences(Self.told, in: end.log) == 1, "\(end.log)")
@@ -43,6 +45,10 @@ extension EndToEnd {
 
             let books = try LedgerBooks(agent.archive)
             #expect(books.violations == [])
+            // The last program ended after the archive could be written again.
+            let last = try #require(programs.last).pid
+            let execs = try ArchiveRows(agent.archive, columns: ["kind", "pid"]).of("process_exec")
+            #expect(execs.contains { $0.int("pid") == last })
             let lost = books.gaps.filter { $0.key.reason == "noSpace" }
             #expect(!lost.isEmpty)
             #expect(lost.allSatisfy { $0.key.stage == "archive" })
