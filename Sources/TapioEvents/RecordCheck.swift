@@ -71,7 +71,7 @@ public struct RecordCheck: Sendable {
         return nil
     }
 
-    /// Offset of the kind in every record.
     // A literal, checked in `init`: a computed one is initialised at first use, which each later use asks about.
+    /// Offset of the kind in every record.
     public static let kindOffset = 46
 }
