@@ -34,6 +34,8 @@ final class ReaderLoop<Plane: RecordPlane> {
     private var sealWanted: UInt64 = 0
     private var sealServed: UInt64 = 0
     private var nowNs = MonotonicClock.monotonicNs
+    /// Urgent records of the last pass.
+    private var urgentRecords = 0
     /// Whether the last pass left a ring alone because its lane had no place for records.
     private var wasBlocked = false
 
@@ -78,7 +80,10 @@ final class ReaderLoop<Plane: RecordPlane> {
                 if records == 0 { MonotonicClock.sleep(nanoseconds: timer.drainIntervalNs) }
                 continue
             }
-            sleep(timer.next(records: records, elapsedNs: elapsed), isBlocked: isBlocked)
+            // Where one urgent event came, others often follow: they are looked for soon, instead of each waking the reader,
+            // which costs the process that caused it more than all else.
+            let interval = timer.next(records: records, elapsedNs: elapsed)
+            sleep(urgentRecords > 0 ? min(interval, timer.drainIntervalNs) : interval, isBlocked: isBlocked)
         }
         if let batch = urgentIntake.takeEmpty() { services.pool.giveBack(batch) }
         if let batch = bulkIntake.takeEmpty() { services.pool.giveBack(batch) }
@@ -121,6 +126,7 @@ final class ReaderLoop<Plane: RecordPlane> {
     /// One look at all rings.
     private func pass() -> (records: Int, hasMore: Bool) {
         wasBlocked = false
+        urgentRecords = 0
         var (records, hasMore) = drainUrgent()
         for (index, source) in bulk {
             let drained = drain(source, index, into: &bulkIntake, limit: Self.bulkPortion)
@@ -143,6 +149,7 @@ final class ReaderLoop<Plane: RecordPlane> {
             records += drained.records
             hasMore = hasMore || drained.hasMore
         }
+        urgentRecords += records
         return (records, hasMore)
     }
 
