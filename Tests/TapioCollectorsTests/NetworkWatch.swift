@@ -21,13 +21,14 @@ final class NetworkWatch {
         #expect(try await collector.health().problems == [])
     }
 
-    /// The events so far that `matches` picks, once there are `count` of them; fewer after ten seconds.
+    /// The events so far that `matches` picks, in the order of time, once there are `count` of them; fewer after ten
+    /// seconds. A process that changes its CPU leaves its events in several rings.
     func events(_ count: Int = 1, where matches: (TCPEvent) -> Bool) -> [TCPEvent] {
         let deadline = ClockOffset.bootNow() + 10_000_000_000
         while true {
             drain()
             let found = events.filter(matches)
-            if found.count >= count || ClockOffset.bootNow() > deadline { return found }
+            if found.count >= count || ClockOffset.bootNow() > deadline { return found.sorted { $0.time < $1.time } }
             usleep(1000)
         }
     }
@@ -70,6 +71,12 @@ struct TCPEvent: CustomStringConvertible {
     let decoded: DecodedEvent
 
     subscript(column: String) -> EventValue { decoded[column] }
+
+    /// When it happened, nanoseconds since boot.
+    var time: Int64 {
+        guard case .timestamp(let microseconds) = decoded["ts"] else { return 0 }
+        return microseconds * 1000 + (number("ts_sub_ns") ?? 0)
+    }
 
     /// The number in a column; nil where it is null.
     func number(_ column: String) -> Int64? {
