@@ -161,7 +161,8 @@ public actor Agent {
     /// Serves signals and time until a stop signal, or until `limit` has passed.
     public func serve(_ signals: AsyncStream<AgentSignal>, for limit: Duration? = nil) async {
         await withTaskGroup(of: Void.self) { group in
-            let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+            // Bounded: ticks that find no room are not missed.
+            let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(256))
             group.addTask {
                 for await signal in signals { continuation.yield(.signal(signal)) }
             }
