@@ -78,7 +78,10 @@ struct Verification {
         let bytes = HumanUnits.bytes(verdicts.reduce(0) { $0 + $1.bytes })
         let count = "\(verdicts.count) segment\(verdicts.count == 1 ? "" : "s")"
         let shown = TerminalText.escape(path)
-        if damaged.isEmpty {
+        if verdicts.isEmpty {
+            // Nothing was proven, so nothing is called whole.
+            lines.append(paint(.yellow, "nothing to verify: ") + "no segment in \(shown)")
+        } else if damaged.isEmpty {
             lines.append(paint(.green, "✓ whole: ") + "\(count), \(rows) rows, \(bytes) in \(shown)")
         } else {
             let hint = "tapio repair \(shown) saves them to copies"
