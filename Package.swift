@@ -109,7 +109,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioEventsTests",
-            dependencies: ["TapioEvents", "TapioBPF", "TapioTestSupport"],
+            dependencies: ["TapioEvents", "TapioBPF", "TapioRings", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -20,6 +20,14 @@ int tapio_fork_and_exit(void)
 	return 0;
 }
 
+void tapio_keep_heap_small(void)
+{
+	// A fixed threshold: glibc's own grows with what is freed, and then keeps blocks of that size in its heaps.
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	mallopt(M_ARENA_MAX, 2);
+}
+
 void tapio_release_freed_memory(void)
 {
 	malloc_trim(0);

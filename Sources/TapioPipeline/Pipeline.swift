@@ -32,19 +32,30 @@ public final class Pipeline: Sendable {
     ///
     /// - Parameters:
     ///   - planes: For each reader its sources. No source may be in two.
+    ///   - readers: For each reader how it works; nil: all as the configuration says, numbered.
     ///   - registry: The kinds.
     ///   - ledger: Gets what is received, malformed, shed and failed, by kind. Rows of the ledger itself aren't counted.
     ///   - clock: What makes boot time UTC.
     ///   - enrichment: What is known of records beside their bytes.
+    /// - Throws: If the batches' memory can't be reserved.
     public init<Plane: RecordPlane>(
         configuration: PipelineConfiguration,
         planes: [Plane],
+        readers: [ReaderConfiguration]? = nil,
         registry: SchemaRegistry,
         ledger: Ledger,
         clock: ClockOffset,
         enrichment: (any EnrichmentLookup)? = nil
-    ) {
+    ) throws(BufferPoolError) {
         precondition(configuration.batch.bytes >= 65_536 && configuration.encoders >= 1 && !planes.isEmpty)
+        let readers =
+            readers
+            ?? planes.indices.map { number in
+                var own = configuration.reader
+                if planes.count > 1 { own.name += "-\(number)" }
+                return own
+            }
+        precondition(readers.count == planes.count)
         self.configuration = configuration
         let current = CurrentClock(clock)
         self.clock = current
@@ -53,37 +64,41 @@ public final class Pipeline: Sendable {
         services = ReaderServices(
             registry: registry,
             ledger: ledger,
-            queue: BatchQueue(most: configuration.maxQueuedBatches),
-            pool: BatchPool(
-                limits: configuration.batch,
-                most: configuration.mostBatches(readers: planes.count),
-                spare: configuration.encoders + Lane.allCases.count * planes.count
-            ),
+            queue: BatchQueue(most: configuration.maxQueuedBatches, readers: planes.count),
+            pools: try BatchPools(configuration, nodes: readers.map(\.node)),
             tracker: tracker,
             latency: LatencyHistogram(),
             tap: tap,
             enrichment: enrichment
         )
-        gate = EncodedBatchGate(most: configuration.maxEncodedBatches, tracker: tracker)
+        gate = EncodedBatchGate(
+            most: configuration.maxEncodedBatches,
+            mostBytes: configuration.maxEncodedBytes,
+            tracker: tracker
+        )
         readerCount = planes.count
         makeReaders = { services, ended throws(ThreadError) in
-            var readers: [Reader] = []
+            var started: [Reader] = []
             for (number, plane) in planes.enumerated() {
-                var own = configuration.reader
-                if planes.count > 1 { own.name += "-\(number)" }
                 do throws(ThreadError) {
-                    readers.append(
-                        try Reader(plane: plane, configuration: own, services: services, onEnd: { ended.signal() })
+                    started.append(
+                        try Reader(
+                            number: number,
+                            plane: plane,
+                            configuration: readers[number],
+                            services: services,
+                            onEnd: { ended.signal() }
+                        )
                     )
                 } catch {
-                    for reader in readers {
+                    for reader in started {
                         reader.stop(deadlineNs: 0)
                         reader.join()
                     }
                     throw error
                 }
             }
-            return readers
+            return started
         }
     }
 
@@ -131,19 +146,6 @@ public final class Pipeline: Sendable {
         for reader in readers { reader.requestSeal() }
     }
 
-    /// Sends rows of the ledger to the encoders; false where they find no place: try again later.
-    ///
-    /// The rows are the pipeline's from then on. Works until ``stop(within:)`` has closed the queue, so that the last rows can
-    /// be sent between ``drain(within:)`` and ``stop(within:)``.
-    public func submit(_ rows: consuming LedgerRows) -> Bool {
-        guard rows.count > 0 else { return true }
-        let batch = rows.batch
-        batch.sequence = services.tracker.seal()
-        if services.queue.push(batch).isPushed { return true }
-        services.tracker.settle(batch.sequence)
-        return false
-    }
-
     /// Uses another clock offset for what is encoded from now on.
     public func update(clock: ClockOffset) { self.clock.offset = clock }
 
@@ -154,7 +156,7 @@ public final class Pipeline: Sendable {
     }
 
     /// Drains the rings until they are empty, and returns when all that was read is written, shed or lost. The readers have
-    /// ended then; the encoders wait for the last rows of the ledger. Detach the programs before.
+    /// ended then. Detach the programs before.
     ///
     /// - Parameter limit: After this time batches that find no place are shed and counted, instead of waiting.
     public func drain(within limit: Duration) async {
@@ -195,10 +197,15 @@ public final class Pipeline: Sendable {
         return PipelineStatistics(
             readers: readers.map(\.statistics),
             malformed: readers.flatMap(\.malformed),
-            pool: services.pool.statistics,
+            pool: services.pools.statistics,
             queuedBatches: services.queue.count,
             queuedBatchesHighWater: services.queue.highWater,
             maxQueuedBatches: services.queue.most,
+            stolenBatches: services.queue.stolenFromOthers,
+            queuedBytes: services.queue.bytes,
+            maxBatchBytes: configuration.mostBatchBytes(readers: readerCount),
+            encodedBacklog: gate.backlog,
+            maxEncodedBytes: gate.mostBytes,
             sealedBatches: services.tracker.sealed,
             outstandingBatches: services.tracker.outstanding,
             encoders: encoders?.statistics ?? EncoderStatistics(threads: 0, batches: 0, rows: 0, bytes: 0, busyNs: 0),

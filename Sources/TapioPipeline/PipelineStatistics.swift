@@ -12,6 +12,16 @@ public struct PipelineStatistics: Sendable, Hashable {
     public var queuedBatchesHighWater: Int
     /// The most that may wait.
     public var maxQueuedBatches: Int
+    /// Batches that an encoder took from another reader than its own.
+    public var stolenBatches: UInt64
+    /// Bytes of memory that sealed batches hold while they wait for an encoder.
+    public var queuedBytes: Int
+    /// The most bytes that batches can hold, wherever they are.
+    public var maxBatchBytes: Int
+    /// Encoded batches that wait to be written.
+    public var encodedBacklog: EncodedBacklog
+    /// The most compressed bytes that may wait.
+    public var maxEncodedBytes: Int
     /// Batches sealed.
     public var sealedBatches: UInt64
     /// Batches sealed and neither written nor lost yet.

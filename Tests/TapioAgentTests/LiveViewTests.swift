@@ -16,7 +16,7 @@ import Testing
         before.archive.rowsWritten = 1000
         before.archive.bytesWritten = 12_800
         before.pipeline.fullestRing = 0.9
-        before.pipeline.batchesQueuedLimit = 8
+        before.pipeline.batchBytesLimit = 32 << 20
         before.pipeline.latencyP50Ns = 600_000
         before.pipeline.latencyP99Ns = 2_100_000
         before.health.isHealthy = false

@@ -30,7 +30,7 @@ import Testing
         try object.load()
         #expect(object.attach().isEmpty)
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: PipelineConfiguration(),
             planes: [try KernelRecordPlane(plane)],
             registry: registry,

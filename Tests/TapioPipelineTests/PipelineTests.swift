@@ -62,7 +62,7 @@ import Testing
     func everything() async throws {
         let plane = MemoryPlane(cpus: 2, capacity: 1 << 16)
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration(rows: 100),
             planes: [plane],
             registry: registry,
@@ -101,11 +101,47 @@ import Testing
         #expect(statistics.pool.existing <= statistics.pool.most)
     }
 
+    @Test("several readers, several encoders: whoever is free takes a batch, and every record is archived once")
+    func severalReaders() async throws {
+        let planes = (0..<3).map { _ in MemoryPlane(capacity: 1 << 16) }
+        let ledger = Ledger()
+        var configuration = configuration(rows: 100)
+        configuration.encoders = 2
+        let pipeline = try Pipeline(
+            configuration: configuration,
+            planes: planes,
+            registry: registry,
+            ledger: ledger,
+            clock: clock
+        )
+        let consumer = Consumer()
+        async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
+        try pipeline.start()
+        let count = 4_000
+        let writers = try planes.enumerated().map { number, plane in
+            try PinnedThread(name: "writer-\(number)") {
+                for _ in 0..<count { plane.submitAll(forkRecord(cpu: UInt16(number)), .bulk) }
+            }
+        }
+        for writer in writers { writer.join() }
+        await pipeline.stop(within: .seconds(60))
+        await consumed
+        expectClosed(ledger, fork, submitted: UInt64(3 * count))
+        for number in 0..<3 {
+            let numbers = try consumer.sequences(registry, cpu: Int64(number), lane: .bulk)
+            #expect(numbers.sorted() == (0..<UInt64(count)).map { $0 })
+        }
+        #expect(pipeline.statistics.readers.map(\.lanes[1].records) == [4_000, 4_000, 4_000])
+        // The third reader has no encoder of its own.
+        #expect(pipeline.statistics.stolenBatches > 0)
+        #expect(pipeline.statistics.pool.buffers.medium.inUse == 0, "all memory is back")
+    }
+
     @Test("with nobody to write, the queue fills, the rings overflow, and nothing that was taken over is lost")
     func backpressure() async throws {
         let plane = MemoryPlane(capacity: 1 << 16)
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration(rows: 50, queued: 2),
             planes: [plane],
             registry: registry,
@@ -132,7 +168,7 @@ import Testing
         let ledger = Ledger()
         var configuration = configuration(rows: 50, queued: 2)
         configuration.reader.backpressure = .shedOldestBulk(afterNs: 1_000_000)
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration,
             planes: [plane],
             registry: registry,
@@ -158,7 +194,7 @@ import Testing
     func hastyEnd() async throws {
         let plane = MemoryPlane(capacity: 1 << 16)
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration(rows: 50, queued: 2),
             planes: [plane],
             registry: registry,
@@ -183,7 +219,7 @@ import Testing
     func malformed() async throws {
         let plane = MemoryPlane()
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration(rows: 100),
             planes: [plane],
             registry: registry,
@@ -223,7 +259,7 @@ import Testing
     func seal() async throws {
         let plane = MemoryPlane()
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration(rows: 1000),
             planes: [plane],
             registry: registry,
@@ -250,7 +286,7 @@ import Testing
         let ledger = Ledger()
         var configuration = configuration(rows: 1000)
         configuration.reader.tuning.maxBatchAgeNs = 20_000_000
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration,
             planes: [plane],
             registry: registry,
@@ -267,40 +303,11 @@ import Testing
         await consumed
     }
 
-    @Test("rows of the ledger can be sent after the rings are drained, and aren't counted as events")
-    func ledgerRows() async throws {
-        let plane = MemoryPlane()
-        let ledger = Ledger()
-        let pipeline = Pipeline(
-            configuration: configuration(rows: 100),
-            planes: [plane],
-            registry: registry,
-            ledger: ledger,
-            clock: clock
-        )
-        let consumer = Consumer()
-        async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
-        try pipeline.start()
-        plane.submit(forkRecord(), .bulk)
-        await pipeline.drain(within: .seconds(60))
-        #expect(ledger.value(.archived, fork) == 1)
-        var rows = LedgerRows(firstSequence: 0)
-        let isTaken = rows.append(LedgerRow(.stop, fromNs: 1, toNs: 2), atNs: 3)
-        #expect(isTaken)
-        #expect(pipeline.submit(rows))
-        await pipeline.stop(within: .seconds(60))
-        await consumed
-        #expect(consumer.batches.map(\.lane) == [Lane.bulk.rawValue, 2])
-        #expect(ledger.value(.received, .ledger) == 0)
-        let late = pipeline.submit(rows)
-        #expect(!late)
-    }
-
     @Test("without a consumer that ever comes, rows that can't be handed over are counted as failed")
     func noConsumer() async throws {
         let plane = MemoryPlane()
         let ledger = Ledger()
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration(rows: 10),
             planes: [plane],
             registry: registry,

@@ -73,7 +73,10 @@ extension Agent {
         result.fullestRing =
             statistics.readers.flatMap(\.rings).map { Double($0.pendingBytes) / Double(max(1, $0.capacity)) }.max() ?? 0
         result.batchesQueued = statistics.queuedBatches
-        result.batchesQueuedLimit = statistics.maxQueuedBatches
+        result.batchBytes = statistics.pool.buffers.bytesInUse
+        result.batchBytesLimit = statistics.maxBatchBytes
+        result.encodedBytes = statistics.encodedBacklog.bytes
+        result.encodedBytesLimit = statistics.maxEncodedBytes
         result.liveViewSkipped = statistics.tap.skipped
         result.latencyP50Ns = statistics.latency.percentile(0.5) ?? 0
         result.latencyP99Ns = statistics.latency.percentile(0.99) ?? 0

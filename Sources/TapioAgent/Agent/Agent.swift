@@ -1,3 +1,4 @@
+import CTapioSystem
 public import Logging
 public import TapioEvents
 import TapioArchive
@@ -72,6 +73,8 @@ public actor Agent {
         self.logger = logger
         startedAt = clock.utcMicroseconds(boot: ClockOffset.bootNow())
 
+        // Encoded batches are a megabyte or two, and come and go.
+        tapio_keep_heap_small()
         if let obstacle = CollectorPreflight.check().obstacles.first { throw .privileges(obstacle) }
         TraceFileSystem.mountIfMissing(logger: logger)
         do throws(KernelError) {
@@ -94,6 +97,7 @@ public actor Agent {
         } catch {
             throw .archive(error)
         }
+        let recordPlane: KernelRecordPlane
         do throws(KernelError) {
             exporter = try ArchiveExporter(
                 archive: archive,
@@ -103,15 +107,20 @@ public actor Agent {
                 clock: clock,
                 logger: logger
             )
-            pipeline = Pipeline(
+            recordPlane = try KernelRecordPlane(plane)
+        } catch {
+            throw .kernel(error)
+        }
+        do throws(BufferPoolError) {
+            pipeline = try Pipeline(
                 configuration: loaded.configuration.pipeline,
-                planes: [try KernelRecordPlane(plane)],
+                planes: [recordPlane],
                 registry: registry,
                 ledger: ledger,
                 clock: clock
             )
         } catch {
-            throw .kernel(error)
+            throw .memory(error)
         }
         supervisor = CollectorSupervisor(CollectorRegistry.all, plane: plane, clock: .system)
         syncer = ArchiveSyncer(archive)

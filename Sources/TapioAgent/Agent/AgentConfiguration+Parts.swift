@@ -23,7 +23,8 @@ extension AgentConfiguration {
     var pipeline: PipelineConfiguration {
         var result = PipelineConfiguration()
         result.batch = RowBatch.Limits(rows: batch.maxRows, bytes: batch.maxBytes)
-        result.maxQueuedBatches = queue.maxBatches
+        result.maxBatchBytes = queue.maxBytes
+        result.maxEncodedBytes = queue.maxEncodedBytes
         result.encoders = encoders ?? 1
         result.compressionLevel = Int32(archive.compressionLevel)
         result.reader.cpus = reader.cpu.map { [$0] }

@@ -14,6 +14,8 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
     case kernel(KernelError)
     /// A thread cannot be as it was asked for.
     case thread(ThreadError)
+    /// The memory for batches cannot be reserved.
+    case memory(BufferPoolError)
     /// The control socket cannot be had.
     case control(String)
     /// No collector that was asked for can run.
@@ -27,6 +29,7 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
         case .archive(let error): "\(error)"
         case .kernel(let error): "\(error)"
         case .thread(let error): "\(error)"
+        case .memory(let error): "\(error); lower queue.max_bytes"
         case .noCollector(let reasons): "no collector runs: " + reasons.joined(separator: "; ")
         }
     }

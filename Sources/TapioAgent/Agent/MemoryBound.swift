@@ -7,17 +7,17 @@ struct MemoryBound: CustomStringConvertible {
     let rings: Int
     /// Bytes of records in open, queued and encoding batches.
     let batches: Int
-    /// Bytes of encoded batches that wait to be written: each about a tenth of its records, never more than they.
+    /// Compressed bytes that wait to be written.
     let encoded: Int
 
     init(_ configuration: AgentConfiguration, cpus: Int) {
         let pipeline = configuration.pipeline
         rings = cpus * (configuration.rings.urgentBytes + configuration.rings.bulkBytes)
         batches = pipeline.mostBatchBytes(readers: 1)
-        encoded = pipeline.maxEncodedBatches * pipeline.batch.bytes / 10
+        encoded = pipeline.maxEncodedBytes
     }
 
     var description: String {
-        "memory bounds: rings \(HumanUnits.bytes(Int64(rings))), batches \(HumanUnits.bytes(Int64(batches))), encoded about \(HumanUnits.bytes(Int64(encoded)))"
+        "memory bounds: rings \(HumanUnits.bytes(Int64(rings))), batches \(HumanUnits.bytes(Int64(batches))), encoded \(HumanUnits.bytes(Int64(encoded)))"
     }
 }

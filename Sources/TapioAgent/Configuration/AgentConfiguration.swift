@@ -16,7 +16,7 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var reader = Reader()
     /// Encoder threads, 1…64; `nil` chooses by the number of CPUs.
     public var encoders: Int?
-    /// What may wait between the reader and the encoders.
+    /// What may wait between the rings and the archive's file.
     public var queue = Queue()
     /// How often losses are written down.
     public var ledger = Ledger()
@@ -93,7 +93,7 @@ extension AgentConfiguration {
         /// Rows, 1024…131072.
         public var maxRows = 131_072
         /// Bytes of records.
-        public var maxBytes = 16 << 20
+        public var maxBytes = 8 << 20
         /// Nanoseconds from a batch's first row.
         public var maxAgeNs: UInt64 = 5_000_000_000
 
@@ -125,10 +125,12 @@ extension AgentConfiguration {
         public init() {}
     }
 
-    /// What may wait between the reader and the encoders.
+    /// What may wait between the rings and the archive's file.
     public struct Queue: Sendable, Hashable {
-        /// Sealed batches; beyond it, batches of low priority are shed and counted.
-        public var maxBatches = 8
+        /// Bytes of records between the rings and the encoders; beyond it, batches of low priority are shed and counted.
+        public var maxBytes = 32 << 20
+        /// Compressed bytes between the encoders and the archive's file; beyond it, encoders wait.
+        public var maxEncodedBytes = 8 << 20
 
         /// The defaults.
         public init() {}

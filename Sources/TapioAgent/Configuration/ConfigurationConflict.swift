@@ -20,6 +20,17 @@ struct ConfigurationConflict {
                 )
             )
         }
+        if configuration.queue.maxBytes < 2 * configuration.batch.maxBytes {
+            conflicts.append(
+                Self(
+                    key: "queue.max_bytes",
+                    other: "batch.max_bytes",
+                    message: "\(SizeNotation.text(configuration.queue.maxBytes)) has no room for one batch that fills and "
+                        + "one that is encoded, batch.max_bytes \(SizeNotation.text(configuration.batch.maxBytes)) each",
+                    remedy: "raise it, or lower batch.max_bytes"
+                )
+            )
+        }
         let archive = configuration.archive
         if let kept = archive.retention.maxBytes, kept < archive.segment.maxBytes {
             conflicts.append(

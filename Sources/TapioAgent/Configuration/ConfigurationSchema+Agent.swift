@@ -19,7 +19,7 @@ extension ConfigurationSchema {
         "batch": "A batch of events is handed to the encoders at whichever of these comes first.",
         "rings": "The kernel's ring buffers: two for each CPU, each a power of two.",
         "reader": "The thread that drains the rings.",
-        "queue": "What may wait between the reader and the encoders.",
+        "queue": "What may wait between the rings and the archive's file.",
         "ledger": "The account of every event that was seen and not kept.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
         "log": "What the agent says about itself.",
@@ -165,13 +165,19 @@ extension ConfigurationSchema {
             .restart,
             "Threads that sort, encode and compress batches."
         ),
-        .integer(
-            "queue.max_batches",
-            \.queue.maxBatches,
-            1...1024,
-            unit: "batches",
+        .size(
+            "queue.max_bytes",
+            \.queue.maxBytes,
+            .size((4 * mebibyte)...(64 * gibibyte)),
             .restart,
-            "Sealed batches that wait; beyond it those of low priority are shed and counted."
+            "Bytes of records between the rings and the encoders; beyond it bulk batches are shed and counted."
+        ),
+        .size(
+            "queue.max_encoded_bytes",
+            \.queue.maxEncodedBytes,
+            .size(mebibyte...(16 * gibibyte)),
+            .restart,
+            "Compressed bytes between the encoders and the archive's file."
         ),
         .duration(
             "ledger.interval",

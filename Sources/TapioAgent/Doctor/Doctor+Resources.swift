@@ -143,7 +143,7 @@ extension Doctor {
         func text(_ bytes: Int64) -> String { HumanUnits.bytes(bytes) }
         let detail =
             "at most \(text(total)) in flight: rings \(text(Int64(bound.rings))), batches \(text(Int64(bound.batches))), encoded \(text(Int64(bound.encoded)))"
-        let remedy = "make batch.max_bytes, queue.max_batches or rings.bulk_bytes smaller"
+        let remedy = "make queue.max_bytes or rings.bulk_bytes smaller"
         if let limit = system.memoryLimitBytes, limit < total {
             return [
                 .init(

@@ -102,7 +102,8 @@ public struct LiveFrame: Sendable {
             Run(ProgressBar(fraction: fill, columns: 14).text, fill > 0.8 ? .red : fill > 0.5 ? .yellow : .green)
         )
         rings.append(Run(" \(Int((fill * 100).rounded())) %"))
-        rings.append(Run("  batches \(pipeline.batchesQueued) of \(pipeline.batchesQueuedLimit)"))
+        let held = HumanUnits.bytes(Int64(pipeline.batchBytes))
+        rings.append(Run("  batches \(held) of \(HumanUnits.bytes(Int64(pipeline.batchBytesLimit)))"))
         if pipeline.latencyP99Ns > 0 {
             rings.append(Run("  read after \(time(pipeline.latencyP50Ns)), p99 \(time(pipeline.latencyP99Ns))"))
         }

@@ -182,8 +182,14 @@ public struct StatusReport: Codable, Sendable {
         public var fullestRing = 0.0
         /// Sealed batches that wait for an encoder.
         public var batchesQueued = 0
+        /// Bytes of memory that open, waiting and encoding batches hold.
+        public var batchBytes = 0
+        /// The most that they may hold.
+        public var batchBytesLimit = 0
+        /// Compressed bytes that wait to be written.
+        public var encodedBytes = 0
         /// The most that may wait.
-        public var batchesQueuedLimit = 0
+        public var encodedBytesLimit = 0
         /// Events that a live view did not get because it was too slow; the archive has them.
         public var liveViewSkipped: UInt64 = 0
         /// From the kernel's timestamp to the reader's check, nanoseconds.

@@ -129,13 +129,11 @@ public struct EncodeBenchmark: Sendable {
     }
 
     private func copy(_ source: RowBatch, into batch: RowBatch, _ check: RecordCheck) {
-        unsafe source.withUnsafeRows { rows in
-            for row in 0..<source.rowCount {
-                let id = unsafe rows.enrichmentIDs[row]
-                source.withRecord(at: row) { record in
-                    precondition(check.fault(in: record) == nil, "the benchmark made a record that the reader refuses")
-                    _ = batch.append(record, enrichmentID: id)
-                }
+        for row in 0..<source.rowCount {
+            let id = source.enrichmentID(at: row)
+            source.withRecord(at: row) { record in
+                precondition(check.fault(in: record) == nil, "the benchmark made a record that the reader refuses")
+                _ = batch.append(record, enrichmentID: id)
             }
         }
     }

@@ -18,7 +18,7 @@ struct KindRun {
 /// The fixed parts of the records are copied in that order, so that each column is read at one stride; strings stay where
 /// they are.
 ///
-/// Invariants of the unsafe code: `keys` and `spare` have room for `capacity` elements and `offsets`, `enrichmentIDs` as well;
+/// Invariants of the unsafe code: `keys` and `spare` have room for `capacity` elements and `positions`, `enrichmentIDs` as well;
 /// `fixed` has `fixedCapacity` bytes. After ``sort(_:strides:)`` the first `count` elements are set, and run r has
 /// `rows.count * stride` bytes from `start`.
 @safe
@@ -32,8 +32,8 @@ final class BatchSorter {
 
     private(set) var runs: [KindRun] = []
     private(set) var count = 0
-    /// For each place, where its record begins in the batch's memory.
-    private(set) var offsets: UnsafeMutablePointer<UInt32>
+    /// For each place, the position of its record in the batch.
+    private(set) var positions: UnsafeMutablePointer<UInt32>
     /// For each place, its enrichment id.
     private(set) var enrichmentIDs: UnsafeMutablePointer<UInt32>
     /// The fixed parts.
@@ -49,7 +49,7 @@ final class BatchSorter {
     init() {
         capacity = 1024
         fixedCapacity = 1 << 16
-        unsafe offsets = .allocate(capacity: capacity)
+        unsafe positions = .allocate(capacity: capacity)
         unsafe enrichmentIDs = .allocate(capacity: capacity)
         unsafe keys = .allocate(capacity: capacity)
         unsafe spare = .allocate(capacity: capacity)
@@ -58,7 +58,7 @@ final class BatchSorter {
     }
 
     deinit {
-        unsafe offsets.deallocate()
+        unsafe positions.deallocate()
         unsafe enrichmentIDs.deallocate()
         unsafe keys.deallocate()
         unsafe spare.deallocate()
@@ -94,12 +94,12 @@ final class BatchSorter {
         }
         precondition(row == count && count <= RowBatch.Limits.maxRows)
         if count > capacity {
-            unsafe offsets.deallocate()
+            unsafe positions.deallocate()
             unsafe enrichmentIDs.deallocate()
             unsafe keys.deallocate()
             unsafe spare.deallocate()
             capacity = count
-            unsafe offsets = .allocate(capacity: capacity)
+            unsafe positions = .allocate(capacity: capacity)
             unsafe enrichmentIDs = .allocate(capacity: capacity)
             unsafe keys = .allocate(capacity: capacity)
             unsafe spare = .allocate(capacity: capacity)
@@ -118,7 +118,7 @@ final class BatchSorter {
         var any: UInt64 = 0
         var all = UInt64.max
         for row in 0..<count {
-            let record = unsafe rows.memory + Int(rows.offsets[row])
+            let record = unsafe rows.record(at: rows.position(of: row))
             let kind = unsafe UInt64(record.load(fromByteOffset: Self.kindAt, as: UInt8.self))
             let rank = UInt64(unsafe cgroups.rank(of: record.load(fromByteOffset: Self.cgroupAt, as: UInt64.self)))
             let pid = min(unsafe UInt64(record.load(fromByteOffset: Self.pidAt, as: UInt32.self)), mostPid)
@@ -165,15 +165,15 @@ final class BatchSorter {
             var target = unsafe fixed + run.start
             for place in run.rows {
                 let row = unsafe Int(keys[place] & rowMask)
-                let offset = unsafe rows.offsets[row]
-                unsafe offsets[place] = offset
-                unsafe target.copyMemory(from: rows.memory + Int(offset), byteCount: run.stride)
+                let position = unsafe rows.position(of: row)
+                unsafe positions[place] = position
+                unsafe target.copyMemory(from: rows.record(at: position), byteCount: run.stride)
                 unsafe target += run.stride
             }
         }
         guard hasEnrichment else { return }
         for place in 0..<count {
-            unsafe enrichmentIDs[place] = unsafe rows.enrichmentIDs[Int(keys[place] & rowMask)]
+            unsafe enrichmentIDs[place] = unsafe rows.enrichmentID(at: positions[place])
         }
     }
 

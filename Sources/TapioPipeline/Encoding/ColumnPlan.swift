@@ -15,6 +15,8 @@ struct ColumnPlan: Sendable {
     let fillings: [Filling]
     /// Bytes of the fixed part by kind, rounded up to 8; 0 for undeclared kinds.
     let strides: [Int]
+    /// By kind, whether records have strings beside their fixed part, which the sorter does not copy.
+    let hasStrings: [Bool]
     /// Names of kinds by number.
     let kindNames: [[UInt8]]
 
@@ -35,6 +37,9 @@ struct ColumnPlan: Sendable {
         var strides = [Int](repeating: 0, count: EventKind.limit)
         for schema in registry.schemas { strides[Int(schema.kind.rawValue)] = (schema.fixedSize + 7) & ~7 }
         self.strides = strides
+        var hasStrings = [Bool](repeating: false, count: EventKind.limit)
+        for schema in registry.schemas { hasStrings[Int(schema.kind.rawValue)] = !schema.stringOffsets.isEmpty }
+        self.hasStrings = hasStrings
         kindNames = (0..<EventKind.limit).map { Array(registry.name(of: EventKind(rawValue: UInt8($0))).utf8) }
     }
 

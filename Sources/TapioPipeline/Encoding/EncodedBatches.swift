@@ -45,21 +45,34 @@ public struct EncodedBatches: AsyncSequence, Sendable {
 
 /// The encoders' side of ``EncodedBatches``.
 ///
-/// The stream itself is unbounded; permits bound it: a batch takes one before it is yielded and gives it back when it is
-/// settled.
+/// The stream itself is unbounded; what may be unsettled bounds it, in number and in bytes: a batch takes its share before it
+/// is yielded and gives it back when it is settled. A batch that is larger than the bound goes through alone.
 final class EncodedBatchGate: Sendable {
+    private struct State {
+        var nextTicket: UInt64 = 0
+        var bytes = 0
+        /// By ticket, in the order in which they were sent: monotonic time of the sending.
+        var unsettled: [(ticket: UInt64, sentNs: UInt64)] = []
+    }
+
     let batches: EncodedBatches
+    /// The most batches that may be unsettled.
+    let most: Int
+    /// The most bytes that may be unsettled.
+    let mostBytes: Int
     private let continuation: AsyncStream<EncodedBatch>.Continuation
-    private let free: Atomic<Int>
+    // Held for some ten ns, twice for each batch.
+    private let state = Guarded(State())
     private let doorbell = Doorbell()
     private let isOpen = Atomic<Bool>(true)
     private let tracker: BatchTracker
 
-    /// A gate through which `most` unsettled batches may go.
-    init(most: Int, tracker: BatchTracker) {
-        precondition(most >= 1)
+    /// A gate through which `most` unsettled batches of `mostBytes` together may go.
+    init(most: Int, mostBytes: Int, tracker: BatchTracker) {
+        precondition(most >= 1 && mostBytes >= 1)
+        self.most = most
+        self.mostBytes = mostBytes
         self.tracker = tracker
-        free = Atomic(most)
         let (stream, continuation) = AsyncStream<EncodedBatch>.makeStream(bufferingPolicy: .unbounded)
         self.continuation = continuation
         batches = EncodedBatches(stream)
@@ -67,18 +80,17 @@ final class EncodedBatchGate: Sendable {
         continuation.onTermination = { [weak self] _ in self?.abandon() }
     }
 
-    /// Hands over a batch; sleeps while there is no permit. False where nobody takes it any more: it is then lost.
+    /// Hands over a batch; sleeps while there is no room. False where nobody takes it any more: it is then lost.
     func send(_ batch: ArchiveBatch) -> Bool {
-        let got: Void? = doorbell.wait(upTo: .seconds(1 << 40)) { [self] in
-            if !isOpen.load(ordering: .acquiring) { return () }
-            return takePermit() ? () : nil
+        let bytes = batch.group.bytes.count
+        let ticket: UInt64? = doorbell.wait(upTo: .seconds(1 << 40)) { [self] in
+            isOpen.load(ordering: .acquiring) ? enter(bytes) : .max
         }
-        guard got != nil, isOpen.load(ordering: .acquiring) else { return false }
+        guard let ticket, ticket != .max else { return false }
         let sequence = batch.sequence
         let delivery = EncodedBatch(batch) { [self] in
             tracker.settle(sequence)
-            free.add(1, ordering: .releasing)
-            doorbell.ring()
+            leave(ticket, bytes)
         }
         if case .terminated = continuation.yield(delivery) { return false }
         return true
@@ -89,25 +101,50 @@ final class EncodedBatchGate: Sendable {
         continuation.finish()
     }
 
+    /// What was sent and is not settled.
+    var backlog: EncodedBacklog {
+        state.withLock { state in
+            EncodedBacklog(
+                batches: state.unsettled.count,
+                bytes: state.bytes,
+                oldestSentNs: state.unsettled.first?.sentNs
+            )
+        }
+    }
+
     private func abandon() {
         isOpen.store(false, ordering: .releasing)
         doorbell.ringAll()
     }
 
-    private func takePermit() -> Bool {
-        var current = free.load(ordering: .acquiring)
-        while current > 0 {
-            let (exchanged, original) = free.weakCompareExchange(
-                expected: current,
-                desired: current - 1,
-                ordering: .acquiringAndReleasing
-            )
-            if exchanged { return true }
-            current = original
+    /// A ticket, where there is room.
+    private func enter(_ bytes: Int) -> UInt64? {
+        state.withLock { state in
+            guard state.unsettled.count < most, state.bytes == 0 || state.bytes + bytes <= mostBytes else { return nil }
+            let ticket = state.nextTicket
+            state.nextTicket += 1
+            state.bytes += bytes
+            state.unsettled.append((ticket, MonotonicClock.monotonicNs))
+            return ticket
         }
-        return false
     }
 
-    /// Batches that were sent and are not settled.
-    func unsettled(of most: Int) -> Int { most - free.load(ordering: .relaxed) }
+    private func leave(_ ticket: UInt64, _ bytes: Int) {
+        state.withLock { state in
+            state.bytes -= bytes
+            state.unsettled.removeAll { $0.ticket == ticket }
+        }
+        // Room for several small ones may be there now.
+        doorbell.ringAll()
+    }
+}
+
+/// Encoded batches that wait to be written.
+public struct EncodedBacklog: Sendable, Hashable {
+    /// Batches.
+    public var batches: Int
+    /// Compressed bytes.
+    public var bytes: Int
+    /// Monotonic time since when the oldest of them waits; nil where there is none.
+    public var oldestSentNs: UInt64?
 }

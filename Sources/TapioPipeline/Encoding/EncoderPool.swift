@@ -3,7 +3,8 @@ import TapioArchive
 import TapioEvents
 import TapioRings
 
-/// The threads that encode: each takes the next sealed batch, encodes it and hands it over. An idle one sleeps.
+/// The threads that encode: each steals the oldest sealed batch, its own reader's first, encodes it and hands it over. An
+/// idle one sleeps.
 final class EncoderPool: Sendable {
     private let threads: [PinnedThread]
     private let counts: CounterBlock
@@ -29,7 +30,7 @@ final class EncoderPool: Sendable {
             do throws(ThreadError) {
                 thread = try PinnedThread(name: "tapio-encode-\(number)") {
                     let encoder = BatchEncoder(registry: services.registry, compressionLevel: compressionLevel)
-                    EncoderPool.run(encoder, services: services, gate: gate, clock: clock, counts: counts)
+                    EncoderPool.run(encoder, home: number, services: services, gate: gate, clock: clock, counts: counts)
                     onEnd()
                 }
             } catch {
@@ -59,26 +60,27 @@ final class EncoderPool: Sendable {
 
     private static func run(
         _ encoder: BatchEncoder,
+        home: Int,
         services: ReaderServices,
         gate: EncodedBatchGate,
         clock: CurrentClock,
         counts: CounterBlock
     ) {
         while true {
-            switch services.queue.pop(waitingUpTo: .seconds(3600)) {
+            switch services.queue.pop(home: home, waitingUpTo: .seconds(3600)) {
             case .empty: continue
             case .closed: return
             case .item(let batch):
                 let begin = MonotonicClock.threadCPUNs
-                let encoded = encoder.encode(batch, clock: clock.offset)
+                let encoded = encoder.encode(batch, clock: clock.offset, releasesRecords: true)
                 counts.add(Count.batches.rawValue)
                 counts.add(Count.rows.rawValue, UInt64(batch.rowCount))
                 counts.add(Count.bytes.rawValue, UInt64(encoded.group.bytes.count))
                 counts.add(Count.busyNs.rawValue, MonotonicClock.threadCPUNs - begin)
-                // Before waiting for a permit: the readers may need its memory. Ledger batches are not the pool's.
-                if !batch.holdsLedger { services.pool.giveBack(batch) }
+                // Before waiting for a permit: the readers may need its memory.
+                services.pools.giveBack(batch)
                 if !gate.send(encoded) {
-                    for kind in encoded.kinds where kind.kind != EventKind.ledger.rawValue {
+                    for kind in encoded.kinds {
                         services.ledger.add(.failed, EventKind(rawValue: kind.kind), UInt64(kind.rows))
                     }
                     services.tracker.settle(encoded.sequence)

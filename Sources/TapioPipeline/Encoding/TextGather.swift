@@ -19,13 +19,13 @@ struct TextGather: ~Copyable {
 
     /// Gathers one column into `scratch.indices`; the texts are then in ``interner``.
     ///
-    /// `memory` is that of the batch that `sorter` has sorted.
+    /// `records` are those of the batch that `sorter` has sorted.
     @unsafe mutating func gather(
         _ filling: ColumnPlan.Filling,
         plan: ColumnPlan,
         sorter: BatchSorter,
         into scratch: ColumnScratch,
-        memory: UnsafeRawPointer,
+        records: UnsafeRows,
         enrichment: EnrichmentTable
     ) {
         interner.reset()
@@ -36,7 +36,7 @@ struct TextGather: ~Copyable {
         for run in sorter.runs {
             guard let field = filling.fields[Int(run.kind.rawValue)] else { continue }
             let fixed = unsafe UnsafeRawPointer(sorter.fixed) + run.start
-            let offsets = unsafe sorter.offsets + run.rows.lowerBound
+            let positions = unsafe sorter.positions + run.rows.lowerBound
             switch field.source {
             case .paddedString(let at, let count):
                 unsafe padded(run, fixed + at, count, scratch)
@@ -54,10 +54,10 @@ struct TextGather: ~Copyable {
                 unsafe hex(run, fixed + at, field.absence, scratch)
             case .string(let at):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe strings(run, fixed + at, memory, offsets, isNullable, scratch)
+                unsafe strings(run, fixed + at, records, positions, isNullable, scratch)
             case .arguments(let at):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe arguments(run, fixed + at, memory, offsets, isNullable, scratch)
+                unsafe arguments(run, fixed + at, records, positions, isNullable, scratch)
             case .enrichment(let column):
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
                 unsafe enrich(run, ids, enrichment, column, isRequired, scratch)
@@ -160,15 +160,15 @@ struct TextGather: ~Copyable {
     @unsafe private mutating func strings(
         _ run: KindRun,
         _ start: UnsafeRawPointer,
-        _ memory: UnsafeRawPointer,
-        _ offsets: UnsafeMutablePointer<UInt32>,
+        _ records: UnsafeRows,
+        _ positions: UnsafeMutablePointer<UInt32>,
         _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
         var record = unsafe start
         var next = scratch.count
         for place in 0..<run.rows.count {
-            let bytes = unsafe string(record, memory + Int(offsets[place]))
+            let bytes = unsafe string(record, records.record(at: positions[place]))
             let index = isNullable && bytes.count == 0 ? Self.absent : unsafe interner.intern(bytes)
             unsafe add(index, place, run, &next, scratch)
             unsafe record += run.stride
@@ -179,15 +179,15 @@ struct TextGather: ~Copyable {
     @unsafe private mutating func arguments(
         _ run: KindRun,
         _ start: UnsafeRawPointer,
-        _ memory: UnsafeRawPointer,
-        _ offsets: UnsafeMutablePointer<UInt32>,
+        _ records: UnsafeRows,
+        _ positions: UnsafeMutablePointer<UInt32>,
         _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
         var record = unsafe start
         var next = scratch.count
         for place in 0..<run.rows.count {
-            let bytes = unsafe string(record, memory + Int(offsets[place]))
+            let bytes = unsafe string(record, records.record(at: positions[place]))
             var index = Self.absent
             if !(isNullable && bytes.count == 0) {
                 let number = unsafe raw.intern(bytes)

@@ -34,8 +34,7 @@ public final class EventTap: Sendable {
     private let shown = Atomic<UInt64>(0)
     private let pool = BatchPool(
         limits: RowBatch.Limits(rows: chunkRows, bytes: chunkBytes),
-        most: chunks,
-        spare: 0
+        most: chunks
     )
     private let queue = HandoffQueue<RowBatch>(capacity: chunks)
     private let state = Guarded(State())

@@ -1,10 +1,10 @@
-import TapioRings
 import TapioEvents
+import TapioRings
 
-/// Empty batches of one size, kept for the next use.
+/// Empty batches, and the memory that they fill.
 ///
-/// Last in, first out, so that the memory in use is the memory that was touched last. Bounds: at most `most` batches exist at
-/// a time; of those that are idle at most `spare` keep their memory.
+/// The memory is what is bounded: all batches of a pool together hold no more than its buffers, and what is given back is
+/// used again by whoever fills next. Batches themselves are small and kept for ever, at most `most` of them.
 final class BatchPool: Sendable {
     private struct State {
         var idle: [RowBatch] = []
@@ -16,19 +16,23 @@ final class BatchPool: Sendable {
 
     /// The size of each batch.
     let limits: RowBatch.Limits
+    /// The memory of all.
+    let memory: BufferPool
+    /// The tier of the buffers that hold records.
+    let recordTier: PoolTier
     private let most: Int
-    private let spare: Int
     // Held for some ten ns, once for each batch.
     private let state = Guarded(State())
 
-    /// A pool that makes up to `most` batches, the first when it is asked for.
-    init(limits: RowBatch.Limits, most: Int, spare: Int) {
+    /// A pool of up to `most` batches that share `memory`, by default enough for all to be full.
+    init(limits: RowBatch.Limits, most: Int, memory: BufferPool? = nil) {
         self.limits = limits
         self.most = most
-        self.spare = spare
+        self.memory = memory ?? RowBatch.pool(for: limits, batches: most)
+        recordTier = limits.recordTier
     }
 
-    /// An empty batch, or nil while as many as may exist are in use.
+    /// An empty batch, which holds no memory yet, or nil while as many as may exist are in use.
     func take() -> RowBatch? {
         let (batch, mayMake): (RowBatch?, Bool) = state.withLock { state in
             if let batch = state.idle.popLast() {
@@ -43,31 +47,27 @@ final class BatchPool: Sendable {
             state.made += 1
             return (nil, true)
         }
-        return mayMake ? RowBatch(limits: limits) : batch
+        return mayMake ? RowBatch(limits: limits, pool: memory) : batch
     }
 
     /// Takes back a batch that came from ``take()``.
     func giveBack(_ batch: RowBatch) {
         batch.reset()
-        state.withLock { state in
-            if state.idle.count < spare {
-                state.idle.append(batch)
-            } else {
-                state.existing -= 1
-            }
-        }
+        state.withLock { $0.idle.append(batch) }
     }
 
     /// The counts at this time.
     var statistics: BatchPoolStatistics {
-        state.withLock {
+        let buffers = memory.statistics
+        return state.withLock {
             BatchPoolStatistics(
                 existing: $0.existing,
                 idle: $0.idle.count,
                 most: most,
                 reused: $0.reused,
                 made: $0.made,
-                refused: $0.refused
+                refused: $0.refused,
+                buffers: buffers
             )
         }
     }
@@ -75,7 +75,7 @@ final class BatchPool: Sendable {
 
 /// What a pool of batches did; counts are never reset.
 public struct BatchPoolStatistics: Sendable, Hashable {
-    /// Batches that have memory now.
+    /// Batches that were made; they are never unmade.
     public var existing: Int
     /// Those of them that nobody uses.
     public var idle: Int
@@ -87,4 +87,17 @@ public struct BatchPoolStatistics: Sendable, Hashable {
     public var made: UInt64
     /// Requests that found the bound reached.
     public var refused: UInt64
+    /// The memory that they fill.
+    public var buffers: BufferPoolStatistics
+
+    /// Adds what another pool did.
+    mutating func add(_ other: BatchPoolStatistics) {
+        existing += other.existing
+        idle += other.idle
+        most += other.most
+        reused &+= other.reused
+        made &+= other.made
+        refused &+= other.refused
+        for tier in PoolTier.allCases { buffers[tier].add(other.buffers[tier]) }
+    }
 }

@@ -1,4 +1,3 @@
-import TapioBPF
 import TapioEvents
 
 /// One lane's side of a reader: the batch that is being filled, or one that is sealed and finds no place in the queue.
@@ -13,6 +12,8 @@ struct LaneIntake {
         case batch
         /// The open batch is full: seal it first.
         case seal
+        /// The open batch is empty and has no memory.
+        case memory
         /// The sealed batch waits for a place; nothing can be taken.
         case place
     }
@@ -35,7 +36,8 @@ struct LaneIntake {
     var need: Need {
         if waiting != nil { return .place }
         guard let open else { return .batch }
-        return open.recordRoom > 0 && open.byteRoom > 0 ? .nothing : .seal
+        if open.recordRoom > 0 && open.byteRoom > 0 { return .nothing }
+        return open.isEmpty ? .memory : .seal
     }
 
     /// Whether the open batch has rows, and reached the age at which it is handed over.
@@ -99,12 +101,4 @@ struct LaneIntake {
         self.open = nil
         return open
     }
-}
-
-extension RowBatch {
-    /// Rows that it can still take.
-    var recordRoom: Int { limits.rows - rowCount }
-
-    /// How many bytes may be begun so that even a record of the greatest size fits.
-    var byteRoom: Int { limits.bytes - byteCount - Int(TAPIO_RECORD_BYTES) }
 }

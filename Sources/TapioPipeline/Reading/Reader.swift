@@ -6,7 +6,7 @@ struct ReaderServices: Sendable {
     let registry: SchemaRegistry
     let ledger: Ledger
     let queue: BatchQueue
-    let pool: BatchPool
+    let pools: BatchPools
     let tracker: BatchTracker
     let latency: LatencyHistogram
     let tap: EventTap
@@ -20,8 +20,9 @@ public final class Reader: Sendable {
     private let endWaits: @Sendable () -> Void
     private let ringCounts: @Sendable (CounterBlock) -> [ReaderStatistics.RingCounts]
 
-    /// Starts the thread.
+    /// Starts the thread of the reader with this number, counted from 0.
     init<Plane: RecordPlane>(
+        number: Int,
         plane: Plane,
         configuration: ReaderConfiguration,
         services: ReaderServices,
@@ -43,7 +44,7 @@ public final class Reader: Sendable {
             }
         }
         thread = try PinnedThread(name: configuration.name, cpus: configuration.cpus) {
-            ReaderLoop(plane: plane, configuration: configuration, shared: shared, services: services).run()
+            ReaderLoop(number, plane: plane, configuration: configuration, shared: shared, services: services).run()
             onEnd()
         }
     }

@@ -4,6 +4,8 @@ public struct ReaderConfiguration: Sendable, Hashable {
     public var name = "tapio-reader"
     /// The CPUs that it may run on; nil: any.
     public var cpus: [Int]?
+    /// The NUMA node of its rings, on which its batches' memory is to be; nil: wherever.
+    public var node: Int?
     /// What to do when the queue of sealed batches is full.
     public var backpressure = Backpressure.shedOldestBulk(afterNs: 1_000_000_000)
     /// What can be changed later.

@@ -14,6 +14,7 @@ final class ReaderLoop<Plane: RecordPlane> {
     /// Below this a sleep isn't worth telling the kernel's programs: nothing urgent waits longer than that anyway.
     static var shortestAnnouncedSleepNs: UInt64 { 2_000_000 }
 
+    private let number: Int
     private let plane: Plane
     private let urgent: [(index: Int, source: Plane.Source)]
     private let bulk: [(index: Int, source: Plane.Source)]
@@ -39,7 +40,14 @@ final class ReaderLoop<Plane: RecordPlane> {
     /// Whether the last pass left a ring alone because its lane had no place for records.
     private var wasBlocked = false
 
-    init(plane: Plane, configuration: ReaderConfiguration, shared: ReaderState, services: ReaderServices) {
+    init(
+        _ number: Int,
+        plane: Plane,
+        configuration: ReaderConfiguration,
+        shared: ReaderState,
+        services: ReaderServices
+    ) {
+        self.number = number
         self.plane = plane
         let indexed = plane.sources.enumerated().map { (index: $0.offset, source: $0.element) }
         urgent = indexed.filter { $0.source.lane == .urgent }
@@ -85,8 +93,8 @@ final class ReaderLoop<Plane: RecordPlane> {
             let interval = timer.next(records: records, elapsedNs: elapsed)
             sleep(urgentRecords > 0 ? min(interval, timer.drainIntervalNs) : interval, isBlocked: isBlocked)
         }
-        if let batch = urgentIntake.takeEmpty() { services.pool.giveBack(batch) }
-        if let batch = bulkIntake.takeEmpty() { services.pool.giveBack(batch) }
+        if let batch = urgentIntake.takeEmpty() { services.pools.giveBack(batch) }
+        if let batch = bulkIntake.takeEmpty() { services.pools.giveBack(batch) }
         shared.finish()
     }
 
@@ -210,18 +218,25 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     /// The lane's batch, with room; nil while there is none.
     private func prepare(_ intake: inout LaneIntake) -> RowBatch? {
+        intake.open.map(takeMemory)
         if intake.need == .seal {
             seal(&intake)
             push(&intake)
         }
-        switch intake.need {
-        case .nothing: break
-        case .batch:
-            guard let batch = services.pool.take() else { return blocked(intake.lane) }
+        if intake.need == .batch {
+            guard let batch = services.pools.take(reader: number) else { return blocked(intake.lane) }
             intake.begin(batch)
-        case .place, .seal: return blocked(intake.lane)
+            takeMemory(batch)
         }
-        return intake.open
+        return intake.need == .nothing ? intake.open : blocked(intake.lane)
+    }
+
+    /// Memory for the next portion. Where the pool has no more, the batch is as full as it gets. Bulk leaves a quarter of the
+    /// pool to urgent.
+    private func takeMemory(_ batch: RowBatch) {
+        let pool = services.pools.pool(reader: number)
+        let sparing = batch.lane == .bulk ? pool.memory.limits[pool.recordTier] / 4 : 0
+        batch.reserve(bytes: pool.recordTier.byteCount / 2, rows: Self.urgentPortion, sparing: sparing)
     }
 
     private func blocked(_ lane: Lane) -> RowBatch? {
@@ -237,7 +252,7 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     private func push(_ intake: inout LaneIntake) {
         guard let batch = intake.takeWaiting() else { return }
-        switch services.queue.push(batch) {
+        switch services.queue.push(batch, reader: number) {
         case .pushed: break
         case .full(let batch), .closed(let batch): intake.keep(batch)
         }
@@ -253,7 +268,7 @@ final class ReaderLoop<Plane: RecordPlane> {
         var urgentWaits = urgentIntake.waiting != nil
         var bulkWaits = bulkIntake.waiting != nil
         if gauge.mustShed(urgentIsBlocked: urgentWaits, bulkIsBlocked: bulkWaits, nowNs: nowNs),
-            let oldest = services.queue.takeOldestBulk()
+            let oldest = services.queue.takeOldestBulk(reader: number)
         {
             shed(oldest)
             push(&urgentIntake)
@@ -287,6 +302,6 @@ final class ReaderLoop<Plane: RecordPlane> {
         }
         shared.count(.shedBatches)
         services.tracker.settle(batch.sequence)
-        services.pool.giveBack(batch)
+        services.pools.giveBack(batch)
     }
 }

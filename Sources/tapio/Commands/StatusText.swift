@@ -83,7 +83,11 @@ struct StatusText {
         let fill = HumanUnits.decimal(pipeline.fullestRing * 100, decimals: 1)
         table.row(["rings", "\(rings.joined(separator: ", ")) for each CPU; the fullest is \(fill) % full"])
         table.row(["threads", "\(pipeline.readers) readers, \(pipeline.encoders) encoders"])
-        table.row(["batches", "\(pipeline.batchesQueued) of \(pipeline.batchesQueuedLimit) wait"])
+        func bytes(_ count: Int) -> String { HumanUnits.bytes(Int64(count)) }
+        let held = "hold \(bytes(pipeline.batchBytes)) of \(bytes(pipeline.batchBytesLimit))"
+        table.row(["batches", "\(held), \(pipeline.batchesQueued) wait for an encoder"])
+        let encoded = "\(bytes(pipeline.encodedBytes)) of \(bytes(pipeline.encodedBytesLimit))"
+        table.row(["encoded", "\(encoded) wait to be written"])
         if pipeline.latencyP99Ns > 0 {
             let p50 = HumanUnits.duration(ns: Int64(clamping: pipeline.latencyP50Ns))
             let p99 = HumanUnits.duration(ns: Int64(clamping: pipeline.latencyP99Ns))
