@@ -99,7 +99,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioRingsTests",
-            dependencies: ["TapioRings", "TapioTestSupport"],
+            dependencies: ["TapioRings", "CTapioSystem", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

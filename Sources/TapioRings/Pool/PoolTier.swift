@@ -1,0 +1,31 @@
+/// The sizes of buffers that a ``BufferPool`` has.
+public enum PoolTier: UInt8, Sendable, CaseIterable, CustomStringConvertible {
+    /// 4 KiB: a page, for what a batch carries beside its rows.
+    case small
+    /// 64 KiB: a column, or a page of one while it is encoded.
+    case medium
+    /// 1 MiB: a piece of a batch.
+    case large
+
+    /// Bytes of a buffer; also what its address is a multiple of, but at most ``PoolTier/greatestAlignment``.
+    @inlinable
+    public var byteCount: Int {
+        switch self {
+        case .small: 4 << 10
+        case .medium: 64 << 10
+        case .large: 1 << 20
+        }
+    }
+
+    /// Every buffer starts on a page at least, so that no two share a cache line.
+    public static let greatestAlignment = 64 << 10
+
+    /// The size in words.
+    public var description: String {
+        switch self {
+        case .small: "4 KiB"
+        case .medium: "64 KiB"
+        case .large: "1 MiB"
+        }
+    }
+}

@@ -1,0 +1,15 @@
+/// A fast generator of numbers that look random and are the same in every run.
+struct Xorshift {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = (seed &+ 1) &* 0x9E37_79B9_7F4A_7C15
+    }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state >> 8
+    }
+}
