@@ -278,7 +278,9 @@ public final class RowBatch: @unchecked Sendable {
             guard let buffer = pool.take(.medium) else { return false }
             let held = unsafe state.pointee.rowBuffers
             unsafe (rows + held).initialize(to: buffer)
-            unsafe (rowBases + held).initialize(to: buffer.base.bindMemory(to: UInt32.self, capacity: Self.rowsPerBuffer))
+            unsafe (rowBases + held).initialize(
+                to: buffer.base.bindMemory(to: UInt32.self, capacity: Self.rowsPerBuffer)
+            )
             unsafe state.pointee.rowBuffers = held + 1
         }
         return true

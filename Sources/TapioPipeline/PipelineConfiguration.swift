@@ -1,4 +1,5 @@
 public import TapioEvents
+import TapioRings
 
 /// How a pipeline works.
 public struct PipelineConfiguration: Sendable, Hashable {

@@ -82,7 +82,10 @@ struct RowBatchTests {
         #expect(first.append(SampleKind.record()))
     }
 
-    @Test("what a batch holds takes the records that its room promises, whatever their size", arguments: [8192, 200, 64])
+    @Test(
+        "what a batch holds takes the records that its room promises, whatever their size",
+        arguments: [8192, 200, 64]
+    )
     func room(size: Int) {
         let batch = RowBatch(limits: .init(rows: 131_072, bytes: 6 << 20))
         let record = SampleKind.record(exe: [UInt8](repeating: 1, count: max(0, size - SampleKind.fixedSize)), args: [])

@@ -3,6 +3,7 @@ import TapioCollectors
 import TapioEvents
 import TapioKernel
 import TapioPipeline
+import TapioRings
 
 extension Agent {
     /// A snapshot of everything that `tapio status` shows.

@@ -25,7 +25,8 @@ struct ConfigurationConflict {
                 Self(
                     key: "queue.max_bytes",
                     other: "batch.max_bytes",
-                    message: "\(SizeNotation.text(configuration.queue.maxBytes)) has no room for one batch that fills and "
+                    message:
+                        "\(SizeNotation.text(configuration.queue.maxBytes)) has no room for one batch that fills and "
                         + "one that is encoded, batch.max_bytes \(SizeNotation.text(configuration.batch.maxBytes)) each",
                     remedy: "raise it, or lower batch.max_bytes"
                 )

@@ -1,5 +1,5 @@
 import TapioEvents
-import TapioRings
+public import TapioRings
 
 /// Empty batches, and the memory that they fill.
 ///

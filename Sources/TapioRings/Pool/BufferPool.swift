@@ -92,6 +92,9 @@ public final class BufferPool: Sendable {
         for tier in PoolTier.allCases { pool(tier).trim(keepingIdle: kept[tier]) }
     }
 
+    /// Buffers of a size that can still be lent; approximate while others take and give. O(1).
+    public func free(_ tier: PoolTier) -> Int { pool(tier).free }
+
     /// The counters; any thread may ask. O(limits).
     public var statistics: BufferPoolStatistics {
         BufferPoolStatistics(small: small.statistics, medium: medium.statistics, large: large.statistics)

@@ -1,5 +1,5 @@
 /// Counters of a ``BufferPool``, by tier. Those that only grow are never reset: take differences.
-public struct BufferPoolStatistics: Sendable, Equatable {
+public struct BufferPoolStatistics: Sendable, Hashable {
     /// Of the 4 KiB buffers.
     public var small: Tier
     /// Of the 64 KiB buffers.
@@ -8,7 +8,7 @@ public struct BufferPoolStatistics: Sendable, Equatable {
     public var large: Tier
 
     /// Of one size. Read while threads take and give, the values are each exact but not of one instant.
-    public struct Tier: Sendable, Equatable {
+    public struct Tier: Sendable, Hashable {
         /// Buffers that there can be.
         public var limit: Int
         /// Buffers lent whose memory was there.
@@ -27,16 +27,41 @@ public struct BufferPoolStatistics: Sendable, Equatable {
         public var highWater: Int
         /// Bytes of memory that lent and idle buffers take: those that were touched and not trimmed since.
         public var residentBytes: Int
+
+        /// Adds the counters of another pool's.
+        public mutating func add(_ other: Tier) {
+            limit += other.limit
+            hits &+= other.hits
+            misses &+= other.misses
+            refused &+= other.refused
+            doubleReturns &+= other.doubleReturns
+            foreignReturns &+= other.foreignReturns
+            inUse += other.inUse
+            highWater += other.highWater
+            residentBytes += other.residentBytes
+        }
     }
 
     /// Of a size.
     public subscript(tier: PoolTier) -> Tier {
-        switch tier {
-        case .small: small
-        case .medium: medium
-        case .large: large
+        get {
+            switch tier {
+            case .small: small
+            case .medium: medium
+            case .large: large
+            }
+        }
+        set {
+            switch tier {
+            case .small: small = newValue
+            case .medium: medium = newValue
+            case .large: large = newValue
+            }
         }
     }
+
+    /// Bytes of buffers that are lent now.
+    public var bytesInUse: Int { PoolTier.allCases.reduce(0) { $0 + $1.byteCount * self[$1].inUse } }
 
     /// Bytes of memory that all buffers take.
     public var residentBytes: Int { small.residentBytes + medium.residentBytes + large.residentBytes }

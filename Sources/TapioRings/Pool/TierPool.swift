@@ -125,6 +125,9 @@ final class TierPool: @unchecked Sendable {
         }
     }
 
+    /// Buffers that are not lent; approximate. Relaxed: nothing is read on the strength of it.
+    var free: Int { unsafe slots.count - state.pointee.claims.load(ordering: .relaxed) }
+
     var statistics: BufferPoolStatistics.Tier {
         // What failed to be there at once before all loans, so that it is never more.
         let misses = unsafe state.pointee.misses.load(ordering: .acquiring)
