@@ -34,7 +34,7 @@ public final class RowBatch: @unchecked Sendable {
     public var lane: Lane = .bulk
     /// Counts sealed batches of one agent.
     public var sequence: UInt64 = 0
-    /// Rows in the batch.
+    /// Rows in the batch, summaries included.
     public var rowCount: Int { unsafe counts.pointee.rows }
     /// Bytes of its records, each rounded up to 8.
     public var byteCount: Int { unsafe counts.pointee.bytes }
@@ -51,6 +51,8 @@ public final class RowBatch: @unchecked Sendable {
     private let lengths: UnsafeMutablePointer<UInt16>
     private let enrichmentIDs: UnsafeMutablePointer<UInt32>
     private let kindCounts: UnsafeMutablePointer<UInt32>
+    private let summaryCounts: UnsafeMutablePointer<UInt32>
+    private let mergedCounts: UnsafeMutablePointer<UInt64>
     // Behind a pointer: as properties of a class each access would be checked for exclusivity at run time, several times a
     // record, which took a third of the reader's time.
     private let counts: UnsafeMutablePointer<Counts>
@@ -71,6 +73,10 @@ public final class RowBatch: @unchecked Sendable {
         unsafe enrichmentIDs = .allocate(capacity: limits.rows)
         unsafe kindCounts = .allocate(capacity: EventKind.limit)
         unsafe kindCounts.initialize(repeating: 0, count: EventKind.limit)
+        unsafe summaryCounts = .allocate(capacity: EventKind.limit)
+        unsafe summaryCounts.initialize(repeating: 0, count: EventKind.limit)
+        unsafe mergedCounts = .allocate(capacity: EventKind.limit)
+        unsafe mergedCounts.initialize(repeating: 0, count: EventKind.limit)
         unsafe counts = .allocate(capacity: 1)
         unsafe counts.initialize(to: Counts())
     }
@@ -81,6 +87,8 @@ public final class RowBatch: @unchecked Sendable {
         unsafe lengths.deallocate()
         unsafe enrichmentIDs.deallocate()
         unsafe kindCounts.deallocate()
+        unsafe summaryCounts.deallocate()
+        unsafe mergedCounts.deallocate()
         unsafe counts.deallocate()
     }
 
@@ -110,9 +118,37 @@ public final class RowBatch: @unchecked Sendable {
         return true
     }
 
-    /// Rows of a kind.
+    /// Copies a summary record (see `tapio_summary`), which stands for `merged` events until `lastNs`; false where the batch is
+    /// full, and then nothing changed.
+    public func append(summary record: RawSpan, merged: UInt64, lastNs: Int64, enrichmentID: UInt32) -> Bool {
+        guard append(record, enrichmentID: enrichmentID) else { return false }
+        let kind = Int(record.uint8(at: RecordCheck.kindOffset))
+        // Counted as a row above; it is none of an event.
+        unsafe kindCounts[kind] -= 1
+        unsafe summaryCounts[kind] += 1
+        unsafe mergedCounts[kind] += merged
+        if unsafe lastNs > counts.pointee.latestNs { unsafe counts.pointee.latestNs = lastNs }
+        return true
+    }
+
+    /// Rows of a kind that are one event each.
     public func rowCount(of kind: EventKind) -> Int {
         unsafe Int(kindCounts[Int(kind.rawValue)])
+    }
+
+    /// Rows of a kind that are summaries.
+    public func summaryCount(of kind: EventKind) -> Int {
+        unsafe Int(summaryCounts[Int(kind.rawValue)])
+    }
+
+    /// Events of a kind that were merged into its summaries.
+    public func mergedCount(of kind: EventKind) -> UInt64 {
+        unsafe mergedCounts[Int(kind.rawValue)]
+    }
+
+    /// Events of a kind, in rows of their own or merged.
+    public func eventCount(of kind: EventKind) -> UInt64 {
+        UInt64(rowCount(of: kind)) &+ mergedCount(of: kind)
     }
 
     /// The record at `row`.
@@ -142,6 +178,8 @@ public final class RowBatch: @unchecked Sendable {
         unsafe counts.pointee = Counts()
         enrichment = .empty
         unsafe kindCounts.update(repeating: 0, count: EventKind.limit)
+        unsafe summaryCounts.update(repeating: 0, count: EventKind.limit)
+        unsafe mergedCounts.update(repeating: 0, count: EventKind.limit)
     }
 }
 

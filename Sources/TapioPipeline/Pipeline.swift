@@ -36,13 +36,15 @@ public final class Pipeline: Sendable {
     ///   - ledger: Gets what is received, malformed, shed and failed, by kind. Rows of the ledger itself aren't counted.
     ///   - clock: What makes boot time UTC.
     ///   - enrichment: What is known of records beside their bytes.
+    ///   - aggregation: Which kinds are merged into summaries; nil: none.
     public init<Plane: RecordPlane>(
         configuration: PipelineConfiguration,
         planes: [Plane],
         registry: SchemaRegistry,
         ledger: Ledger,
         clock: ClockOffset,
-        enrichment: (any EnrichmentLookup)? = nil
+        enrichment: (any EnrichmentLookup)? = nil,
+        aggregation: AggregationSwitch? = nil
     ) {
         precondition(configuration.batch.bytes >= 65_536 && configuration.encoders >= 1 && !planes.isEmpty)
         self.configuration = configuration
@@ -62,7 +64,8 @@ public final class Pipeline: Sendable {
             tracker: tracker,
             latency: LatencyHistogram(),
             tap: tap,
-            enrichment: enrichment
+            enrichment: enrichment,
+            aggregation: aggregation ?? AggregationSwitch(registry)
         )
         gate = EncodedBatchGate(most: configuration.maxEncodedBatches, tracker: tracker)
         readerCount = planes.count

@@ -79,7 +79,7 @@ final class EncoderPool: Sendable {
                 if !batch.holdsLedger { services.pool.giveBack(batch) }
                 if !gate.send(encoded) {
                     for kind in encoded.kinds where kind.kind != EventKind.ledger.rawValue {
-                        services.ledger.add(.failed, EventKind(rawValue: kind.kind), UInt64(kind.rows))
+                        services.ledger.add(.failed, EventKind(rawValue: kind.kind), kind.events)
                     }
                     services.tracker.settle(encoded.sequence)
                 }
