@@ -35,6 +35,8 @@ public actor Agent {
     let plane: KernelPlane
     let archive: Archive
     let pipeline: Pipeline
+    /// Which kinds are merged: the configuration's part is set here, the overload's by whoever controls it.
+    let aggregation: AggregationSwitch
     let exporter: ArchiveExporter
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
@@ -94,6 +96,7 @@ public actor Agent {
         } catch {
             throw .archive(error)
         }
+        aggregation = AggregationSwitch(registry)
         do throws(KernelError) {
             exporter = try ArchiveExporter(
                 archive: archive,
@@ -108,7 +111,8 @@ public actor Agent {
                 planes: [try KernelRecordPlane(plane)],
                 registry: registry,
                 ledger: ledger,
-                clock: clock
+                clock: clock,
+                aggregation: aggregation
             )
         } catch {
             throw .kernel(error)
@@ -125,6 +129,7 @@ public actor Agent {
     @discardableResult
     public func start() async throws(AgentError) -> [String] {
         applySampling()
+        applyAggregation()
         do throws(ThreadError) {
             try pipeline.start()
             try syncer.start()
@@ -262,6 +267,12 @@ public actor Agent {
     func applySampling() {
         for schema in registry.schemas where schema.kind != .ledger {
             plane.control.setKeep(configuration.keepFraction(of: schema), kind: schema.kind.rawValue)
+        }
+    }
+
+    func applyAggregation() {
+        for schema in registry.schemas where schema.aggregation != nil {
+            aggregation.set(configuration.aggregationPolicy(of: schema), for: schema.kind)
         }
     }
 
