@@ -37,12 +37,21 @@ public struct KindTotal: Sendable, Hashable {
     public var kind: UInt8
     /// The kind's name, as it stands in the column `kind`.
     public var name: String
-    /// Rows.
+    /// Rows, summaries included.
     public var rows: Int
     /// Sum of the rows' weights.
     public var weight: Double
+    /// Those of the rows that stand for several merged events. Known from the encoder to the archive; not kept there.
+    public var summaries = 0
+    /// Events that were merged into them. Known as far as ``summaries`` is.
+    public var aggregatedEvents: UInt64 = 0
 
-    /// Makes a total.
+    /// Rows that are one event each.
+    public var eventRows: Int { rows - summaries }
+    /// Events, in rows of their own or merged.
+    public var events: UInt64 { UInt64(eventRows) &+ aggregatedEvents }
+
+    /// Makes a total of single events.
     public init(kind: UInt8, name: String, rows: Int, weight: Double) {
         self.kind = kind
         self.name = name

@@ -12,7 +12,8 @@ public enum NetworkSchemas {
         "tcp_connect",
         .normal,
         "A process opened a TCP connection; latency is the time from its SYN to the answer.",
-        [latency, retransmits, smoothedRoundTrip]
+        [latency, retransmits, smoothedRoundTrip],
+        aggregation(measure: "latency_ns")
     )
 
     /// A process took an incoming connection from its listening socket.
@@ -21,7 +22,8 @@ public enum NetworkSchemas {
         "tcp_accept",
         .normal,
         "A process accepted a TCP connection; latency is the time from established to accepted.",
-        [latency]
+        [latency],
+        aggregation(measure: "latency_ns")
     )
 
     /// An established connection came to its end, here.
@@ -30,7 +32,8 @@ public enum NetworkSchemas {
         "tcp_close",
         .normal,
         "A TCP connection ended; errno tells what broke it, if anything did.",
-        [error, duration, bytesSent, bytesReceived, retransmits, smoothedRoundTrip]
+        [error, duration, bytesSent, bytesReceived, retransmits, smoothedRoundTrip],
+        aggregation(measure: "duration_ns")
     )
 
     /// A connection was never established.
@@ -39,7 +42,8 @@ public enum NetworkSchemas {
         "tcp_failed",
         .high,
         "A TCP connection could not be opened; errno says why, latency how long it was tried.",
-        [error, latency, retransmits]
+        [error, latency, retransmits],
+        aggregation(and: ["errno"], measure: "latency_ns")
     )
 
     /// A segment was sent again.
@@ -48,7 +52,8 @@ public enum NetworkSchemas {
         "tcp_retransmit",
         .low,
         "A TCP segment was sent again, since no acknowledgement came.",
-        [retransmits, smoothedRoundTrip]
+        [retransmits, smoothedRoundTrip],
+        aggregation()
     )
 
     /// A reset was sent or received.
@@ -62,7 +67,8 @@ public enum NetworkSchemas {
                 Column(520, "reset_direction", .string, "Whether this end sent or received the reset."),
                 .symbol(at: offset(\.reset_sent), names: ["received", "sent"])
             )
-        ]
+        ],
+        aggregation(and: ["reset_direction"])
     )
 
     /// Names of the kernel's TCP states, by number (include/net/tcp_states.h).
@@ -132,7 +138,8 @@ public enum NetworkSchemas {
         _ name: String,
         _ priority: Priority,
         _ summary: String,
-        _ fields: [Field]
+        _ fields: [Field],
+        _ aggregation: Aggregation
     ) -> EventSchema {
         EventSchema(
             EventKind(kind),
@@ -141,7 +148,19 @@ public enum NetworkSchemas {
             priority: priority,
             record: tapio_tcp.self,
             summary,
-            fields: ends + fields
+            fields: ends + fields,
+            aggregation: aggregation
+        )
+    }
+
+    /// By owner, the other end's address, and the port that says which service it is: the other end's where this one opened
+    /// the connection, else this one's. The port at the end that opened it is another each time.
+    private static func aggregation(and more: [String] = [], measure: String? = nil) -> Aggregation {
+        let common = ["cgroup_id", "uid", "pid", "comm", "dst_addr", "direction"] + more
+        return Aggregation(
+            by: common + ["dst_port"],
+            except: Aggregation.Exception(where: "direction", is: "inbound", by: common + ["src_port"]),
+            measure: measure
         )
     }
 

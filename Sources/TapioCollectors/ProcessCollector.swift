@@ -91,7 +91,8 @@ extension ProcessCollector {
         priority: .high,
         record: tapio_process_exec.self,
         "A process started a program.",
-        fields: programFields
+        fields: programFields,
+        aggregation: Aggregation(by: ["cgroup_id", "uid", "comm"])
     )
 
     private static let existing = EventSchema(
@@ -120,7 +121,8 @@ extension ProcessCollector {
                 Column(263, "child_start_ts", .timestamp, "Start of the new process."),
                 .bootTime(at: offset(\tapio_process_fork.child_start_ns))
             ),
-        ]
+        ],
+        aggregation: Aggregation(by: ["cgroup_id", "uid", "comm"])
     )
 
     private static let exit = EventSchema(
@@ -142,7 +144,11 @@ extension ProcessCollector {
                 Column(265, "core_dumped", .int32, "1 where a core dump was made."),
                 .uint32(at: offset(\tapio_process_exit.core_dumped))
             ),
-        ]
+        ],
+        aggregation: Aggregation(
+            by: ["cgroup_id", "uid", "comm", "exit_code", "signal"],
+            measure: "duration_ns"
+        )
     )
 
     private static let programFields: [Field] = [

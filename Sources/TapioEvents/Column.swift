@@ -22,8 +22,8 @@ public enum ColumnUnit: String, Sendable, Codable {
 ///
 /// Kinds share a column where the meaning is the same. A column's name, number and type never change.
 public struct Column: Sendable, Hashable {
-    /// The Parquet field id. Header 1–31, enrichment 32–63, shared payload 64–127, ledger 128–191; a collector whose
-    /// kinds begin at N uses the ids from 16 N.
+    /// The Parquet field id. Header 1–31, enrichment 32–63, shared payload 64–127, ledger 128–191, summaries
+    /// 192–223; a collector whose kinds begin at N uses the ids from 16 N.
     public let id: Int32
     /// Lower case with underscores; carries the unit where the type does not say it.
     public let name: String

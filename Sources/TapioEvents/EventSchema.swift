@@ -14,8 +14,12 @@ public struct EventSchema: Sendable, Hashable {
     public let fixedSize: Int
     /// The payload's fields. Those of the header are common to all kinds (``HeaderFields``).
     public let fields: [Field]
+    /// How its events are merged when there are too many; nil: they never are.
+    public let aggregation: Aggregation?
 
     /// Declares a kind whose record begins with the C struct `Record`.
+    ///
+    /// - Precondition: `aggregation`, if there is one, can be resolved; see ``AggregationKey``.
     public init<Record>(
         _ kind: EventKind,
         _ name: String,
@@ -23,7 +27,8 @@ public struct EventSchema: Sendable, Hashable {
         priority: Priority,
         record: Record.Type,
         _ summary: String,
-        fields: [Field]
+        fields: [Field],
+        aggregation: Aggregation? = nil
     ) {
         self.kind = kind
         self.name = name
@@ -32,6 +37,8 @@ public struct EventSchema: Sendable, Hashable {
         self.summary = summary
         self.fixedSize = MemoryLayout<Record>.size
         self.fields = fields
+        self.aggregation = aggregation
+        if let aggregation { _ = AggregationKey(aggregation, of: self) }
     }
 
     /// Offsets of the `tapio_string`s in the fixed part: a record without any has exactly `fixedSize` bytes.

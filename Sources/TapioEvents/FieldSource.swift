@@ -24,6 +24,8 @@ public enum FieldSource: Sendable, Hashable {
     case kindName(at: Int)
     /// A keep probability (fraction of `TAPIO_KEEP_ALL`), shown as the weight 1/p.
     case weight(at: Int)
+    /// How many events were merged, and the keep probability of each, shown as the sum of their weights.
+    case weightSum(count: Int, keep: Int)
     /// The row's enrichment, by column of the enrichment table.
     case enrichment(EnrichmentColumn)
 }

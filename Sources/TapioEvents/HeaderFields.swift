@@ -58,7 +58,7 @@ public enum HeaderFields {
                 "weight",
                 .double,
                 isRequired: true,
-                "How many events the row stands for: the inverse of the probability with which it was kept. 0 for ledger rows."
+                "How many events the row stands for: the inverse of the probability with which it was kept, summed up in a summary. 0 for ledger rows."
             ),
             .weight(at: offset(\.keep))
         ),

@@ -10,6 +10,8 @@ public enum RecordFault: UInt8, CaseIterable, Sendable {
     case unknownKind
     /// A string that points outside the record, or into its fixed part.
     case stringOutOfBounds
+    /// A keep probability above 1.
+    case keepOutOfRange
 
     /// The name that gap rows give as the reason.
     public var name: String {
@@ -18,6 +20,7 @@ public enum RecordFault: UInt8, CaseIterable, Sendable {
         case .tooLong: "too_long"
         case .unknownKind: "unknown_kind"
         case .stringOutOfBounds: "string_out_of_bounds"
+        case .keepOutOfRange: "keep_out_of_range"
         }
     }
 }
@@ -38,6 +41,7 @@ public struct RecordCheck: Sendable {
     /// A check for the kinds of `registry`, without the ledger's: no kernel program may write those.
     public init(_ registry: SchemaRegistry) {
         precondition(MemoryLayout<tapio_header>.offset(of: \.kind) == RecordCheck.kindOffset)
+        precondition(MemoryLayout<tapio_header>.offset(of: \.keep) == RecordCheck.keepOffset)
         shapes = [Shape](repeating: Shape(), count: EventKind.limit)
         for schema in registry.schemas where schema.kind != .ledger {
             precondition(schema.fixedSize <= Int(TAPIO_RECORD_BYTES))
@@ -59,6 +63,7 @@ public struct RecordCheck: Sendable {
         let fixed = Int(shape.fixedSize)
         if fixed == 0 { return .unknownKind }
         if size < fixed { return .tooShort }
+        if record.uint32(at: RecordCheck.keepOffset) > UInt32(TAPIO_KEEP_ALL) { return .keepOutOfRange }
         if shape.stringCount == 0 { return size == fixed ? nil : .tooLong }
         if size > Int(TAPIO_RECORD_BYTES) { return .tooLong }
         for index in Int(shape.firstString)..<Int(shape.firstString + shape.stringCount) {
@@ -71,7 +76,9 @@ public struct RecordCheck: Sendable {
         return nil
     }
 
-    // A literal, checked in `init`: a computed one is initialised at first use, which each later use asks about.
+    // Literals, checked in `init`: a computed one is initialised at first use, which each later use asks about.
     /// Offset of the kind in every record.
     public static let kindOffset = 46
+    /// Offset of the keep probability in every record.
+    public static let keepOffset = 40
 }

@@ -9,11 +9,13 @@ public struct RecordDecoder: Sendable {
         self.registry = registry
     }
 
-    /// The event in `record`, which ``RecordCheck`` has passed. Null fields are left out.
+    /// The event in `record`, which ``RecordCheck`` has passed, or the summary of several that the agent made of such. Null
+    /// fields are left out.
     public func decode(_ record: RawSpan, clock: ClockOffset) -> DecodedEvent {
         let kind = EventKind(rawValue: record.uint8(at: RecordCheck.kindOffset))
+        let isSummary = record.uint32(at: RecordCheck.keepOffset) == TAPIO_KEEP_SUMMARY
         var values: [(column: Column, value: EventValue)] = []
-        for case .some(let field) in registry.fields(of: kind) {
+        for case .some(let field) in isSummary ? registry.summaryFields(of: kind) : registry.fields(of: kind) {
             let value = value(of: field, in: record, clock: clock)
             if value != .null { values.append((field.column, value)) }
         }
@@ -52,6 +54,8 @@ public struct RecordDecoder: Sendable {
             at != RecordCheck.kindOffset && record.uint8(at: at) == EventKind.ledger.rawValue
                 ? .null : .string(registry.name(of: EventKind(rawValue: record.uint8(at: at))))
         case .weight(let at): .double(RecordText.weight(keep: record.uint32(at: at)))
+        case .weightSum(let count, let keep):
+            .double(Double(record.uint64(at: count)) * RecordText.weight(keep: record.uint32(at: keep)))
         case .enrichment: .null
         }
     }

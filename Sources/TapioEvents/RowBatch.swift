@@ -57,7 +57,7 @@ public final class RowBatch: @unchecked Sendable {
     public var lane: Lane = .bulk
     /// Counts sealed batches of one agent.
     public var sequence: UInt64 = 0
-    /// Rows in the batch.
+    /// Rows in the batch, summaries included.
     public var rowCount: Int { unsafe state.pointee.rows }
     /// Bytes that its records take in the buffers.
     public var byteCount: Int { unsafe state.pointee.bytes }
@@ -86,6 +86,8 @@ public final class RowBatch: @unchecked Sendable {
     private let recordBases: UnsafeMutablePointer<UnsafeMutableRawPointer>
     private let rowBases: UnsafeMutablePointer<UnsafeMutablePointer<UInt32>>
     private let kindCounts: UnsafeMutablePointer<UInt32>
+    private let summaryCounts: UnsafeMutablePointer<UInt32>
+    private let mergedCounts: UnsafeMutablePointer<UInt64>
     private let bufferBytes: Int
     private let bufferShift: Int
     // Behind a pointer: as properties of a class each access would be checked for exclusivity at run time, several times a
@@ -115,6 +117,10 @@ public final class RowBatch: @unchecked Sendable {
         unsafe rowBases = .allocate(capacity: limits.rowBuffers)
         unsafe kindCounts = .allocate(capacity: EventKind.limit)
         unsafe kindCounts.initialize(repeating: 0, count: EventKind.limit)
+        unsafe summaryCounts = .allocate(capacity: EventKind.limit)
+        unsafe summaryCounts.initialize(repeating: 0, count: EventKind.limit)
+        unsafe mergedCounts = .allocate(capacity: EventKind.limit)
+        unsafe mergedCounts.initialize(repeating: 0, count: EventKind.limit)
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State())
     }
@@ -126,6 +132,8 @@ public final class RowBatch: @unchecked Sendable {
         unsafe recordBases.deallocate()
         unsafe rowBases.deallocate()
         unsafe kindCounts.deallocate()
+        unsafe summaryCounts.deallocate()
+        unsafe mergedCounts.deallocate()
         unsafe state.deallocate()
     }
 
@@ -173,9 +181,37 @@ public final class RowBatch: @unchecked Sendable {
         return true
     }
 
-    /// Rows of a kind.
+    /// Copies a summary record (see `tapio_summary`), which stands for `merged` events until `lastNs`; false where the batch is
+    /// full, and then nothing changed.
+    public func append(summary record: RawSpan, merged: UInt64, lastNs: Int64, enrichmentID: UInt32) -> Bool {
+        guard append(record, enrichmentID: enrichmentID) else { return false }
+        let kind = Int(record.uint8(at: RecordCheck.kindOffset))
+        // Counted as a row above; it is none of an event.
+        unsafe kindCounts[kind] -= 1
+        unsafe summaryCounts[kind] += 1
+        unsafe mergedCounts[kind] += merged
+        if unsafe lastNs > state.pointee.latestNs { unsafe state.pointee.latestNs = lastNs }
+        return true
+    }
+
+    /// Rows of a kind that are one event each.
     public func rowCount(of kind: EventKind) -> Int {
         unsafe Int(kindCounts[Int(kind.rawValue)])
+    }
+
+    /// Rows of a kind that are summaries.
+    public func summaryCount(of kind: EventKind) -> Int {
+        unsafe Int(summaryCounts[Int(kind.rawValue)])
+    }
+
+    /// Events of a kind that were merged into its summaries.
+    public func mergedCount(of kind: EventKind) -> UInt64 {
+        unsafe mergedCounts[Int(kind.rawValue)]
+    }
+
+    /// Events of a kind, in rows of their own or merged.
+    public func eventCount(of kind: EventKind) -> UInt64 {
+        UInt64(rowCount(of: kind)) &+ mergedCount(of: kind)
     }
 
     /// The record at `row`.
@@ -218,6 +254,8 @@ public final class RowBatch: @unchecked Sendable {
         unsafe state.pointee = State()
         enrichment = .empty
         unsafe kindCounts.update(repeating: 0, count: EventKind.limit)
+        unsafe summaryCounts.update(repeating: 0, count: EventKind.limit)
+        unsafe mergedCounts.update(repeating: 0, count: EventKind.limit)
     }
 
     // MARK: - Memory

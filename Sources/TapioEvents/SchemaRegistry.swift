@@ -1,7 +1,7 @@
 /// All schemas of an agent, and the one wide table that they make.
 ///
-/// The columns are: header, enrichment, payload in the order in which the schemas name them, ledger. A value type that is
-/// built once at start.
+/// The columns are: header, enrichment, payload in the order in which the schemas name them, ledger, summaries. A value type
+/// that is built once at start.
 public struct SchemaRegistry: Sendable {
     /// The schemas, by kind, with the ledger's.
     public let schemas: [EventSchema]
@@ -10,6 +10,7 @@ public struct SchemaRegistry: Sendable {
 
     private let schemaOfKind: [EventSchema?]
     private let fieldsOfKind: [[Field?]]
+    private let summaryFieldsOfKind: [[Field?]]
     private let indexOfColumn: [String: Int]
 
     /// Builds the table.
@@ -21,17 +22,19 @@ public struct SchemaRegistry: Sendable {
         var index: [String: Int] = [:]
         var ids: Set<Int32> = []
         let payload = declared + [LedgerSchema.schema]
-        for field in HeaderFields.all + EnrichmentColumn.fields + payload.flatMap(\.fields) {
-            if let known = index[field.column.name] {
-                precondition(columns[known] == field.column, "two columns are named \(field.column.name)")
+        let fields = HeaderFields.all + EnrichmentColumn.fields + payload.flatMap(\.fields)
+        for column in fields.map(\.column) + SummaryFields.columns {
+            if let known = index[column.name] {
+                precondition(columns[known] == column, "two columns are named \(column.name)")
                 continue
             }
-            precondition(ids.insert(field.column.id).inserted, "two columns have the id \(field.column.id)")
-            index[field.column.name] = columns.count
-            columns.append(field.column)
+            precondition(ids.insert(column.id).inserted, "two columns have the id \(column.id)")
+            index[column.name] = columns.count
+            columns.append(column)
         }
         var schemaOfKind = [EventSchema?](repeating: nil, count: EventKind.limit)
         var fieldsOfKind = [[Field?]](repeating: [], count: EventKind.limit)
+        var summaryFieldsOfKind = fieldsOfKind
         var names: Set<String> = []
         for schema in schemas {
             precondition(
@@ -45,11 +48,18 @@ public struct SchemaRegistry: Sendable {
                 fields[index[field.column.name]!] = field
             }
             fieldsOfKind[Int(schema.kind.rawValue)] = fields
+            guard let key = schema.aggregationKey else { continue }
+            var summary = [Field?](repeating: nil, count: columns.count)
+            for field in SummaryFields.all(of: schema, by: key) + EnrichmentColumn.fields {
+                summary[index[field.column.name]!] = field
+            }
+            summaryFieldsOfKind[Int(schema.kind.rawValue)] = summary
         }
         self.schemas = schemas
         self.columns = columns
         self.schemaOfKind = schemaOfKind
         self.fieldsOfKind = fieldsOfKind
+        self.summaryFieldsOfKind = summaryFieldsOfKind
         self.indexOfColumn = index
     }
 
@@ -61,6 +71,9 @@ public struct SchemaRegistry: Sendable {
 
     /// For each column of the table, the field of `kind` that fills it; empty for an undeclared kind.
     public func fields(of kind: EventKind) -> [Field?] { fieldsOfKind[Int(kind.rawValue)] }
+
+    /// The same for a summary of several events of `kind`; empty for a kind that is never aggregated.
+    public func summaryFields(of kind: EventKind) -> [Field?] { summaryFieldsOfKind[Int(kind.rawValue)] }
 
     /// The place of a column in the table.
     public func index(ofColumn name: String) -> Int? { indexOfColumn[name] }

@@ -37,6 +37,7 @@ public final class Pipeline: Sendable {
     ///   - ledger: Gets what is received, malformed, shed and failed, by kind. Rows of the ledger itself aren't counted.
     ///   - clock: What makes boot time UTC.
     ///   - enrichment: What is known of records beside their bytes.
+    ///   - aggregation: Which kinds are merged into summaries; nil: none.
     /// - Throws: If the batches' memory can't be reserved.
     public init<Plane: RecordPlane>(
         configuration: PipelineConfiguration,
@@ -45,7 +46,8 @@ public final class Pipeline: Sendable {
         registry: SchemaRegistry,
         ledger: Ledger,
         clock: ClockOffset,
-        enrichment: (any EnrichmentLookup)? = nil
+        enrichment: (any EnrichmentLookup)? = nil,
+        aggregation: AggregationSwitch? = nil
     ) throws(BufferPoolError) {
         precondition(configuration.batch.bytes >= 65_536 && configuration.encoders >= 1 && !planes.isEmpty)
         let readers =
@@ -69,7 +71,8 @@ public final class Pipeline: Sendable {
             tracker: tracker,
             latency: LatencyHistogram(),
             tap: tap,
-            enrichment: enrichment
+            enrichment: enrichment,
+            aggregation: aggregation ?? AggregationSwitch(registry)
         )
         gate = EncodedBatchGate(
             most: configuration.maxEncodedBatches,

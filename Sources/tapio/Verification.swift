@@ -93,13 +93,20 @@ struct Verification {
     private func ledgerLines(_ paint: Paint) -> [String] {
         guard let ledger else { return [] }
         var lines: [String] = []
-        for finding in ledger.findings where finding.severity != .ok {
-            let mark = finding.severity == .problem ? paint(.red, "✗ ") : paint(.blue, "· ")
+        // Of what holds, weights are worth a line: how far an estimate is from the exact total.
+        for finding in ledger.findings where finding.severity != .ok || finding.check == .weights {
+            let mark =
+                switch finding.severity {
+                case .ok: paint(.green, "✓ ")
+                case .note: paint(.blue, "· ")
+                case .problem: paint(.red, "✗ ")
+                }
             let subject = finding.kind.map { "\($0): " } ?? ""
             lines.append(mark + TerminalText.escape("ledger: \(finding.place): \(subject)\(finding.message)"))
         }
         let runs = "\(HumanUnits.count(Int64(ledger.runs))) run\(ledger.runs == 1 ? "" : "s")"
-        let archived = "\(HumanUnits.count(ledger.archived)) archived"
+        let merged = ledger.aggregated > 0 ? ", \(HumanUnits.count(ledger.aggregated)) aggregated" : ""
+        let archived = "\(HumanUnits.count(ledger.archived)) archived\(merged)"
         if !ledger.isProven {
             lines.append(paint(.red, "✗ ledger not proven: ") + "\(runs), \(archived); see above")
         } else if ledger.lost > 0 {
@@ -145,6 +152,7 @@ struct Verification {
         var runs: Int
         var rows: Int64
         var archived: Int64
+        var aggregated: Int64
         var lost: Int64
         var findings: [Finding]
     }
@@ -183,6 +191,7 @@ struct Verification {
                     runs: ledger.runs,
                     rows: ledger.rows,
                     archived: ledger.archived,
+                    aggregated: ledger.aggregated,
                     lost: ledger.lost,
                     findings: ledger.findings.map {
                         Finding(

@@ -36,6 +36,11 @@ struct ConfigurationLoaderTests {
             encoders: 3
             reader: {cpu: 1}
             log: {level: trace, format: json}
+            aggregation:
+              window: 10s
+              process_fork: always
+              tcp_close: off
+              process_exec: overload
             sampling:
               tcp_close: 0.25
               process_exec: 1
@@ -55,6 +60,8 @@ struct ConfigurationLoaderTests {
         #expect(configuration.log.level == .trace)
         #expect(configuration.log.format == .json)
         #expect(configuration.sampling == ["tcp_close": 0.25])
+        #expect(configuration.aggregation.windowNs == 10_000_000_000)
+        #expect(configuration.aggregation.kinds == ["process_fork": .always, "tcp_close": .off])
         #expect(configuration.collectors["process"]?.enabled == false)
         #expect(configuration.collectors["process"]?.integer("args_bytes") == 100)
         #expect(configuration.collectors["network"]?.integer("max_sockets") == 65536)

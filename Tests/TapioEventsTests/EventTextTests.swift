@@ -50,6 +50,25 @@ struct EventTextTests {
         )
     }
 
+    @Test("a summary shows how many events it stands for, and of what measure")
+    func summary() {
+        let values: [(String, EventValue)] = [
+            ("exit_code", .int(1)), ("agg_count", .int(1204)), ("agg_first", .timestamp(1_709_210_096_123_456)),
+            ("agg_last", .timestamp(1_709_210_101_123_456)), ("agg_min", .int(1_200_000)),
+            ("agg_max", .int(3_000_000_000)), ("agg_sum", .int(9)), ("agg_histogram", .string("76:1 120:1203")),
+        ]
+        let columns = Dictionary(uniqueKeysWithValues: SummaryFields.columns.map { ($0.name, $0) })
+        func line(weight: Double) -> String {
+            var event = Self.event(kind: "process_exit", values)
+            event.values = event.values.map { column, value in
+                (columns[column.name] ?? column, column.name == "weight" ? .double(weight) : value)
+            }
+            return EventLine().text(event)
+        }
+        #expect(line(weight: 1204).hasSuffix("  ×1,204 in 5s 1.2ms to 3s exit 1"))
+        #expect(line(weight: 2408).hasSuffix("  ×1,204 in 5s (weight 2408) 1.2ms to 3s exit 1"))
+    }
+
     @Test("exit shows code, signal and lifetime")
     func exit() {
         let killed = Self.event(

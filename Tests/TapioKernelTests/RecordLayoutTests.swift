@@ -11,6 +11,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_process_fork>.size == 80)
         #expect(MemoryLayout<tapio_process_exit>.size == 96)
         #expect(MemoryLayout<tapio_tcp>.size == 160)
+        #expect(MemoryLayout<tapio_summary>.size == 48)
         #expect(MemoryLayout<tapio_ledger>.size == 216)
         #expect(MemoryLayout<tapio_cpu_state>.size == 8 * (2 + 256 * 5))
         #expect(MemoryLayout<tapio_control>.size == 4 * 256 + 8)
@@ -34,6 +35,9 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_process_exec>.offset(of: \.args) == 96)
         #expect(MemoryLayout<tapio_process_exit>.offset(of: \.exit_code) == 80)
         #expect(MemoryLayout<tapio_tcp>.offset(of: \.socket_cookie) == 112)
+        #expect(MemoryLayout<tapio_summary>.offset(of: \.last_ns) == 8)
+        #expect(MemoryLayout<tapio_summary>.offset(of: \.keep) == 40)
+        #expect(MemoryLayout<tapio_summary>.offset(of: \.histogram) == 44)
     }
 
     @Test("no program but the one emit path calls the ring helpers")

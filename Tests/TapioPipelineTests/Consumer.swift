@@ -28,7 +28,9 @@ final class Consumer: Sendable {
     /// Takes one batch.
     func take(_ encoded: EncodedBatch, _ ledger: Ledger) {
         for total in encoded.batch.kinds where total.kind != EventKind.ledger.rawValue {
-            ledger.add(.archived, EventKind(rawValue: total.kind), UInt64(total.rows))
+            let kind = EventKind(rawValue: total.kind)
+            ledger.add(.archived, kind, UInt64(total.eventRows))
+            ledger.add(.aggregated, kind, total.aggregatedEvents)
         }
         let count = kept.withLock { kept in
             kept.append(encoded.batch)

@@ -65,7 +65,7 @@ struct RandomRecords {
         case .kindName(let at): record[at] = registry.schemas.randomElement(using: &random)!.kind.rawValue
         case .weight(let at):
             store([UInt32(1 << 30), 1 << 29, 1 << 20, 12_345, 0].randomElement(using: &random)!, at, in: &record)
-        case .enrichment: break
+        case .weightSum, .enrichment: break
         }
     }
 

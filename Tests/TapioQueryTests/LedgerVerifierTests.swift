@@ -38,6 +38,26 @@ private struct RunBuilder {
         }
     }
 
+    /// Rows that chance kept, each with the weight of those that it left out.
+    mutating func sampled(_ count: Int, weight: Double, pids: Int = 1_000_000, _ kind: String = "tcp_close") {
+        for number in 0..<count {
+            ts += 1
+            rows.append([
+                "kind": .string(kind), "ts": .timestamp(ts), "weight": .double(weight),
+                "pid": .int(Int64(number % pids)),
+            ])
+        }
+    }
+
+    /// A summary row.
+    mutating func summary(of count: Int64, weight: Double? = nil, _ kind: String = "tcp_close") {
+        ts += 1
+        rows.append([
+            "kind": .string(kind), "ts": .timestamp(ts), "weight": .double(weight ?? Double(count)),
+            "agg_count": .int(count), "pid": .int(0),
+        ])
+    }
+
     /// Events of a kind that all reach the archive, and the row that says so.
     mutating func interval(_ count: Int, _ kind: String = "tcp_close", inFlight: Int64 = 0, before: Int64 = 0) {
         events(count, kind)
@@ -85,7 +105,9 @@ struct LedgerVerifierTests {
         run.interval(5, "process_exec")
         run.seal()
         run.interval(20, inFlight: 0, before: 3)
-        run.events(4)
+        run.sampled(4, weight: 2)
+        run.summary(of: 20, weight: 36)
+        run.summary(of: 5)
         run.ledger(
             "interval",
             "tcp_close",
@@ -110,12 +132,140 @@ struct LedgerVerifierTests {
         let verdict = LedgerVerifier.verify(goodRun().segments)
         #expect(verdict.isProven, "\(verdict.findings)")
         #expect(verdict.exitCode == 0)
-        #expect(verdict.rows == 39)
+        #expect(verdict.rows == 41)
+        #expect(verdict.aggregated == 25)
         #expect(verdict.archived == 39)
         #expect(verdict.lost == 41)
         #expect(verdict.runs == 1)
-        #expect(verdict.summary == "proven: 2 segments, 1 runs, 39 rows, 41 lost")
-        #expect(verdict.findings.map(\.severity) == [.ok, .ok, .ok])
+        #expect(verdict.summary == "proven: 2 segments, 1 runs, 41 rows, 41 lost")
+        #expect(verdict.findings.map(\.severity) == [.ok, .ok, .ok, .ok])
+        #expect(verdict.findings.map(\.check) == [.segmentRows, .segmentRows, .weights, .runBalance])
+        // 30 + 29 rows and merged events and 20 sampled out; by weight 30 + 8 + 36 + 5.
+        #expect(verdict.findings[2].message.hasPrefix("79 events, 79 by weight, 0 σ"))
+    }
+
+    @Test("summaries are held against what the ledger calls aggregated, not against rows")
+    func summaries() {
+        var run = RunBuilder()
+        run.ledger("start")
+        run.events(2)
+        run.summary(of: 7)
+        run.ledger("interval", "tcp_close", ["attempted": 9, "archived": 2, "aggregated": 7, "in_flight": 0])
+        run.seal()
+        run.events(2)
+        run.summary(of: 6)
+        run.ledger("interval", "tcp_close", ["attempted": 9, "archived": 2, "aggregated": 7, "in_flight": 0])
+        run.ledger("stop")
+        run.seal()
+        #expect(
+            problems(run) == [
+                "problem: 1.parquet: tcp_close: the ledger says 7 events in summaries, there are 6 (-1)"
+            ]
+        )
+    }
+
+    /// A run in which chance kept each of some events with probability p.
+    private func sampledRun(
+        _ events: Int,
+        p: Double,
+        weight: Double? = nil,
+        pids: Int = 1_000_000,
+        seed: UInt64
+    ) -> RunBuilder {
+        var random = SystemRandomNumberGenerator()
+        let kept = (0..<events).count { _ in Double.random(in: 0..<1, using: &random) < p }
+        var run = RunBuilder()
+        run.ledger("start")
+        run.sampled(kept - kept / 3, weight: weight ?? 1 / p, pids: pids)
+        // Some of those that were kept are merged.
+        if kept / 3 > 0 { run.summary(of: Int64(kept / 3), weight: Double(kept / 3) * (weight ?? 1 / p)) }
+        let counts = [
+            "attempted": events, "sampled_out": events - kept, "archived": kept - kept / 3, "aggregated": kept / 3,
+        ]
+        run.ledger("interval", "tcp_close", counts.mapValues { Int64($0) })
+        run.ledger("stop")
+        run.seal()
+        return run
+    }
+
+    @Test("what chance kept adds up within six standard errors", arguments: [0.5, 0.1, 0.01, 0.001])
+    func sampled(p: Double) {
+        for seed in 0..<5 as Range<UInt64> {
+            let verdict = LedgerVerifier.verify(sampledRun(20_000, p: p, seed: seed).segments)
+            #expect(verdict.isProven, "\(verdict.findings)")
+            #expect(verdict.findings.contains { $0.check == .weights && $0.severity != .problem })
+        }
+    }
+
+    @Test("weights that are not those of the sampling are found")
+    func wrongWeights() {
+        // Kept one in ten, and said that it was one in five. Summaries could hide it if their processes were sampled whole.
+        let run = sampledRun(200_000, p: 0.1, weight: 5, seed: 1)
+        let found = LedgerVerifier.verify(run.segments).findings.filter { $0.check == .weights }
+        #expect(found.map(\.severity) != [.ok], "\(found)")
+        var alone = RunBuilder()
+        alone.ledger("start")
+        alone.sampled(20_000, weight: 5)
+        alone.ledger(
+            "interval",
+            "tcp_close",
+            ["attempted": 200_000, "sampled_out": 180_000, "archived": 20_000, "in_flight": 0]
+        )
+        alone.ledger("stop")
+        alone.seal()
+        let problems = problems(alone)
+        #expect(problems.count == 1 && problems[0].contains("200,000 events, 100,000 by weight"), "\(problems)")
+    }
+
+    @Test("where whole processes may have been left out, a great difference is a note")
+    func processes() {
+        var run = RunBuilder()
+        run.ledger("start")
+        // Ten processes of 2,000 events each, of a hundred; one in ten was to be kept, fourteen were.
+        run.sampled(28_000, weight: 10, pids: 14)
+        run.ledger(
+            "interval",
+            "tcp_close",
+            ["attempted": 200_000, "sampled_out": 172_000, "archived": 28_000, "in_flight": 0]
+        )
+        run.ledger("stop")
+        run.seal()
+        let found = LedgerVerifier.verify(run.segments).findings.filter { $0.check == .weights }
+        #expect(found.map(\.severity) == [.note], "\(found)")
+    }
+
+    @Test("what was lost after the sampling is on neither side, and lets the estimate be too small only")
+    func sampledAndLost() {
+        func run(weight: Double) -> RunBuilder {
+            var run = RunBuilder()
+            run.ledger("start")
+            // Of 10,000 that were kept, half were lost: they would have stood for as many as the others.
+            run.sampled(5000, weight: weight)
+            run.ledger(
+                "interval",
+                "tcp_close",
+                ["attempted": 100_000, "sampled_out": 90_000, "ring_full": 5000, "archived": 5000, "in_flight": 0]
+            )
+            run.ledger("gap", "tcp_close", reason: "ring_full", ["count": 5000])
+            run.ledger("stop")
+            run.seal()
+            return run
+        }
+        #expect(problems(run(weight: 10)) == [])
+        #expect(problems(run(weight: 30)).count == 1)
+        #expect(problems(run(weight: 2)).count == 1)
+    }
+
+    @Test("without sampling the weights have to be exact")
+    func unsampledWeights() {
+        var run = RunBuilder()
+        run.ledger("start")
+        run.events(10)
+        run.summary(of: 5, weight: 5.5)
+        run.ledger("interval", "tcp_close", ["attempted": 15, "archived": 10, "aggregated": 5, "in_flight": 0])
+        run.ledger("stop")
+        run.seal()
+        #expect(problems(run).count == 1)
     }
 
     @Test("missing rows are found, with segment and kind")

@@ -28,7 +28,8 @@ typealias Row = [String: EventValue]
 
 enum MemoryArchive {
     static let schema = QuerySchema(
-        columns: (HeaderFields.all + EnrichmentColumn.fields + LedgerSchema.schema.fields).map(\.column) + [
+        columns: (HeaderFields.all + EnrichmentColumn.fields + LedgerSchema.schema.fields).map(\.column)
+            + SummaryFields.columns + [
             .duration, .destinationPort,
             Column(300, "bytes_sent", .int64, unit: .bytes, "-"),
             Column(301, "srtt_us", .int64, unit: .microseconds, "-"),

@@ -63,6 +63,9 @@ enum {
 /// A keep probability is a fraction of this: an event is kept if 30 random bits are below it.
 #define TAPIO_KEEP_ALL (1u << 30)
 
+/// In the place of a keep probability: a summary of several events, which only user space writes.
+#define TAPIO_KEEP_SUMMARY 0xffffffffu
+
 /// An unsigned field with all bits set says "not known", and is null in the archive.
 #define TAPIO_ABSENT_64 0xffffffffffffffffull
 #define TAPIO_ABSENT_32 0xffffffffu
@@ -181,6 +184,24 @@ struct tapio_tcp {
 	uint32_t srtt_us;
 };
 
+/// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that
+/// are alike in the kind's grouping key. The fixed part then holds the key and the first one's time, CPU and sequence; all
+/// else in it is zero. Absent fields are TAPIO_ABSENT_64.
+struct tapio_summary {
+	/// Events merged.
+	uint64_t count;
+	/// Of the last one; `header.time_ns` is that of the first.
+	uint64_t last_ns;
+	/// Of the kind's measure, over those that have one. The sum stays at INT64_MAX where it would pass it.
+	uint64_t min;
+	uint64_t max;
+	uint64_t sum;
+	/// Keep probability of each of them.
+	uint32_t keep;
+	/// How many fell into each class of the measure: "class:count class:count".
+	struct tapio_string histogram;
+};
+
 /// What a ledger row tells.
 enum {
 	TAPIO_LEDGER_INTERVAL = 0,
@@ -250,5 +271,6 @@ _Static_assert(sizeof(struct tapio_process_exec) == 104, "layout");
 _Static_assert(sizeof(struct tapio_process_fork) == 80, "layout");
 _Static_assert(sizeof(struct tapio_process_exit) == 96, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
+_Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
 _Static_assert(sizeof(struct tapio_cpu_state) <= 32768, "a per-CPU value may not exceed 32 KiB");

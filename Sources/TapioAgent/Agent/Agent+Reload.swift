@@ -59,6 +59,7 @@ extension Agent {
         guard !diff.live.isEmpty else { return [] }
         logSettings.follow(configuration.log, atLeast: minimumLevel)
         applySampling()
+        applyAggregation()
         pipeline.update(configuration.readerTuning)
         archive.update(
             sync: configuration.syncPolicy,

@@ -36,6 +36,8 @@ public actor Agent {
     let plane: KernelPlane
     let archive: Archive
     let pipeline: Pipeline
+    /// Which kinds are merged: the configuration's part is set here, the overload's by whoever controls it.
+    let aggregation: AggregationSwitch
     let exporter: ArchiveExporter
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
@@ -98,6 +100,7 @@ public actor Agent {
             throw .archive(error)
         }
         let recordPlane: KernelRecordPlane
+        aggregation = AggregationSwitch(registry)
         do throws(KernelError) {
             exporter = try ArchiveExporter(
                 archive: archive,
@@ -117,7 +120,8 @@ public actor Agent {
                 planes: [recordPlane],
                 registry: registry,
                 ledger: ledger,
-                clock: clock
+                clock: clock,
+                aggregation: aggregation
             )
         } catch {
             throw .memory(error)
@@ -134,6 +138,7 @@ public actor Agent {
     @discardableResult
     public func start() async throws(AgentError) -> [String] {
         applySampling()
+        applyAggregation()
         do throws(ThreadError) {
             try pipeline.start()
             try syncer.start()
@@ -271,6 +276,12 @@ public actor Agent {
     func applySampling() {
         for schema in registry.schemas where schema.kind != .ledger {
             plane.control.setKeep(configuration.keepFraction(of: schema), kind: schema.kind.rawValue)
+        }
+    }
+
+    func applyAggregation() {
+        for schema in registry.schemas where schema.aggregation != nil {
+            aggregation.set(configuration.aggregationPolicy(of: schema), for: schema.kind)
         }
     }
 

@@ -10,7 +10,8 @@ extension AgentConfiguration {
     /// Every key, with the collectors' own options and the kinds that can be sampled.
     public static let schema = ConfigurationSchema(
         collectors: CollectorRegistry.all.map(CollectorOptionDeclaration.init),
-        kinds: CollectorRegistry.schemas.schemas.filter { $0.kind != .ledger }.map(\.name)
+        kinds: CollectorRegistry.schemas.schemas.filter { $0.kind != .ledger }.map(\.name),
+        groupedKinds: CollectorRegistry.schemas.schemas.filter { $0.aggregation != nil }.map(\.name)
     )
 
     var kernelPlane: KernelPlaneConfiguration {
@@ -37,6 +38,8 @@ extension AgentConfiguration {
         tuning.drainIntervalNs = reader.drainIntervalNs
         tuning.idleIntervalNs = reader.idleIntervalNs
         tuning.maxBatchAgeNs = batch.maxAgeNs
+        tuning.aggregation.windowNs = aggregation.windowNs
+        tuning.aggregation.maxGroups = aggregation.maxAggregates
         return tuning
     }
 
@@ -83,6 +86,15 @@ extension AgentConfiguration {
     func keepFraction(of schema: EventSchema) -> UInt32 {
         let probability = sampling[schema.name] ?? 1
         return UInt32(max(1, (probability * Double(ControlPage.keepAll)).rounded()))
+    }
+
+    /// When events of a kind are merged into summaries.
+    func aggregationPolicy(of schema: EventSchema) -> TapioPipeline.AggregationPolicy {
+        switch aggregation.kinds[schema.name] ?? .overload {
+        case .always: .always
+        case .overload: .overload
+        case .off: .off
+        }
     }
 
     /// The configuration's fingerprint as it stands in archives and status.

@@ -9,15 +9,18 @@ struct MemoryBound: CustomStringConvertible {
     let batches: Int
     /// Compressed bytes that wait to be written.
     let encoded: Int
+    /// Bytes of groups of events that are merged, when there are as many as may be.
+    let aggregates: Int
 
     init(_ configuration: AgentConfiguration, cpus: Int) {
         let pipeline = configuration.pipeline
         rings = cpus * (configuration.rings.urgentBytes + configuration.rings.bulkBytes)
         batches = pipeline.mostBatchBytes(readers: 1)
         encoded = pipeline.maxEncodedBytes
+        aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: 1)
     }
 
     var description: String {
-        "memory bounds: rings \(HumanUnits.bytes(Int64(rings))), batches \(HumanUnits.bytes(Int64(batches))), encoded \(HumanUnits.bytes(Int64(encoded)))"
+        "memory bounds: rings \(HumanUnits.bytes(Int64(rings))), batches \(HumanUnits.bytes(Int64(batches))), encoded \(HumanUnits.bytes(Int64(encoded))), aggregates \(HumanUnits.bytes(Int64(aggregates)))"
     }
 }

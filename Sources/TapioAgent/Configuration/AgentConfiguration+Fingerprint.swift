@@ -15,6 +15,9 @@ extension AgentConfiguration {
         for (kind, keep) in sampling.sorted(by: { $0.key < $1.key }) {
             lines.append("sampling.\(kind)=\(ConfigurationValue.fraction(keep))")
         }
+        for (kind, policy) in aggregation.kinds.sorted(by: { $0.key < $1.key }) {
+            lines.append("aggregation.\(kind)=\(policy.rawValue)")
+        }
         for (name, collector) in collectors.sorted(by: { $0.key < $1.key }) {
             lines.append("collectors.\(name).enabled=\(collector.enabled)")
             for (option, value) in collector.options.sorted(by: { $0.key < $1.key }) {

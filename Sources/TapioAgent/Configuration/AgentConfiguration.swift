@@ -18,6 +18,8 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var encoders: Int?
     /// What may wait between the rings and the archive's file.
     public var queue = Queue()
+    /// How events that are alike are merged.
+    public var aggregation = Aggregation()
     /// How often losses are written down.
     public var ledger = Ledger()
     /// How commands reach the running agent.
@@ -134,6 +136,29 @@ extension AgentConfiguration {
 
         /// The defaults.
         public init() {}
+    }
+
+    /// How events that are alike are merged into summaries.
+    public struct Aggregation: Sendable, Hashable {
+        /// Nanoseconds from a window's first event to its summaries.
+        public var windowNs: UInt64 = 5_000_000_000
+        /// Groups at a time in each lane of a reader, 1…65,536.
+        public var maxAggregates = 5000
+        /// By kind of event; a kind that is absent is merged under overload.
+        public var kinds: [String: AggregationPolicy] = [:]
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// When events of a kind are merged.
+    public enum AggregationPolicy: String, Sendable, Hashable, CaseIterable {
+        /// At all times: fewest rows, and of most events only their summary.
+        case always
+        /// While the agent is under pressure.
+        case overload
+        /// Never: under pressure they are sampled more, and then lost.
+        case off
     }
 
     /// How often losses are written down.

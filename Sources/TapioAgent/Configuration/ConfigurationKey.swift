@@ -13,7 +13,7 @@ public struct ConfigurationKey: Sendable {
     /// When a change takes effect.
     public let reload: ConfigurationReload
     /// Whether the key is left out of documents while it has its default: one of many alike, that its section explains.
-    let isOneOfMany: Bool
+    public let isOneOfMany: Bool
     let read: @Sendable (AgentConfiguration) -> ConfigurationValue
     let write: @Sendable (inout AgentConfiguration, ConfigurationValue) -> Void
 

@@ -20,6 +20,8 @@ extension ConfigurationSchema {
         "rings": "The kernel's ring buffers: two for each CPU, each a power of two.",
         "reader": "The thread that drains the rings.",
         "queue": "What may wait between the rings and the archive's file.",
+        "aggregation":
+            "Events that are alike are merged into a summary, as `<kind>: always`, `overload` or `off`. Kinds: `tapio schema`.",
         "ledger": "The account of every event that was seen and not kept.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
         "log": "What the agent says about itself.",
@@ -178,6 +180,21 @@ extension ConfigurationSchema {
             .size(mebibyte...(16 * gibibyte)),
             .restart,
             "Compressed bytes between the encoders and the archive's file."
+        ),
+        .duration(
+            "aggregation.window",
+            \.aggregation.windowNs,
+            second...minute,
+            .live,
+            "Time from the first event of a group, which is a row of its own, to the summary of the others."
+        ),
+        .integer(
+            "aggregation.max_aggregates",
+            \.aggregation.maxAggregates,
+            1...65_536,
+            unit: "groups",
+            .live,
+            "Groups at a time in each lane of a reader; a further one ends another's window early."
         ),
         .duration(
             "ledger.interval",

@@ -14,6 +14,11 @@ extension ConfigurationSchema {
                 lines += ["| key | default | range | unit | change | meaning |", "|---|---|---|---|---|---|"]
             }
             lines.append(row(key))
+            if key.path == "aggregation.max_aggregates" {
+                lines.append(
+                    "| `aggregation.<kind>` | `overload` | always, overload, off | none | live | When that kind's events are merged into summaries. |"
+                )
+            }
         }
         lines += [
             "", "### sampling", "", sections["sampling"] ?? "", "",

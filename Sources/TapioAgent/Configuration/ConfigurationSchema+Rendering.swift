@@ -38,14 +38,18 @@ extension ConfigurationSchema {
                 lines.append("\(indentation)\(QuotedText.text(name)): \(key.defaultValue)")
             case .section(let name, let path, let items):
                 lines.append("\(indentation)# \(sections[path] ?? "")")
-                if path == "sampling" { lines.append("\(indentation)# \(Self.samplingFacts)") }
+                if let facts = Self.factsAboutMany[path] { lines.append("\(indentation)# \(facts)") }
                 lines.append("\(indentation)\(QuotedText.text(name)):\(items.isEmpty ? " {}" : "")")
                 write(items, indentation: indentation + "  ", into: &lines)
             }
         }
     }
 
-    private static let samplingFacts = "unit: probability; range: 0 < p <= 1; default: 1 (all are kept); change: live"
+    /// By section, about its keys that are left out while they have their default.
+    private static let factsAboutMany = [
+        "sampling": "unit: probability; range: 0 < p <= 1; default: 1 (all are kept); change: live",
+        "aggregation": "unit: none; range: always, overload, off; default: overload (under pressure); change: live",
+    ]
 
     private func isSection(_ item: ConfigurationOutline.Item) -> Bool {
         if case .section = item { true } else { false }

@@ -6,11 +6,14 @@ public struct ConfigurationSchema: Sendable {
     let sections: [String: String]
     private let indexByPath: [String: Int]
 
-    /// The agent's own keys, those of `collectors`, and `sampling.<kind>` for each of `kinds`.
+    /// The agent's own keys, those of `collectors`, `sampling.<kind>` for each of `kinds`, and `aggregation.<kind>` for each of
+    /// `groupedKinds`.
     ///
     /// Two collectors or kinds of one name, and an option whose default is out of its own range, are programming errors.
-    public init(collectors: [CollectorOptionDeclaration] = [], kinds: [String] = []) {
-        let keys = Self.agentKeys + kinds.map(Self.samplingKey) + collectors.flatMap(\.keys)
+    public init(collectors: [CollectorOptionDeclaration] = [], kinds: [String] = [], groupedKinds: [String] = []) {
+        let keys =
+            Self.agentKeys + kinds.map(Self.samplingKey) + groupedKinds.map(Self.aggregationKey)
+            + collectors.flatMap(\.keys)
         var sections = Self.agentSections
         for collector in collectors {
             sections["collectors.\(collector.collector)"] = collector.summary
@@ -61,6 +64,27 @@ public struct ConfigurationSchema: Sendable {
 
     private static func parent(of path: String) -> String {
         path.split(separator: ".").dropLast().joined(separator: ".")
+    }
+
+    private static func aggregationKey(kind: String) -> ConfigurationKey {
+        let policies = AgentConfiguration.AggregationPolicy.allCases.map(\.rawValue)
+        return ConfigurationKey(
+            path: "aggregation.\(kind)",
+            type: .choice(policies),
+            word: nil,
+            defaultValue: .text(AgentConfiguration.AggregationPolicy.overload.rawValue),
+            summary: "When \(kind) events are merged into summaries.",
+            reload: .live,
+            isOneOfMany: true,
+            read: { .text(($0.aggregation.kinds[kind] ?? .overload).rawValue) },
+            write: { configuration, value in
+                guard case .text(let text) = value,
+                    let policy = AgentConfiguration.AggregationPolicy(rawValue: text)
+                else { return }
+                // The default is the same as absent: equal configurations must compare equal.
+                configuration.aggregation.kinds[kind] = policy == .overload ? nil : policy
+            }
+        )
     }
 
     private static func samplingKey(kind: String) -> ConfigurationKey {

@@ -116,7 +116,9 @@ actor ArchiveExporter {
         do throws(ArchiveWriteError) {
             try archive.append(batch)
             for total in batch.kinds {
-                ledger.add(.archived, EventKind(rawValue: total.kind), UInt64(total.rows))
+                let kind = EventKind(rawValue: total.kind)
+                ledger.add(.archived, kind, UInt64(total.eventRows))
+                if total.aggregatedEvents > 0 { ledger.add(.aggregated, kind, total.aggregatedEvents) }
             }
             recovered()
         } catch {
@@ -135,9 +137,9 @@ actor ArchiveExporter {
         let toNs = batch.maxTimestampNs - clock.utcMinusBootNs
         for total in batch.kinds {
             let kind = EventKind(rawValue: total.kind)
-            ledger.add(.failed, kind, UInt64(total.rows))
+            ledger.add(.failed, kind, total.events)
             keeper.note(
-                lost: UInt64(total.rows),
+                lost: total.events,
                 of: kind,
                 stage: "archive",
                 reason: error.reason.rawValue,

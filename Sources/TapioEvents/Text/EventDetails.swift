@@ -11,6 +11,7 @@ struct EventDetails {
     /// The details, led by two spaces.
     mutating func runs(kind: String) -> [(text: String, style: TerminalStyle)] {
         line.runs = [(" ", .plain)]
+        if event["agg_count"] != .null { describeSummary(kind) }
         switch kind {
         case "process_exec", "process_existing": describeExec()
         case "process_fork": describeFork()
@@ -53,10 +54,11 @@ struct EventDetails {
     }
 
     private mutating func describeConnection() {
-        let source = endpoint("src_addr", "src_port")
+        // A summary has the ends that its grouping key has.
+        let source = event["src_addr"] == .null && event["src_port"] == .null ? "" : endpoint("src_addr", "src_port")
         let destination = endpoint("dst_addr", "dst_port")
         let arrow = take("direction") == "inbound" ? "←" : "→"
-        add("\(source) \(arrow) \(destination)", .bold)
+        add(source.isEmpty ? "\(arrow) \(destination)" : "\(source) \(arrow) \(destination)", .bold)
         if let errno = takeInt("errno") { add(ErrorNumberName.name(of: errno), .red) }
         if let latency = takeInt("latency_ns") { add("answered in \(HumanUnits.duration(ns: latency))") }
         if let duration = takeInt("duration_ns") { add("lasted \(HumanUnits.duration(ns: duration))") }
@@ -64,6 +66,30 @@ struct EventDetails {
         if let received = takeInt("bytes_received") { add("↓\(HumanUnits.bytes(received))") }
         if let again = takeInt("retransmits"), again > 0 { add("\(again) sent again", .yellow) }
         if let srtt = takeInt("srtt_us"), srtt > 0 { add("rtt \(HumanUnits.duration(ns: srtt &* 1000))") }
+    }
+
+    /// `×1,204 in 5s`: as many events, all alike, from the first to the last of them.
+    private mutating func describeSummary(_ kind: String) {
+        let count = takeInt("agg_count") ?? 0
+        var text = "×\(HumanUnits.count(count))"
+        if case (.timestamp(let first), .timestamp(let last)) = (event["agg_first"], event["agg_last"]) {
+            text += " in \(HumanUnits.duration(ns: (last &- first).multipliedReportingOverflow(by: 1000).partialValue))"
+        }
+        add(text, .bold)
+        // What chance kept stands for more.
+        if case .double(let weight) = event["weight"], weight > Double(count) {
+            add("(weight \(HumanUnits.decimal(weight)))", .faint)
+        }
+        if let least = takeInt("agg_min"), let most = takeInt("agg_max") {
+            add("\(EventDetails.measure(least, of: kind)) to \(EventDetails.measure(most, of: kind))")
+        }
+        shown.formUnion(["agg_first", "agg_last", "agg_sum", "agg_histogram"])
+    }
+
+    /// The measures of these kinds are times; that of a kind which nobody knew when this was written may be anything.
+    private static func measure(_ value: Int64, of kind: String) -> String {
+        ["process_exit", "tcp_connect", "tcp_accept", "tcp_close", "tcp_failed"].contains(kind)
+            ? HumanUnits.duration(ns: value) : HumanUnits.count(value)
     }
 
     private mutating func describeLedger() {
@@ -118,7 +144,7 @@ struct EventDetails {
     }
 
     private mutating func endpoint(_ address: String, _ port: String) -> String {
-        let host = take(address) ?? "?"
+        let host = take(address) ?? "*"
         guard let number = takeInt(port) else { return host }
         return host.contains(":") ? "[\(host)]:\(number)" : "\(host):\(number)"
     }

@@ -34,7 +34,8 @@ public struct EventLine: Sendable {
         }
         var details = EventDetails(event)
         line.runs += details.runs(kind: kind)
-        if case .double(let weight) = event["weight"], weight > 1 {
+        let isSummary = event["agg_count"] != .null
+        if case .double(let weight) = event["weight"], weight > 1, !isSummary {
             line.add("×" + HumanUnits.decimal(weight), .faint)
         }
         return line.text(width: width, usesColour: usesColour)

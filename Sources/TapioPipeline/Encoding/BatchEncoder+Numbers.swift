@@ -6,7 +6,7 @@ extension BatchEncoder {
     /// Gathers and encodes an int32, int64 or timestamp column.
     func integers(_ column: Int, _ filling: ColumnPlan.Filling, _ clock: ClockOffset) {
         for run in sorter.runs {
-            guard let field = filling.fields[Int(run.kind.rawValue)] else { continue }
+            guard let field = filling.fields[run.layout] else { continue }
             let isRequired = filling.column.isRequired
             switch field.source {
             case .uint8(let at): gather(UInt8.self, at, run, field.absence, isRequired: isRequired)
@@ -49,21 +49,28 @@ extension BatchEncoder {
     func doubles(_ column: Int, _ filling: ColumnPlan.Filling, _ sums: inout [Double]) {
         let values = unsafe UnsafeMutableRawPointer(scratch.integers)
         for (index, run) in sorter.runs.enumerated() {
-            guard let field = filling.fields[Int(run.kind.rawValue)] else { continue }
-            guard case .weight(let at) = field.source else {
-                preconditionFailure("column \(filling.column.name) is no weight")
-            }
+            guard let field = filling.fields[run.layout] else { continue }
             let first = scratch.count
-            var lastKeep: UInt32 = 0
-            var weight: Double = 0
             var sum: Double = 0
-            unsafe forEach(run, at, UInt32.self) { place, keep in
-                if keep != lastKeep {
-                    lastKeep = keep
-                    weight = RecordText.weight(keep: keep)
+            switch field.source {
+            case .weight(let at):
+                var lastKeep: UInt32 = 0
+                var weight: Double = 0
+                unsafe forEach(run, at, UInt32.self) { place, keep in
+                    if keep != lastKeep {
+                        lastKeep = keep
+                        weight = RecordText.weight(keep: keep)
+                    }
+                    sum += weight
+                    unsafe values.storeBytes(of: weight, toByteOffset: (first + place) * 8, as: Double.self)
                 }
-                sum += weight
-                unsafe values.storeBytes(of: weight, toByteOffset: (first + place) * 8, as: Double.self)
+            case .weightSum(let countAt, let keepAt):
+                unsafe forEachPair(run, countAt, UInt64.self, keepAt, UInt32.self) { place, count, keep in
+                    let weight = Double(count) * RecordText.weight(keep: keep)
+                    sum += weight
+                    unsafe values.storeBytes(of: weight, toByteOffset: (first + place) * 8, as: Double.self)
+                }
+            default: preconditionFailure("column \(filling.column.name) is no weight")
             }
             sums[index] = sum
             finishAll(run)
@@ -155,6 +162,27 @@ extension BatchEncoder {
         var record = unsafe UnsafeRawPointer(sorter.fixed) + run.start + at
         for place in 0..<run.rows.count {
             body(place, unsafe record.loadUnaligned(as: type))
+            unsafe record += run.stride
+        }
+    }
+
+    /// Hands over two values of each record of a run.
+    @inline(__always)
+    @unsafe private func forEachPair<First: BitwiseCopyable, Second: BitwiseCopyable>(
+        _ run: KindRun,
+        _ firstAt: Int,
+        _ first: First.Type,
+        _ secondAt: Int,
+        _ second: Second.Type,
+        _ body: (Int, First, Second) -> Void
+    ) {
+        var record = unsafe UnsafeRawPointer(sorter.fixed) + run.start
+        for place in 0..<run.rows.count {
+            body(
+                place,
+                unsafe record.loadUnaligned(fromByteOffset: firstAt, as: first),
+                unsafe record.loadUnaligned(fromByteOffset: secondAt, as: second)
+            )
             unsafe record += run.stride
         }
     }

@@ -24,7 +24,8 @@ public final class BatchEncoder {
     ///
     /// - Parameter releasesRecords: Give the records' memory back as soon as nothing reads it any more, which for most
     ///   batches is a fifth of the way: what is sorted is copied. Otherwise `batch` is left as it is.
-    /// - Precondition: each row passed the checks of a ``RecordCheck`` of the same registry, or is one of ``LedgerRows``.
+    /// - Precondition: each row passed the checks of a ``RecordCheck`` of the same registry, or is one of ``LedgerRows``, or
+    ///   a summary that a ``WindowAggregator`` made.
     public func encode(_ batch: RowBatch, clock: ClockOffset, releasesRecords: Bool = false) -> ArchiveBatch {
         sort(batch)
         if releasesRecords, !sorter.runs.contains(where: { plan.hasStrings[Int($0.kind.rawValue)] }) {
@@ -35,7 +36,7 @@ public final class BatchEncoder {
 
     /// The first half of ``encode(_:clock:)``, for measuring.
     func sort(_ batch: RowBatch) {
-        sorter.sort(batch, strides: plan.strides)
+        sorter.sort(batch, layouts: plan.layouts)
     }
 
     /// The second half.
@@ -46,7 +47,7 @@ public final class BatchEncoder {
             for column in plan.fillings.indices {
                 let filling = plan.fillings[column]
                 if filling.isEnrichment && batch.enrichment.entries.count <= 1 { continue }
-                guard sorter.runs.contains(where: { filling.fields[Int($0.kind.rawValue)] != nil }) else { continue }
+                guard sorter.runs.contains(where: { filling.fields[$0.layout] != nil }) else { continue }
                 scratch.begin(rows: batch.rowCount)
                 switch filling.column.type {
                 case .int32, .int64, .timestamp: integers(column, filling, clock)
@@ -78,15 +79,24 @@ public final class BatchEncoder {
             lane: batch.holdsLedger ? BatchEncoder.ledgerLane : batch.lane.rawValue,
             minTimestampNs: isEmpty ? 0 : clock.utcNanoseconds(boot: batch.earliestNs),
             maxTimestampNs: isEmpty ? 0 : clock.utcNanoseconds(boot: batch.latestNs),
-            kinds: zip(sorter.runs, weights).map { run, weight in
-                KindTotal(
-                    kind: run.kind.rawValue,
-                    name: registry.name(of: run.kind),
-                    rows: run.rows.count,
-                    weight: weight
-                )
-            }
+            kinds: totals(batch, weights)
         )
+    }
+
+    /// What is in the batch by kind: a kind's summaries follow its events.
+    private func totals(_ batch: RowBatch, _ weights: [Double]) -> [KindTotal] {
+        var totals: [KindTotal] = []
+        for (run, weight) in zip(sorter.runs, weights) {
+            if totals.last?.kind != run.kind.rawValue {
+                totals.append(KindTotal(kind: run.kind.rawValue, name: registry.name(of: run.kind), rows: 0, weight: 0))
+            }
+            totals[totals.count - 1].rows += run.rows.count
+            totals[totals.count - 1].weight += weight
+            guard run.isSummary else { continue }
+            totals[totals.count - 1].summaries = run.rows.count
+            totals[totals.count - 1].aggregatedEvents = batch.mergedCount(of: run.kind)
+        }
+        return totals
     }
 
     /// ``ArchiveBatch/lane`` of the ledger's rows.

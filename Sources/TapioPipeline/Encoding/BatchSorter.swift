@@ -1,9 +1,12 @@
 import TapioBPF
 import TapioEvents
 
-/// The rows of a batch of one kind, one after another.
+/// The rows of a batch of one layout, one after another: a kind's events, or its summaries.
 struct KindRun {
+    /// The layout's number.
+    let layout: Int
     let kind: EventKind
+    let isSummary: Bool
     /// Places in the sorted batch.
     let rows: Range<Int>
     /// Where the fixed parts of its records begin in ``BatchSorter/fixed``.
@@ -12,18 +15,18 @@ struct KindRun {
     let stride: Int
 }
 
-/// Puts the rows of a batch in the order (kind, cgroup, pid), within that as they came: neighbours are then alike, which is
+/// Puts the rows of a batch in the order (layout, cgroup, pid), within that as they came: neighbours are then alike, which is
 /// worth a third of the archive's size.
 ///
 /// The fixed parts of the records are copied in that order, so that each column is read at one stride; strings stay where
 /// they are.
 ///
 /// Invariants of the unsafe code: `keys` and `spare` have room for `capacity` elements and `positions`, `enrichmentIDs` as well;
-/// `fixed` has `fixedCapacity` bytes. After ``sort(_:strides:)`` the first `count` elements are set, and run r has
+/// `fixed` has `fixedCapacity` bytes. After ``sort(_:layouts:)`` the first `count` elements are set, and run r has
 /// `rows.count * stride` bytes from `start`.
 @safe
 final class BatchSorter {
-    /// Bits of a key: kind 8, rank of the cgroup 17, pid 22, row 17.
+    /// Bits of a key: layout 8, rank of the cgroup 17, pid 22, row 17.
     private static let rowBits: UInt64 = 17
     private static let pidBits: UInt64 = 22
     private static let rankBits: UInt64 = 17
@@ -66,33 +69,40 @@ final class BatchSorter {
         unsafe fixed.deallocate()
     }
 
-    /// Sorts. `strides` has for each kind the bytes of its fixed part, rounded up to 8.
-    func sort(_ batch: RowBatch, strides: [Int]) {
+    /// Sorts. All rows have to be of one of `layouts`.
+    func sort(_ batch: RowBatch, layouts: RecordLayouts) {
         count = batch.rowCount
-        layOut(batch, strides)
+        layOut(batch, layouts)
         unsafe batch.withUnsafeRows { rows in
-            let varying = unsafe makeKeys(rows)
+            let varying = unsafe layouts.withUnsafeNumbers { unsafe makeKeys(rows, $0) }
             sortKeys(varying)
             unsafe collect(rows, hasEnrichment: batch.enrichment.entries.count > 1)
         }
     }
 
     /// Finds the runs and makes room.
-    private func layOut(_ batch: RowBatch, _ strides: [Int]) {
+    private func layOut(_ batch: RowBatch, _ layouts: RecordLayouts) {
         runs.removeAll(keepingCapacity: true)
         var row = 0
         var start = 0
-        for kind in 0..<EventKind.limit {
-            let kind = EventKind(rawValue: UInt8(kind))
-            let rows = batch.rowCount(of: kind)
+        for (number, layout) in layouts.all.enumerated() {
+            let rows = layout.isSummary ? batch.summaryCount(of: layout.kind) : batch.rowCount(of: layout.kind)
             guard rows > 0 else { continue }
-            let stride = strides[Int(kind.rawValue)]
-            precondition(stride > 0, "kind \(kind.rawValue) is in a batch and not in the registry")
-            runs.append(KindRun(kind: kind, rows: row..<row + rows, start: start, stride: stride))
+            runs.append(
+                KindRun(
+                    layout: number,
+                    kind: layout.kind,
+                    isSummary: layout.isSummary,
+                    rows: row..<row + rows,
+                    start: start,
+                    stride: layout.stride
+                )
+            )
             row += rows
-            start += rows * stride
+            start += rows * layout.stride
         }
-        precondition(row == count && count <= RowBatch.Limits.maxRows)
+        precondition(row == count, "a kind is in a batch and not in the registry")
+        precondition(count <= RowBatch.Limits.maxRows)
         if count > capacity {
             unsafe positions.deallocate()
             unsafe enrichmentIDs.deallocate()
@@ -112,18 +122,19 @@ final class BatchSorter {
     }
 
     /// Fills `keys`; returns the bits above the row's in which they differ.
-    @unsafe private func makeKeys(_ rows: UnsafeRows) -> UInt64 {
+    @unsafe private func makeKeys(_ rows: UnsafeRows, _ numbers: UnsafePointer<UInt8>) -> UInt64 {
         cgroups.reset()
         let mostPid = UInt64(1) << Self.pidBits - 1
         var any: UInt64 = 0
         var all = UInt64.max
         for row in 0..<count {
             let record = unsafe rows.record(at: rows.position(of: row))
-            let kind = unsafe UInt64(record.load(fromByteOffset: Self.kindAt, as: UInt8.self))
+            let word = unsafe record.load(fromByteOffset: RecordLayouts.wordOffset, as: UInt64.self)
+            let layout = unsafe UInt64(numbers[RecordLayouts.place(ofWord: word)])
             let rank = UInt64(unsafe cgroups.rank(of: record.load(fromByteOffset: Self.cgroupAt, as: UInt64.self)))
             let pid = min(unsafe UInt64(record.load(fromByteOffset: Self.pidAt, as: UInt32.self)), mostPid)
             let key =
-                ((kind << Self.rankBits | rank) << Self.pidBits | pid) << Self.rowBits | UInt64(row)
+                ((layout << Self.rankBits | rank) << Self.pidBits | pid) << Self.rowBits | UInt64(row)
             unsafe keys[row] = key
             any |= key
             all &= key
@@ -177,7 +188,6 @@ final class BatchSorter {
         }
     }
 
-    private static let kindAt = RecordCheck.kindOffset
     private static let cgroupAt = MemoryLayout<tapio_header>.offset(of: \.cgroup_id)!
     private static let pidAt = MemoryLayout<tapio_header>.offset(of: \.pid)!
 }

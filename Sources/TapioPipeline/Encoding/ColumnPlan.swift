@@ -1,31 +1,33 @@
 import TapioArchive
 import TapioEvents
 
-/// For each column of the table, what fills it in each kind: built once, so that a batch's columns are loops without look-ups.
+/// For each column of the table, what fills it in each layout: built once, so that a batch's columns are loops without look-ups.
 struct ColumnPlan: Sendable {
     /// How a column is filled.
     struct Filling: Sendable {
         let column: Column
-        /// By kind; nil where the kind has no such field.
+        /// By layout; nil where that has no such field.
         let fields: [Field?]
-        /// Whether any kind fills it otherwise than from enrichment.
+        /// Whether it is filled from enrichment.
         let isEnrichment: Bool
     }
 
     let fillings: [Filling]
-    /// Bytes of the fixed part by kind, rounded up to 8; 0 for undeclared kinds.
-    let strides: [Int]
+    /// The layouts of records.
+    let layouts: RecordLayouts
     /// By kind, whether records have strings beside their fixed part, which the sorter does not copy.
     let hasStrings: [Bool]
     /// Names of kinds by number.
     let kindNames: [[UInt8]]
 
     init(_ registry: SchemaRegistry) {
+        let layouts = RecordLayouts(registry)
+        self.layouts = layouts
+        let fieldsOfLayout = layouts.all.map { layout in
+            layout.isSummary ? registry.summaryFields(of: layout.kind) : registry.fields(of: layout.kind)
+        }
         fillings = registry.columns.enumerated().map { index, column in
-            let fields = (0..<EventKind.limit).map { kind -> Field? in
-                let all = registry.fields(of: EventKind(rawValue: UInt8(kind)))
-                return all.isEmpty ? nil : all[index]
-            }
+            let fields = fieldsOfLayout.map { $0[index] }
             for case .some(let field) in fields {
                 precondition(ColumnPlan.fits(field), "the source of column \(column.name) does not make its type")
             }
@@ -34,9 +36,6 @@ struct ColumnPlan: Sendable {
             }
             return Filling(column: column, fields: fields, isEnrichment: isEnrichment)
         }
-        var strides = [Int](repeating: 0, count: EventKind.limit)
-        for schema in registry.schemas { strides[Int(schema.kind.rawValue)] = (schema.fixedSize + 7) & ~7 }
-        self.strides = strides
         var hasStrings = [Bool](repeating: false, count: EventKind.limit)
         for schema in registry.schemas { hasStrings[Int(schema.kind.rawValue)] = !schema.stringOffsets.isEmpty }
         self.hasStrings = hasStrings
@@ -49,7 +48,7 @@ struct ColumnPlan: Sendable {
         case .uint8, .uint16, .uint32, .uint64, .bootTimeSubNs:
             field.column.type == .int32 || field.column.type == .int64
         case .bootTime: field.column.type == .timestamp
-        case .weight: field.column.type == .double
+        case .weight, .weightSum: field.column.type == .double
         case .hex64, .paddedString, .string, .arguments, .ipAddress, .symbol, .kindName, .enrichment:
             field.column.type == .string
         }

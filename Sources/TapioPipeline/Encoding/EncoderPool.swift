@@ -81,7 +81,7 @@ final class EncoderPool: Sendable {
                 services.pools.giveBack(batch)
                 if !gate.send(encoded) {
                     for kind in encoded.kinds {
-                        services.ledger.add(.failed, EventKind(rawValue: kind.kind), UInt64(kind.rows))
+                        services.ledger.add(.failed, EventKind(rawValue: kind.kind), kind.events)
                     }
                     services.tracker.settle(encoded.sequence)
                 }

@@ -34,7 +34,7 @@ struct TextGather: ~Copyable {
         textOfID.removeAll(keepingCapacity: true)
         let isRequired = filling.column.isRequired
         for run in sorter.runs {
-            guard let field = filling.fields[Int(run.kind.rawValue)] else { continue }
+            guard let field = filling.fields[run.layout] else { continue }
             let fixed = unsafe UnsafeRawPointer(sorter.fixed) + run.start
             let positions = unsafe sorter.positions + run.rows.lowerBound
             switch field.source {
@@ -61,7 +61,7 @@ struct TextGather: ~Copyable {
             case .enrichment(let column):
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
                 unsafe enrich(run, ids, enrichment, column, isRequired, scratch)
-            case .uint8, .uint16, .uint32, .uint64, .bootTime, .bootTimeSubNs, .weight:
+            case .uint8, .uint16, .uint32, .uint64, .bootTime, .bootTimeSubNs, .weight, .weightSum:
                 preconditionFailure("column \(filling.column.name) is no string")
             }
         }

@@ -11,6 +11,7 @@ struct ReaderServices: Sendable {
     let latency: LatencyHistogram
     let tap: EventTap
     let enrichment: (any EnrichmentLookup)?
+    let aggregation: AggregationSwitch
 }
 
 /// A thread that drains the rings of some CPUs into batches. It never stops for anything but a full queue.
@@ -84,7 +85,8 @@ public final class Reader: Sendable {
             passes: shared.counts.load(ReaderState.Count.passes.rawValue),
             sleeps: shared.counts.load(ReaderState.Count.sleeps.rawValue),
             shedBatches: shared.counts.load(ReaderState.Count.shedBatches.rawValue),
-            cpuNs: shared.counts.load(ReaderState.Count.cpuNs.rawValue)
+            cpuNs: shared.counts.load(ReaderState.Count.cpuNs.rawValue),
+            aggregation: AggregationStatistics(shared.aggregation)
         )
     }
 

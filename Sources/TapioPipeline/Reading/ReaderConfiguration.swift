@@ -23,6 +23,8 @@ public struct ReaderTuning: Sendable, Hashable {
     public var idleIntervalNs: UInt64 = 100_000_000
     /// Nanoseconds from a batch's first row until it is handed over, full or not.
     public var maxBatchAgeNs: UInt64 = 5_000_000_000
+    /// Bounds of the windows in which events are merged.
+    public var aggregation = AggregationTuning()
 
     /// The defaults.
     public init() {}

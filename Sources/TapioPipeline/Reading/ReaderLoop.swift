@@ -28,6 +28,13 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     private var urgentIntake = LaneIntake(lane: .urgent)
     private var bulkIntake = LaneIntake(lane: .bulk)
+    private var urgentWindow: WindowAggregator
+    private var bulkWindow: WindowAggregator
+    private var aggregation: AggregationTuning
+    private var seenSwitches: UInt64 = .max
+    /// Whether what is left of a window waits for room.
+    private var endsUrgentWindow = false
+    private var endsBulkWindow = false
     private var timer: DrainTimer
     private var gauge: PressureGauge
     private var maxBatchAgeNs: UInt64
@@ -65,6 +72,9 @@ final class ReaderLoop<Plane: RecordPlane> {
         )
         gauge = PressureGauge(policy: configuration.backpressure)
         maxBatchAgeNs = configuration.tuning.maxBatchAgeNs
+        aggregation = configuration.tuning.aggregation
+        urgentWindow = WindowAggregator(services.registry, capacity: aggregation.maxGroups)
+        bulkWindow = WindowAggregator(services.registry, capacity: aggregation.maxGroups)
     }
 
     /// Runs until ``ReaderState/stop(deadlineNs:)``, and until then all is drained and handed over.
@@ -122,6 +132,7 @@ final class ReaderLoop<Plane: RecordPlane> {
         timer.drainIntervalNs = current.tuning.drainIntervalNs
         timer.idleIntervalNs = max(current.tuning.idleIntervalNs, current.tuning.drainIntervalNs)
         maxBatchAgeNs = current.tuning.maxBatchAgeNs
+        aggregation = current.tuning.aggregation
         sealWanted = current.sealsAsked
     }
 
@@ -135,6 +146,7 @@ final class ReaderLoop<Plane: RecordPlane> {
     private func pass() -> (records: Int, hasMore: Bool) {
         wasBlocked = false
         urgentRecords = 0
+        endWindowsThatAreDue()
         var (records, hasMore) = drainUrgent()
         for (index, source) in bulk {
             let drained = drain(source, index, into: &bulkIntake, limit: Self.bulkPortion)
@@ -168,8 +180,11 @@ final class ReaderLoop<Plane: RecordPlane> {
         limit: Int
     ) -> (records: Int, hasMore: Bool) {
         guard source.pendingBytes > 0, let batch = prepare(&intake) else { return (0, false) }
-        let maxRecords = min(limit, batch.recordRoom)
-        let maxBytes = batch.byteRoom
+        var maxRecords = min(limit, batch.recordRoom)
+        var maxBytes = batch.byteRoom
+        let window = source.lane == .urgent ? urgentWindow : bulkWindow
+        let isAggregating = window.isActive
+        var room = isAggregating ? SummaryRoom.halving(records: &maxRecords, bytes: &maxBytes) : .none
         let isWatched = tap.begin()
         // Looked at once: to copy an existential for each record costs as much as the record.
         let isEnriched = enrichment != nil
@@ -179,8 +194,11 @@ final class ReaderLoop<Plane: RecordPlane> {
         var next = seen
         let drained = source.drain(maxRecords: maxRecords, maxBytes: maxBytes) { record in
             if let fault = check.fault(in: record) { return refuse(record, fault) }
+            let id = isEnriched ? enrichmentID(of: record) : 0
             // There is room: the limits above say so.
-            _ = batch.append(record, enrichmentID: isEnriched ? enrichmentID(of: record) : 0)
+            if !isAggregating || !window.merges(record, enrichmentID: id, nowNs: nowNs, into: batch, room: &room) {
+                _ = batch.append(record, enrichmentID: id)
+            }
             lastNs = record.int64(at: 0)
             if firstNs == 0 { firstNs = lastNs }
             next = max(next, record.uint64(at: ReaderLoop.sequenceOffset) &+ 1)
@@ -188,6 +206,7 @@ final class ReaderLoop<Plane: RecordPlane> {
         }
         guard drained.records > 0 else { return (0, false) }
         intake.noteRows(nowNs: nowNs, kinds: kinds) { ledger.add(.received, $0, $1) }
+        if isAggregating { window.takeMerged { ledger.add(.received, $0, $1) } }
         shared.ringCounts.addAsOnlyWriter(index * 2, UInt64(drained.records))
         shared.ringCounts.addAsOnlyWriter(index * 2 + 1, next &- seen)
         shared.count(source.lane, .records, UInt64(drained.records))
@@ -213,6 +232,51 @@ final class ReaderLoop<Plane: RecordPlane> {
     }
 
     private static var sequenceOffset: Int { MemoryLayout<UInt64>.size }
+
+    // MARK: - Windows
+
+    /// Ends windows that are old enough, or of which a kind is no longer aggregated.
+    private func endWindowsThatAreDue() {
+        let switches = services.aggregation.changeCount
+        if switches != seenSwitches {
+            seenSwitches = switches
+            if urgentWindow.follow(services.aggregation.isOn) { endsUrgentWindow = true }
+            if bulkWindow.follow(services.aggregation.isOn) { endsBulkWindow = true }
+        }
+        let mustResize = urgentWindow.capacity != aggregation.maxGroups
+        let windowNs = aggregation.windowNs
+        if mustResize || endsUrgentWindow || urgentWindow.isDue(nowNs: nowNs, windowNs: windowNs) {
+            endsUrgentWindow = !end(urgentWindow, into: &urgentIntake)
+        }
+        if mustResize || endsBulkWindow || bulkWindow.isDue(nowNs: nowNs, windowNs: windowNs) {
+            endsBulkWindow = !end(bulkWindow, into: &bulkIntake)
+        }
+        if mustResize && urgentWindow.isEmpty && bulkWindow.isEmpty { resizeWindows() }
+        var statistics = urgentWindow.statistics
+        statistics.add(bulkWindow.statistics)
+        statistics.store(in: shared.aggregation)
+    }
+
+    /// Makes windows of the size that is asked for, in the place of empty ones.
+    private func resizeWindows() {
+        urgentWindow = WindowAggregator(replacing: urgentWindow, services.registry, capacity: aggregation.maxGroups)
+        bulkWindow = WindowAggregator(replacing: bulkWindow, services.registry, capacity: aggregation.maxGroups)
+        _ = urgentWindow.follow(services.aggregation.isOn)
+        _ = bulkWindow.follow(services.aggregation.isOn)
+    }
+
+    /// Puts a window's summaries into the lane's batches.
+    ///
+    /// - Returns: Whether all are; else the rest follows when there is room.
+    private func end(_ window: WindowAggregator, into intake: inout LaneIntake) -> Bool {
+        while !window.isEmpty {
+            guard let batch = prepare(&intake) else { return false }
+            let isDone = window.flush(into: batch)
+            intake.noteRows(nowNs: nowNs, kinds: []) { _, _ in }
+            if isDone { return true }
+        }
+        return true
+    }
 
     // MARK: - Batches
 
@@ -260,9 +324,14 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     /// Seals what is due, hands over what is sealed, and sheds where that has been impossible for too long.
     ///
-    /// - Returns: Whether something still waits for a place.
+    /// - Returns: Whether something still waits for a place, or for room in a batch.
     private func handOver(isFinal: Bool, giveUpAtNs: UInt64?) -> Bool {
         let isAsked = sealWanted != sealServed
+        var holdsEvents = false
+        if isFinal || isAsked {
+            holdsEvents = !end(urgentWindow, into: &urgentIntake)
+            holdsEvents = !end(bulkWindow, into: &bulkIntake) || holdsEvents
+        }
         handOver(&urgentIntake, sealsAll: isFinal || isAsked)
         handOver(&bulkIntake, sealsAll: isFinal || isAsked)
         var urgentWaits = urgentIntake.waiting != nil
@@ -281,11 +350,11 @@ final class ReaderLoop<Plane: RecordPlane> {
         }
         urgentWaits = urgentIntake.waiting != nil
         bulkWaits = bulkIntake.waiting != nil
-        if isAsked && !urgentWaits && !bulkWaits {
+        if isAsked && !urgentWaits && !bulkWaits && !holdsEvents {
             sealServed = sealWanted
             shared.served(sealWanted)
         }
-        return urgentWaits || bulkWaits
+        return urgentWaits || bulkWaits || holdsEvents
     }
 
     private func handOver(_ intake: inout LaneIntake, sealsAll: Bool) {
@@ -297,8 +366,8 @@ final class ReaderLoop<Plane: RecordPlane> {
     }
 
     private func shed(_ batch: RowBatch) {
-        for kind in kinds where batch.rowCount(of: kind) > 0 {
-            ledger.add(.shed, kind, UInt64(batch.rowCount(of: kind)))
+        for kind in kinds where batch.eventCount(of: kind) > 0 {
+            ledger.add(.shed, kind, batch.eventCount(of: kind))
         }
         shared.count(.shedBatches)
         services.tracker.settle(batch.sequence)

@@ -21,10 +21,11 @@ final class ReaderState: Sendable {
         var tuning: ReaderTuning
     }
 
-    // All three are written by the reader's thread alone.
+    // All of these are written by the reader's thread alone.
     let laneCounts = CounterBlock(count: Lane.allCases.count * LaneCount.allCases.count, layout: .packed)
     let counts = CounterBlock(count: Count.allCases.count, layout: .packed)
     let malformed = CounterBlock(count: RecordFault.allCases.count * EventKind.limit, layout: .packed)
+    let aggregation = CounterBlock(count: AggregationStatistics.counters, layout: .packed)
     /// For each source: received, next sequence.
     let ringCounts: CounterBlock
 

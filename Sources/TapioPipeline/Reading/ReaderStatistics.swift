@@ -46,6 +46,8 @@ public struct ReaderStatistics: Sendable, Hashable {
     public var shedBatches: UInt64
     /// CPU time of its thread so far, nanoseconds.
     public var cpuNs: UInt64
+    /// What its windows did, as of its last pass.
+    public var aggregation: AggregationStatistics
 }
 
 /// How often records of a kind were refused for one reason.

@@ -8,6 +8,7 @@ struct LedgerRun {
     private let startUs: Int64
     private(set) var stop: ArchivedLedgerRow?
     private var kinds: [String: Sums] = [:]
+    private var weights: [String: SampleWeights] = [:]
     /// Its archive is damaged, so that rows of the ledger may be missing.
     var isDamaged = false
     /// Its last segment is being written.
@@ -63,6 +64,11 @@ struct LedgerRun {
             kinds[kind, default: Sums()].inFlight = row.count("in_flight")
         default: break
         }
+    }
+
+    /// Adds what the rows of a segment of this run stand for.
+    mutating func add(_ more: [String: SampleWeights]) {
+        for (kind, weights) in more { self.weights[kind, default: SampleWeights()].add(weights) }
     }
 
     /// Which sum a gap's reason belongs to.
@@ -138,6 +144,19 @@ struct LedgerRun {
                     actual: gaps,
                     "\(HumanUnits.count(counted)) lost as \(name), gap rows tell of \(HumanUnits.count(gaps))"
                 )
+            }
+        }
+        for (kind, sums) in kinds.sorted(by: { $0.key < $1.key }) {
+            func count(_ name: String) -> Int64 { sums.counts[name] ?? 0 }
+            let check = WeightCheck(
+                weights: weights[kind] ?? SampleWeights(),
+                kept: count("archived") &+ count("aggregated"),
+                sampledOut: count("sampled_out"),
+                lost: count("ring_full") &+ count("malformed") &+ count("shed") &+ count("failed"),
+                isWhole: hasStart && stop != nil
+            )
+            if let outcome = check.outcome {
+                report(outcome.severity, .weights, kind: kind, expected: check.total, outcome.message)
             }
         }
         if stop == nil && !isOpen && isLast {

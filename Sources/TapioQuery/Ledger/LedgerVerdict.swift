@@ -16,6 +16,8 @@ public struct LedgerFinding: Sendable, Hashable, CustomStringConvertible {
     public enum Check: String, Sendable, Hashable, CaseIterable {
         /// Rows of a segment against what the ledger says was archived.
         case segmentRows = "segment_rows"
+        /// Sums of weights against exact totals.
+        case weights
         /// Attempted against everything that events can end as.
         case runBalance = "run_balance"
         /// Losses against gap rows.
@@ -70,8 +72,10 @@ public struct LedgerVerdict: Sendable {
     public internal(set) var rows: Int64 = 0
     /// Runs of the agent.
     public internal(set) var runs = 0
-    /// Rows that the ledger says were archived.
+    /// Events that the ledger says were archived as rows of their own.
     public internal(set) var archived: Int64 = 0
+    /// Events that the ledger says were merged into summary rows.
+    public internal(set) var aggregated: Int64 = 0
     /// Events that the ledger says were lost.
     public internal(set) var lost: Int64 = 0
 

@@ -4,10 +4,12 @@ import TapioEvents
 /// Proves an archive's ledger from its rows alone.
 ///
 /// What has to hold, by kind:
-/// - in each sealed segment, rows = sum of `ledger_archived` (interval rows are written at each seal);
+/// - in each sealed segment, rows of single events = sum of `ledger_archived`, and events in summaries (`agg_count`) = sum of
+///   `ledger_aggregated` (interval rows are written at each seal);
 /// - over a run of the agent, attempted = filtered + sampled out + ring full + malformed + aggregated + shed + failed +
 ///   archived + in flight at its end, which is 0 after `stop`;
-/// - over a run, ring full, malformed, and shed + failed = the sums of the gap rows for these reasons.
+/// - over a run, ring full, malformed, and shed + failed = the sums of the gap rows for these reasons;
+/// - over a run, the sum of the rows' weights = archived + aggregated + sampled out, within what chance allows (``WeightCheck``).
 ///
 /// A segment saved after a crash may hold more rows than the ledger says, if an `unclean_shutdown` row follows. Where
 /// retention removed a run's first segments, the check begins at the first that is there.
@@ -15,10 +17,37 @@ public struct LedgerVerifier {
     private var verdict = LedgerVerdict()
     private var run: LedgerRun?
     private var recovered: [(place: String, rows: Int64)] = []
-    /// By kind, rows of this run's last segment that its books lack.
-    private var unbooked: [String: (place: String, expected: Int64, actual: Int64)] = [:]
+    /// Rows of this run's last segment that its books lack.
+    private var unbooked: [Account: Difference] = [:]
     /// The run before, where it ended without a word and no row has explained it yet.
     private var crashed: String?
+
+    /// What is held against each other: for a kind, single events or merged ones.
+    private struct Account: Hashable, Comparable {
+        var kind: String
+        var isMerged: Bool
+
+        /// The ledger's column without its prefix.
+        var count: String { isMerged ? "aggregated" : "archived" }
+        /// What is counted.
+        var unit: String { isMerged ? "events in summaries" : "rows" }
+
+        static func < (left: Account, right: Account) -> Bool {
+            (left.kind, left.isMerged ? 1 : 0) < (right.kind, right.isMerged ? 1 : 0)
+        }
+    }
+
+    /// What the ledger says and what there is.
+    private struct Difference {
+        var place: String
+        var expected: Int64
+        var actual: Int64
+
+        func message(_ unit: String) -> String {
+            let numbers = "the ledger says \(HumanUnits.count(expected)) \(unit), there are \(HumanUnits.count(actual))"
+            return "\(numbers) (\(actual > expected ? "+" : "")\(HumanUnits.count(actual - expected)))"
+        }
+    }
 
     /// Checks all nodes of an archive; reads every segment once.
     ///
@@ -73,7 +102,7 @@ public struct LedgerVerifier {
 
     private mutating func add(_ segment: SegmentEvidence) {
         verdict.segments += 1
-        verdict.rows += segment.rows.reduce(0) { $0 + ($1.key == "_ledger" ? 0 : $1.value) }
+        verdict.rows += segment.rowCount
         for item in segment.damage { report(.problem, .damage, item.place, "\(item.reason)") }
         if !segment.damage.isEmpty { run?.isDamaged = true }
         compareRows(segment)
@@ -93,30 +122,39 @@ public struct LedgerVerifier {
             }
             run?.add(row)
         }
+        // An agent begins with a segment of its own, so all rows are of the run that is told of last.
+        run?.add(segment.weights)
         if !segment.damage.isEmpty { run?.isDamaged = true }
         if segment.isOpen { run?.isOpen = true }
     }
 
     private mutating func compareRows(_ segment: SegmentEvidence) {
-        var archived: [String: Int64] = [:]
+        var booked: [Account: Int64] = [:]
         for row in segment.ledger where row.entry == "interval" {
-            if let kind = row.kind { archived[kind, default: 0] &+= row.count("archived") }
+            guard let kind = row.kind else { continue }
+            for isMerged in [false, true] {
+                let account = Account(kind: kind, isMerged: isMerged)
+                let count = row.count(account.count)
+                if count != 0 { booked[account, default: 0] &+= count }
+            }
         }
+        var found: [Account: Int64] = [:]
+        for (kind, rows) in segment.rows { found[Account(kind: kind, isMerged: false)] = rows }
+        for (kind, events) in segment.merged { found[Account(kind: kind, isMerged: true)] = events }
         // A segment ends without its last books where a write to it failed: they begin the next one.
         let followsFailure = segment.ledger.contains {
             $0.entry == "gap" && ArchiveWriteError.Reason(rawValue: $0.reason ?? "") != nil
         }
         let earlier = unbooked
-        unbooked = [:]
+        unbooked.removeAll()
         var beyond: Int64 = 0
         var isEqual = true
-        var booked: Set<String> = []
-        defer { reportUnbooked(earlier.filter { !booked.contains($0.key) }) }
-        let kinds = Set(archived.keys).union(segment.rows.keys).subtracting(["_ledger"])
-        for kind in kinds.sorted() {
-            let expected = archived[kind] ?? 0
-            let actual = segment.rows[kind] ?? 0
-            verdict.archived &+= expected
+        var explained: Set<Account> = []
+        defer { reportUnbooked(earlier.filter { !explained.contains($0.key) }) }
+        for account in Set(booked.keys).union(found.keys).sorted() {
+            let expected = booked[account] ?? 0
+            let actual = found[account] ?? 0
+            if account.isMerged { verdict.aggregated &+= expected } else { verdict.archived &+= expected }
             if actual == expected { continue }
             if actual > expected && (segment.isRecovered || segment.isOpen) {
                 beyond += actual - expected
@@ -124,31 +162,29 @@ public struct LedgerVerifier {
             }
             isEqual = false
             if actual > expected && segment.damage.isEmpty {
-                unbooked[kind] = (segment.name, expected, actual)
+                unbooked[account] = Difference(place: segment.name, expected: expected, actual: actual)
                 continue
             }
-            if followsFailure, let before = earlier[kind], before.actual - before.expected == expected - actual {
-                let rows = HumanUnits.count(expected - actual)
-                let message = "\(rows) rows more than its books say, which the next segment's do: a write failed"
-                report(.ok, .segmentRows, before.place, kind: kind, message)
-                booked.insert(kind)
+            if followsFailure, let before = earlier[account], before.actual - before.expected == expected - actual {
+                let more = "\(HumanUnits.count(expected - actual)) \(account.unit)"
+                let message = "\(more) more than its books say, which the next segment's do: a write failed"
+                report(.ok, .segmentRows, before.place, kind: account.kind, message)
+                explained.insert(account)
                 continue
             }
-            let difference = HumanUnits.count(actual - expected)
-            let numbers = "the ledger says \(HumanUnits.count(expected)) rows, there are \(HumanUnits.count(actual))"
             report(
                 // What is damaged is reported as such; that its rows are missing then follows.
                 segment.damage.isEmpty || actual > expected ? .problem : .note,
                 .segmentRows,
                 segment.name,
-                kind: kind,
+                kind: account.kind,
                 expected: expected,
                 actual: actual,
-                "\(numbers) (\(actual > expected ? "+" : "")\(difference))"
+                Difference(place: segment.name, expected: expected, actual: actual).message(account.unit)
             )
         }
         if !isEqual { return }
-        let rows = HumanUnits.count(segment.rows.reduce(0) { $0 + ($1.key == "_ledger" ? 0 : $1.value) })
+        let rows = HumanUnits.count(segment.rowCount)
         if segment.isOpen {
             report(
                 .ok,
@@ -163,18 +199,16 @@ public struct LedgerVerifier {
         }
     }
 
-    private mutating func reportUnbooked(_ kinds: [String: (place: String, expected: Int64, actual: Int64)]) {
-        for (kind, rows) in kinds.sorted(by: { $0.key < $1.key }) {
-            let numbers = "the ledger says \(HumanUnits.count(rows.expected)) rows, there are "
-            let difference = HumanUnits.count(rows.actual - rows.expected)
+    private mutating func reportUnbooked(_ accounts: [Account: Difference]) {
+        for (account, difference) in accounts.sorted(by: { $0.key < $1.key }) {
             report(
                 .problem,
                 .segmentRows,
-                rows.place,
-                kind: kind,
-                expected: rows.expected,
-                actual: rows.actual,
-                numbers + "\(HumanUnits.count(rows.actual)) (+\(difference))"
+                difference.place,
+                kind: account.kind,
+                expected: difference.expected,
+                actual: difference.actual,
+                difference.message(account.unit)
             )
         }
     }

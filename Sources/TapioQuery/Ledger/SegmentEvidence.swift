@@ -27,8 +27,14 @@ struct SegmentEvidence: Sendable {
     var name: String
     var isRecovered: Bool
     var isOpen: Bool
-    /// Rows by kind, counted.
+    /// Rows of single events by kind, counted.
     var rows: [String: Int64] = [:]
+    /// Events by kind that were merged into summary rows, by those rows.
+    var merged: [String: Int64] = [:]
+    /// All rows, without the ledger's.
+    var rowCount: Int64 = 0
+    /// What the rows stand for, by kind.
+    var weights: [String: SampleWeights] = [:]
     /// In the order in which they were written.
     var ledger: [ArchivedLedgerRow] = []
     var damage: [Damage] = []
@@ -65,7 +71,13 @@ struct SegmentEvidence: Sendable {
             // Read before anything is added: a damaged group counts wholly or not at all.
             ledger += try rows.map { try Self.row(Int($0), reader) }
         }
-        for (index, name) in names.enumerated() where counts[index] > 0 { rows[name, default: 0] += counts[index] }
+        let events = try GroupEvents(reader, kinds)
+        for (index, name) in names.enumerated() where counts[index] > 0 && name != "_ledger" {
+            rowCount += counts[index]
+            rows[name, default: 0] += counts[index] - events.summaries[index]
+            if events.summaries[index] > 0 { merged[name, default: 0] += events.merged[index] }
+            weights[name, default: SampleWeights()].add(events.weights[index])
+        }
     }
 
     private static func row(_ row: Int, _ reader: GroupReader) throws -> ArchivedLedgerRow {

@@ -127,7 +127,18 @@ public struct QueryEngine: Sendable {
         if selection.isEmpty { return nil }
         let rows = selection.rows
         for name in columns { _ = try reader.column(name) }
-        return SelectedRows(reader: reader, rows: rows, weights: try weights(reader, rows))
+        return SelectedRows(
+            reader: reader,
+            rows: rows,
+            weights: try weights(reader, rows),
+            summaries: try summaries(reader)
+        )
+    }
+
+    /// How many events each row of a group was merged from; nil where none is a summary.
+    private func summaries(_ reader: GroupReader) throws -> ColumnVector? {
+        guard let bounds = reader.bounds("agg_count"), bounds.nullCount != reader.rowCount else { return nil }
+        return try reader.column("agg_count")
     }
 
     /// The weights of the rows; nil where each stands for one event. Ledger rows, which stand for none, count as one row.
@@ -158,6 +169,8 @@ struct SelectedRows {
     var rows: [Int32]
     /// By row of `rows`; nil where each stands for one event.
     var weights: [Double]?
+    /// By row of the group, how many events a summary was merged from; nil where there is none.
+    var summaries: ColumnVector?
 }
 
 /// What a scan met on its way.
@@ -192,6 +205,14 @@ struct ScanState {
 
     mutating func count(_ selected: SelectedRows) {
         summary.rowsMatched += selected.rows.count
-        if let weights = selected.weights { summary.sampledRows += weights.count { $0 != 1 } }
+        if selected.weights == nil && selected.summaries == nil { return }
+        for (index, row) in selected.rows.enumerated() {
+            var merged = 1.0
+            if let counts = selected.summaries, counts.isValid(Int(row)), case .integers(let values) = counts.values {
+                summary.summaryRows += 1
+                merged = Double(values[Int(row)])
+            }
+            if selected.weights?[index] ?? 1 != merged { summary.sampledRows += 1 }
+        }
     }
 }

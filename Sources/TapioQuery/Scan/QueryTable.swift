@@ -14,8 +14,10 @@ public struct ScanSummary: Sendable, Hashable {
     public internal(set) var rowsScanned = 0
     /// Rows that passed the filter.
     public internal(set) var rowsMatched = 0
-    /// Of those, the ones that stand for more than one event: with any, counts, sums and percentiles are estimates.
+    /// Of those, the ones that stand for events that were sampled out: with any, counts, sums and percentiles are estimates.
     public internal(set) var sampledRows = 0
+    /// Of those, the summaries: they count for all their events, and have no value in columns outside the grouping key.
+    public internal(set) var summaryRows = 0
     /// Segments and row groups that could not be read, the first 100 of them.
     public internal(set) var damage: [Damage] = []
     /// How many there are.
@@ -37,6 +39,12 @@ public struct ScanSummary: Sendable, Hashable {
         if sampledRows > 0 {
             let count = HumanUnits.count(Int64(sampledRows))
             notes.append("estimated: \(count) sampled rows in range stand for several events each (weight)")
+        }
+        if summaryRows > 0 {
+            let count = HumanUnits.count(Int64(summaryRows))
+            notes.append(
+                "aggregated: \(count) rows in range are summaries; they count in full, but only agg_sum, agg_min, agg_max and agg_histogram tell of their measures"
+            )
         }
         if damageCount > 0 {
             let rows = rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(rowsInDamage))) rows" : ""

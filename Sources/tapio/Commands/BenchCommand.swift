@@ -13,10 +13,11 @@ struct BenchCommand: ParsableCommand {
 
             EXAMPLES
               tapio bench encode
+              tapio bench aggregate --groups 100,50000
               sudo tapio bench kernel --load exec,tcp
               sudo tapio bench all --json
             """,
-        subcommands: [Encode.self, Ring.self, Kernel.self, All.self, Measure.self, Generate.self]
+        subcommands: [Encode.self, Aggregate.self, Ring.self, Kernel.self, All.self, Measure.self, Generate.self]
     )
 
     struct Encode: ParsableCommand {

@@ -11,8 +11,9 @@ struct VerifyCommand: ParsableCommand {
         discussion: """
             First every byte is read: the checksum of each frame, the order and number of row groups and rows, the \
             footer that other tools read. Then the ledger is proven from its rows alone: in each segment the rows of \
-            each kind are as many as were archived, over each run all that was attempted is accounted for, and each \
-            loss has its gap rows.
+            each kind are as many as were archived, and the events in its summaries as many as were aggregated; over \
+            each run all that was attempted is accounted for, each loss has its gap rows, and where events were \
+            sampled the weights add up to the exact total, within six standard errors of the sampling.
 
             Exit code 1 when something is damaged or does not add up, 3 when all of that holds but the ledger tells \
             of lost events, or files could not be checked.

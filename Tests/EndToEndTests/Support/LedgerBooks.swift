@@ -16,8 +16,10 @@ struct LedgerBooks {
         /// On the way at the end of the last interval.
         var inFlight: Int64 = 0
         var lastTo = Int64.min
-        /// Rows of the kind that the archive has.
+        /// Rows of single events of the kind that the archive has.
         var rows: Int64 = 0
+        /// Events in its summary rows.
+        var merged: Int64 = 0
 
         var accountedFor: Int64 {
             filtered + sampledOut + ringFull + malformed + aggregated + shed + failed + archived
@@ -42,13 +44,19 @@ struct LedgerBooks {
         let rows = try ArchiveRows(path, columns: LedgerBooks.columns)
         for row in rows.all {
             let kind = row.text("kind") ?? ""
-            if kind == "_ledger" { add(row) } else { accounts[kind, default: Account()].rows += 1 }
+            if kind == "_ledger" {
+                add(row)
+            } else if let count = row.int("agg_count") {
+                accounts[kind, default: Account()].merged += count
+            } else {
+                accounts[kind, default: Account()].rows += 1
+            }
         }
     }
 
     private static var columns: [String] {
         [
-            "kind", "weight", "ledger_entry", "ledger_kind", "ledger_stage", "ledger_reason", "ledger_from",
+            "kind", "weight", "agg_count", "ledger_entry", "ledger_kind", "ledger_stage", "ledger_reason", "ledger_from",
             "ledger_to",
             "ledger_in_flight", "ledger_count", "ledger_config_hash", "ledger_config_hash_before", "ledger_note",
         ] + counts.map(\.column)
@@ -102,6 +110,7 @@ struct LedgerBooks {
             check("attempted, and what became of it", account.attempted, account.accountedFor)
             check("in flight at the end", account.inFlight, 0)
             check("counted as archived, and rows", account.archived, account.rows)
+            check("counted as aggregated, and events in summaries", account.aggregated, account.merged)
             check("ring_full, and its gaps", account.ringFull, gapTotal(kind, reason: "ring_full"))
             check("lost, and gap rows", account.lost, gapTotal(kind))
             return found
