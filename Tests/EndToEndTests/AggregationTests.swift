@@ -54,7 +54,9 @@ extension EndToEnd {
             return found
         }
 
-        @Test("the first is a row, the others are counted in summaries, and nothing is missing, across seals and reloads")
+        @Test(
+            "the first is a row, the others are counted in summaries, and nothing is missing, across seals and reloads"
+        )
         func forksAndExits() throws {
             let agent = try AgentProcess(
                 config: "aggregation:\n  window: 1s\n  process_fork: always\n  process_exit: always\n",
@@ -110,10 +112,13 @@ extension EndToEnd {
             #expect(verified.exitCode == 0, "\(verified.output)\(verified.errors)")
             #expect(verified.output.contains(" aggregated"))
             let counted = try TapioProgram.run([
-                "query", "--archive", agent.archive, "--json", "--by", "kind", "kind = process_fork and comm = tapio-fork-a",
+                "query", "--archive", agent.archive, "--json", "--by", "kind",
+                "kind = process_fork and comm = tapio-fork-a",
             ])
             #expect(counted.output.contains("\(first)"), "\(counted.output)\(counted.errors)")
-            let shown = try TapioProgram.run(["cat", "--archive", agent.archive, "kind = process_fork and comm = tapio-fork-a"])
+            let shown = try TapioProgram.run([
+                "cat", "--archive", agent.archive, "kind = process_fork and comm = tapio-fork-a",
+            ])
             #expect(shown.output.contains(" ×"), "\(shown.errors)")
         }
     }

@@ -29,7 +29,10 @@ struct ConfigurationErrorTests {
             ("batch: {max_rows: 1}", "1:19 batch.max_rows", "out of range", "1024..131072"),
             ("rings: {urgent_bytes: 5000}", "1:23 rings.urgent_bytes", "power of two", "4KiB..1GiB"),
             ("sampling: {process_exec: 0}", "1:26 sampling.process_exec", "out of range", "0 < p <= 1"),
-            ("aggregation: {process_fork: sometimes}", "1:29 aggregation.process_fork", "is not", "always, overload, off"),
+            (
+                "aggregation: {process_fork: sometimes}", "1:29 aggregation.process_fork", "is not",
+                "always, overload, off"
+            ),
             ("aggregation: {window: 2m}", "1:23 aggregation.window", "out of range", "1s..1m"),
             ("aggregation: {max_aggregates: 0}", "1:31 aggregation.max_aggregates", "out of range", "1..65536"),
             ("sampling: {process_exec: nan}", "1:26 sampling.process_exec", "is not", "0 < p <= 1"),

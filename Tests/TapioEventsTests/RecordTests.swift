@@ -86,7 +86,9 @@ struct RecordTests {
         // No program may write a weight below 1, nor what looks like a summary.
         for keep in [UInt32(TAPIO_KEEP_ALL) + 1, TAPIO_KEEP_SUMMARY] {
             var heavy = bytes
-            withUnsafeBytes(of: keep) { heavy.replaceSubrange(RecordCheck.keepOffset..<RecordCheck.keepOffset + 4, with: $0) }
+            withUnsafeBytes(of: keep) {
+                heavy.replaceSubrange(RecordCheck.keepOffset..<RecordCheck.keepOffset + 4, with: $0)
+            }
             #expect(check.fault(in: heavy) == .keepOutOfRange)
         }
         for (offset, length) in [(0, 4), (SampleKind.fixedSize - 1, 2), (bytes.count - 1, 2), (0xffff, 0xffff)] {

@@ -30,11 +30,11 @@ enum MemoryArchive {
     static let schema = QuerySchema(
         columns: (HeaderFields.all + EnrichmentColumn.fields + LedgerSchema.schema.fields).map(\.column)
             + SummaryFields.columns + [
-            .duration, .destinationPort,
-            Column(300, "bytes_sent", .int64, unit: .bytes, "-"),
-            Column(301, "srtt_us", .int64, unit: .microseconds, "-"),
-            Column(302, "ratio", .double, "-"), Column(303, "exe", .string, "-"),
-        ],
+                .duration, .destinationPort,
+                Column(300, "bytes_sent", .int64, unit: .bytes, "-"),
+                Column(301, "srtt_us", .int64, unit: .microseconds, "-"),
+                Column(302, "ratio", .double, "-"), Column(303, "exe", .string, "-"),
+            ],
         kinds: ["tcp_close", "tcp_connect", "process_exec", "process_exit", "_ledger"]
     )
 

@@ -92,7 +92,7 @@ public struct AggregateBenchmark: Sendable {
     private func records() -> RowBatch {
         let most = 100_000
         var random = BenchmarkRandom(seed: 1)
-        let batch = RowBatch(limits: RowBatch.Limits(rows: most))
+        let batch = RowBatch(limits: RowBatch.Limits(rows: most, bytes: most * 256))
         for number in 0..<most {
             // Each group once before any comes again, where there are few; else any of them.
             let group = options.groups <= most ? number % options.groups : random.below(options.groups)

@@ -103,6 +103,7 @@ final class ReaderLoop<Plane: RecordPlane> {
             let interval = timer.next(records: records, elapsedNs: elapsed)
             sleep(urgentRecords > 0 ? min(interval, timer.drainIntervalNs) : interval, isBlocked: isBlocked)
         }
+        storeWindowStatistics()
         if let batch = urgentIntake.takeEmpty() { services.pools.giveBack(batch) }
         if let batch = bulkIntake.takeEmpty() { services.pools.giveBack(batch) }
         shared.finish()
@@ -252,6 +253,10 @@ final class ReaderLoop<Plane: RecordPlane> {
             endsBulkWindow = !end(bulkWindow, into: &bulkIntake)
         }
         if mustResize && urgentWindow.isEmpty && bulkWindow.isEmpty { resizeWindows() }
+        storeWindowStatistics()
+    }
+
+    private func storeWindowStatistics() {
         var statistics = urgentWindow.statistics
         statistics.add(bulkWindow.statistics)
         statistics.store(in: shared.aggregation)

@@ -85,7 +85,8 @@ struct SchemaText {
         if let exception = aggregation.exception {
             let other = exception.key.filter { !aggregation.key.contains($0) }
             let without = aggregation.key.filter { !exception.key.contains($0) }
-            text += " (where \(list([exception.column])) is \(exception.text), \(list(other)) instead of \(list(without)))"
+            text +=
+                " (where \(list([exception.column])) is \(exception.text), \(list(other)) instead of \(list(without)))"
         }
         if let measure = aggregation.measure { text += ", measuring \(list([measure]))" }
         return text
@@ -131,7 +132,8 @@ struct SchemaText {
         "",
         "`agg_min`, `agg_max` and `agg_sum` are of the merged events as they were kept; scaled to all, the sum is `agg_sum * weight / agg_count`.",
         "`agg_histogram` has a class for each of 0 to 3, and four for each power of two from 4 on: class `c` begins at `(4 + c % 4) * 2^(c / 4 - 1)`",
-        "(whole numbers) and ends where the next begins, so that a value is known to a quarter. Histograms are merged by adding counts:", "",
+        "(whole numbers) and ends where the next begins, so that a value is known to a quarter. Histograms are merged by adding counts:",
+        "",
         "```sql",
         "-- DuckDB: how long processes lived, over all summaries",
         "with parts as (",

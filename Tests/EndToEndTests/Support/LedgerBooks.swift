@@ -56,7 +56,8 @@ struct LedgerBooks {
 
     private static var columns: [String] {
         [
-            "kind", "weight", "agg_count", "ledger_entry", "ledger_kind", "ledger_stage", "ledger_reason", "ledger_from",
+            "kind", "weight", "agg_count", "ledger_entry", "ledger_kind", "ledger_stage", "ledger_reason",
+            "ledger_from",
             "ledger_to",
             "ledger_in_flight", "ledger_count", "ledger_config_hash", "ledger_config_hash_before", "ledger_note",
         ] + counts.map(\.column)

@@ -108,7 +108,8 @@ struct AggregationModel {
     /// A measure as summaries have it; nil where there is none.
     func measure(of record: RawSpan) -> UInt64? {
         let schema = registry.schema(of: EventKind(rawValue: record.uint8(at: RecordCheck.kindOffset)))!
-        guard let name = schema.aggregation?.measure, let field = schema.fields.first(where: { $0.column.name == name }),
+        guard let name = schema.aggregation?.measure,
+            let field = schema.fields.first(where: { $0.column.name == name }),
             case .uint64(let at) = field.source
         else { return nil }
         let value = record.uint64(at: at)

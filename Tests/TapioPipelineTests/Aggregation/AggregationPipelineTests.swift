@@ -33,8 +33,8 @@ struct AggregationPipelineTests {
         _ plane: MemoryPlane,
         _ ledger: Ledger,
         _ aggregation: AggregationSwitch
-    ) -> Pipeline {
-        Pipeline(
+    ) throws -> Pipeline {
+        try Pipeline(
             configuration: configuration,
             planes: [plane],
             registry: registry,
@@ -101,7 +101,7 @@ struct AggregationPipelineTests {
     func stop() async throws {
         let plane = MemoryPlane()
         let ledger = Ledger()
-        let pipeline = pipeline(configuration(rows: 1000), plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration(rows: 1000), plane, ledger, alwaysOn())
         let consumer = Consumer()
         async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
         try pipeline.start()
@@ -124,7 +124,7 @@ struct AggregationPipelineTests {
         #expect(summary["agg_sum"] == .int(3 * 999 * 1000 / 2))
         #expect(summary["seq"] == .int(1) && summary["duration_ns"] == nil && summary["exit_code"] == .int(0))
         let statistics = pipeline.statistics.readers[0].aggregation
-        #expect(statistics.summaries == 4 && statistics.mostGroups == 3 && statistics.evictions == 0)
+        #expect(statistics.summaries == 4 && statistics.mostGroups == 4 && statistics.evictions == 0)
         #expect(statistics.groups == 0)
     }
 
@@ -132,7 +132,7 @@ struct AggregationPipelineTests {
     func seal() async throws {
         let plane = MemoryPlane()
         let ledger = Ledger()
-        let pipeline = pipeline(configuration(rows: 1000), plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration(rows: 1000), plane, ledger, alwaysOn())
         let consumer = Consumer()
         async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
         try pipeline.start()
@@ -156,7 +156,7 @@ struct AggregationPipelineTests {
         var configuration = configuration(rows: 1000)
         configuration.reader.tuning.maxBatchAgeNs = 1_000_000
         configuration.reader.tuning.aggregation.windowNs = 30_000_000
-        let pipeline = pipeline(configuration, plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration, plane, ledger, alwaysOn())
         let consumer = Consumer()
         async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
         try pipeline.start()
@@ -174,7 +174,7 @@ struct AggregationPipelineTests {
         var configuration = configuration(rows: 1000)
         configuration.reader.tuning.maxBatchAgeNs = 1_000_000
         let aggregation = AggregationSwitch(registry)
-        let pipeline = pipeline(configuration, plane, ledger, aggregation)
+        let pipeline = try pipeline(configuration, plane, ledger, aggregation)
         let consumer = Consumer()
         async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
         try pipeline.start()
@@ -195,13 +195,16 @@ struct AggregationPipelineTests {
         #expect(ledger.value(.archived, fork) == 16 && ledger.value(.aggregated, fork) == 19)
     }
 
-    @Test("more groups than the table holds, in small batches: evictions, and still every event once", arguments: [1, 4, 64])
+    @Test(
+        "more groups than the table holds, in small batches: evictions, and still every event once",
+        arguments: [1, 4, 64]
+    )
     func evictions(groups: Int) async throws {
         let plane = MemoryPlane(cpus: 2, capacity: 1 << 16)
         let ledger = Ledger()
         var configuration = configuration(rows: 30)
         configuration.reader.tuning.aggregation.maxGroups = groups
-        let pipeline = pipeline(configuration, plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration, plane, ledger, alwaysOn())
         let consumer = Consumer()
         async let consumed: Void = consumer.run(pipeline.batches, ledger: ledger)
         try pipeline.start()
@@ -242,7 +245,7 @@ struct AggregationPipelineTests {
         var configuration = configuration(rows: 50, queued: 2)
         configuration.reader.backpressure = .shedOldestBulk(afterNs: 1_000_000)
         configuration.reader.tuning.aggregation.maxGroups = 4
-        let pipeline = pipeline(configuration, plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration, plane, ledger, alwaysOn())
         try pipeline.start()
         var group: UInt64 = 0
         while ledger.value(.shed, fork) == 0 {
@@ -264,7 +267,7 @@ struct AggregationPipelineTests {
     func hastyEnd() async throws {
         let plane = MemoryPlane(capacity: 1 << 16)
         let ledger = Ledger()
-        let pipeline = pipeline(configuration(rows: 50, queued: 2), plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration(rows: 50, queued: 2), plane, ledger, alwaysOn())
         try pipeline.start()
         var group: UInt64 = 0
         while plane.source(.bulk).refused == 0 {
@@ -286,7 +289,7 @@ struct AggregationPipelineTests {
     func failed() async throws {
         let plane = MemoryPlane()
         let ledger = Ledger()
-        let pipeline = pipeline(configuration(rows: 10), plane, ledger, alwaysOn())
+        let pipeline = try pipeline(configuration(rows: 10), plane, ledger, alwaysOn())
         try pipeline.start()
         let task = Task { for await _ in pipeline.batches {} }
         task.cancel()
