@@ -158,6 +158,17 @@ public final class Pipeline: Sendable {
         for reader in readers { reader.update(tuning) }
     }
 
+    /// Lets all readers stand still for that long from now, and returns when they do: fault injection, for tests of what the
+    /// rings survive. Zero ends a stall, and returns when they read again.
+    func stallReaders(for duration: Duration) async {
+        guard case .running(let readers, _, _) = phase.withLock({ $0 }) else { return }
+        let nanoseconds = UInt64(max(0, duration / .nanoseconds(1)))
+        for reader in readers { reader.stall(untilNs: MonotonicClock.monotonicNs &+ nanoseconds) }
+        while readers.contains(where: { $0.isStalled != (nanoseconds > 0) }) {
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
     /// Drains the rings until they are empty, and returns when all that was read is written, shed or lost. The readers have
     /// ended then. Detach the programs before.
     ///

@@ -61,12 +61,12 @@ extension Agent {
         applySampling()
         applyAggregation()
         pipeline.update(configuration.readerTuning)
-        archive.update(
+        await exporter.update(
+            identity: identity.archiveIdentity(configuration, clock: clock),
             sync: configuration.syncPolicy,
             rotation: configuration.rotationPolicy,
             retention: configuration.retentionPolicy
         )
-        archive.setIdentity(identity.archiveIdentity(configuration, clock: clock))
         return await supervisor.apply(configuration.wantedCollectors).map(\.description)
     }
 

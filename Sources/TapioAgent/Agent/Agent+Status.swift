@@ -21,7 +21,7 @@ extension Agent {
         report.process = ProcessUsage.now()
         let collectors = await supervisor.status()
         report.collectors = collectors.map { line(of: $0) }
-        report.archive = await archiveStatus()
+        report.archive = archiveStatus()
         report.pipeline = pipelineStatus()
         let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
         report.ledger = ledgerLines(reading)
@@ -84,7 +84,8 @@ extension Agent {
         return result
     }
 
-    private func archiveStatus() async -> StatusReport.Archive {
+    /// From copies that never wait for the disk: whoever asks why nothing is written must get an answer.
+    private func archiveStatus() -> StatusReport.Archive {
         let counters = archive.counters
         let segments = archive.segments
         var result = StatusReport.Archive()
@@ -95,7 +96,14 @@ extension Agent {
         result.rowsWritten = counters.rowsWritten
         result.bytesWritten = counters.groupBytesWritten
         result.writeErrors = counters.batchesFailed.values.reduce(0, +)
-        result.lastError = await exporter.lastError
+        let export = exporter.status
+        result.lastError = export.lastError
+        result.trouble = export.trouble?.rawValue
+        result.keptBatches = export.keptBatches
+        result.keptBytes = export.keptBytes
+        result.keptBytesHighWater = export.keptBytesHighWater
+        result.keptBytesLimit = export.maxKeptBytes
+        result.batchesLost = export.lostBatches
         result.segmentsDeleted = counters.segmentsDeleted
         return result
     }
@@ -104,6 +112,11 @@ extension Agent {
         var health = StatusReport.Health()
         for collector in report.collectors where collector.state.hasPrefix("failed") {
             health.problems.append("collector \(collector.name) does not run: \(collector.error ?? "no reason known")")
+        }
+        if let trouble = report.archive.trouble {
+            health.problems.append(
+                "the archive cannot be written (\(trouble)), events are lost and counted: \(report.archive.lastError ?? "no reason known")"
+            )
         }
         if !hasReading { health.problems.append("the kernel's counters cannot be read: the ledger is not checked") }
         for violation in ledgerViolations {

@@ -106,9 +106,12 @@ public actor Agent {
                 archive: archive,
                 registry: registry,
                 ledger: ledger,
-                plane: plane,
                 clock: clock,
-                logger: logger
+                logger: logger,
+                retryBytes: loaded.configuration.queue.retryBytes,
+                readLedger: { [ledger, plane, registry] () throws(KernelError) in
+                    try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
+                }
             )
             recordPlane = try KernelRecordPlane(plane)
         } catch {
@@ -255,8 +258,11 @@ public actor Agent {
         guard abs(measured.utcMinusBootNs - clock.utcMinusBootNs) >= Self.smallestStepNs else { return }
         clock = measured
         pipeline.update(clock: measured)
-        archive.setIdentity(identity.archiveIdentity(configuration, clock: measured))
-        await exporter.update(clock: measured, atNs: now)
+        await exporter.update(
+            clock: measured,
+            identity: identity.archiveIdentity(configuration, clock: measured),
+            atNs: now
+        )
         logger.notice("the clock was set; UTC minus boot time is now \(measured.utcMinusBootNs) ns")
     }
 

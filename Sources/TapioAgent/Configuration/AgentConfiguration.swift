@@ -133,6 +133,9 @@ extension AgentConfiguration {
         public var maxBytes = 32 << 20
         /// Compressed bytes between the encoders and the archive's file; beyond it, encoders wait.
         public var maxEncodedBytes = 8 << 20
+        /// Compressed bytes of batches that wait while the archive cannot be written; beyond it they are given up, critical
+        /// ones last.
+        public var retryBytes = 8 << 20
 
         /// The defaults.
         public init() {}

@@ -181,6 +181,13 @@ extension ConfigurationSchema {
             .restart,
             "Compressed bytes between the encoders and the archive's file."
         ),
+        .size(
+            "queue.retry_bytes",
+            \.queue.retryBytes,
+            .size(0...gibibyte),
+            .restart,
+            "Bytes of urgent batches that are kept while the archive cannot be written; critical ones are lost last."
+        ),
         .duration(
             "aggregation.window",
             \.aggregation.windowNs,

@@ -214,8 +214,20 @@ public struct StatusReport: Codable, Sendable {
         public var rowsWritten: UInt64 = 0
         /// Compressed bytes of those rows.
         public var bytesWritten: UInt64 = 0
-        /// Batches that could not be written.
+        /// Writes of batches that failed or were refused; a batch that is tried again counts each time.
         public var writeErrors: UInt64 = 0
+        /// Why the archive cannot be written just now, in a word that does not change; nil while it can.
+        public var trouble: String?
+        /// Batches of the urgent lane that wait to be tried again.
+        public var keptBatches = 0
+        /// Their bytes.
+        public var keptBytes = 0
+        /// The most that they ever were.
+        public var keptBytesHighWater = 0
+        /// The most that they may be.
+        public var keptBytesLimit = 0
+        /// Batches that were given up because they could not be written.
+        public var batchesLost: UInt64 = 0
         /// The last failure, in one line.
         public var lastError: String?
         /// Segments that retention removed since the start.

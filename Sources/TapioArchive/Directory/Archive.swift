@@ -10,6 +10,20 @@ public final class Archive: Sendable {
     /// `<root>/node=<node>`.
     public let directory: String
     private let state: Mutex<ArchiveState>
+    /// A copy for those who only look: the lock on ``state`` is held while the disk works, which may take seconds.
+    private let shown: Mutex<Shown>
+
+    private struct Shown {
+        var counters: ArchiveCounters
+        var segments: [SegmentFacts]
+        var openPath: String?
+
+        init(_ state: ArchiveState) {
+            counters = state.counters
+            segments = state.sealed
+            openPath = state.open?.openPath
+        }
+    }
 
     /// Opens the archive under `root` for the node that `options` name, and makes its directories.
     ///
@@ -66,7 +80,21 @@ public final class Archive: Sendable {
         if inventory.isCatalogueStale || !report.orphans.isEmpty { state.saveCatalogue() }
         self.recovery = report
         self.directory = directory
+        shown = Mutex(Shown(state))
         self.state = Mutex(state)
+    }
+
+    /// Every change goes through here, so that what is shown is the state at the end of the last call.
+    private func withState<Result, Failure: Error>(
+        _ body: (inout ArchiveState) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try state.withLock { state throws(Failure) in
+            defer {
+                let now = Shown(state)
+                shown.withLock { $0 = now }
+            }
+            return try body(&state)
+        }
     }
 
     private static func state(
@@ -94,7 +122,7 @@ public final class Archive: Sendable {
     /// pause, during which every call fails at once, a new segment is tried. (With ``SyncPolicy/batch``, a failed sync throws
     /// though the rows may turn up after a restart.)
     public func append(_ batch: ArchiveBatch) throws(ArchiveWriteError) {
-        try state.withLock { state throws(ArchiveWriteError) in try state.append(batch) }
+        try withState { state throws(ArchiveWriteError) in try state.append(batch) }
     }
 
     /// Why the open segment should end, before `batch` where one is given, or nil: the moment to append the ledger's rows.
@@ -111,7 +139,7 @@ public final class Archive: Sendable {
     /// - Returns: Whether a sync was made and succeeded.
     @discardableResult
     public func syncIfDue() -> Bool {
-        guard let work = state.withLock({ $0.takeDueSync() }) else { return false }
+        guard let work = withState({ $0.takeDueSync() }) else { return false }
         return carryOut(work)
     }
 
@@ -126,19 +154,19 @@ public final class Archive: Sendable {
     private func carryOut(_ work: SyncWork) -> Bool {
         do throws(FileError) {
             try work.run()
-            state.withLock { $0.noteSynced(work) }
+            withState { $0.noteSynced(work) }
             return true
         } catch {
-            state.withLock { $0.noteSyncFailed(work, error) }
+            withState { $0.noteSyncFailed(work, error) }
             return false
         }
     }
 
     /// Seals a segment that is old enough and looks after the limits, also when nothing is appended.
-    public func maintain() { state.withLock { $0.maintain() } }
+    public func maintain() { withState { $0.maintain() } }
 
     /// Seals the open segment now; the next batch opens a new one.
-    public func seal(_ reason: RotationReason = .close) { state.withLock { $0.seal(reason) } }
+    public func seal(_ reason: RotationReason = .close) { withState { $0.seal(reason) } }
 
     /// Follows other policies from now on.
     public func update(sync: SyncPolicy, rotation: RotationPolicy, retention: RetentionPolicy) {
@@ -150,7 +178,7 @@ public final class Archive: Sendable {
     }
 
     /// Seals the open segment and releases the lock. Later appends fail with reason `closed`.
-    public func close() { state.withLock { $0.close() } }
+    public func close() { withState { $0.close() } }
 
     /// Sets a key-value for the footers of all segments sealed from now on, such as the totals of losses.
     public func annotate(_ key: String, _ value: String) {
@@ -170,16 +198,24 @@ public final class Archive: Sendable {
     }
 
     /// What happened since the last call, oldest first. At most 1,024 are kept; the counters say how many were dropped.
-    public func takeEvents() -> [ArchiveEvent] { state.withLock { $0.takeEvents() } }
+    public func takeEvents() -> [ArchiveEvent] { withState { $0.takeEvents() } }
 
-    /// Counters since the archive was opened.
-    public var counters: ArchiveCounters { state.withLock { $0.counters } }
+    /// Counters since the archive was opened. Never waits for the disk; neither do the two below.
+    public var counters: ArchiveCounters { shown.withLock { $0.counters } }
 
     /// All sealed segments, oldest first.
-    public var segments: [SegmentFacts] { state.withLock { $0.sealed } }
+    public var segments: [SegmentFacts] { shown.withLock { $0.segments } }
 
     /// The open segment's path, or nil between segments.
-    public var openPath: String? { state.withLock { $0.open?.openPath } }
+    public var openPath: String? { shown.withLock { $0.openPath } }
+
+    /// Whether the pause after a failed write lasts: an append would be refused without being tried.
+    public var isPaused: Bool {
+        state.withLock { state in
+            guard let failure = state.failure else { return false }
+            return state.options.clock.monotonicNs() < failure.untilNs
+        }
+    }
 }
 
 extension RecoveryReport.Orphan {

@@ -27,6 +27,15 @@ public struct ArchiveWriteError: Error, Sendable, Hashable, CustomStringConverti
     /// True if nothing was tried, because the last failure was a moment ago.
     public let isRepeated: Bool
 
+    /// Whether the same batch may be given to the archive again: it is not at fault itself, and none of it can turn up later.
+    /// After a sync that failed (with ``SyncPolicy/batch``) the rows may be in the file, for the next start to find.
+    public var mayBeTriedAgain: Bool {
+        switch reason {
+        case .tooLarge, .closed: false
+        case .noSpace, .inputOutput, .readOnly, .other: isRepeated || cause.map { !SyncWork.calls.contains($0.call) } ?? true
+        }
+    }
+
     /// One line.
     public var description: String {
         let what = "\(rows) rows were not archived (\(reason.rawValue))"

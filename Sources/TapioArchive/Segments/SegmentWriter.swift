@@ -266,6 +266,8 @@ struct SyncWork: Sendable {
 
     /// The call that makes data durable, as errors name it.
     static let call = "fdatasync"
+    /// All that it calls: the names' durability is one of them.
+    static let calls = [call, "fsync"]
 
     /// About 1 ms on a solid-state disk; longer than a second has been seen on busy ones.
     func run() throws(FileError) {

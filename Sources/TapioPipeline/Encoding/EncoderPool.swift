@@ -80,9 +80,7 @@ final class EncoderPool: Sendable {
                 // Before waiting for a permit: the readers may need its memory.
                 services.pools.giveBack(batch)
                 if !gate.send(encoded) {
-                    for kind in encoded.kinds {
-                        services.ledger.add(.failed, EventKind(rawValue: kind.kind), kind.events)
-                    }
+                    services.ledger.countLost(encoded)
                     services.tracker.settle(encoded.sequence)
                 }
             }

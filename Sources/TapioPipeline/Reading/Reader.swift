@@ -59,6 +59,12 @@ public final class Reader: Sendable {
     /// Takes over new times at the next pass.
     public func update(_ tuning: ReaderTuning) { shared.update(tuning) }
 
+    /// Lets the thread stand still until a monotonic time, as it would on a machine that has no time for it.
+    func stall(untilNs: UInt64) { shared.stall(untilNs: untilNs) }
+
+    /// Whether it stands still.
+    var isStalled: Bool { shared.isStalled }
+
     /// Drains the rings until they are empty, hands everything over and ends the thread. Detach the programs before.
     ///
     /// - Parameter deadlineNs: Monotonic time after which batches that find no place are shed instead of waiting.

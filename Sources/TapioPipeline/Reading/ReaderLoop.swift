@@ -81,6 +81,7 @@ final class ReaderLoop<Plane: RecordPlane> {
     func run() {
         var lastPassNs = nowNs
         while true {
+            shared.serveStall()
             let stopDeadline = shared.stopDeadlineNs
             takeOverRequests()
             nowNs = MonotonicClock.monotonicNs

@@ -34,6 +34,9 @@ final class ReaderState: Sendable {
     /// Monotonic ns at which a stopping reader gives up waiting; `.max`: not stopping.
     private let deadline = Atomic<UInt64>(.max)
     private let requests: Guarded<Requests>
+    /// Monotonic ns until which the thread stands still, and whether it does. Relaxed: nothing else hangs on them.
+    private let stallUntil = Atomic<UInt64>(0)
+    private let isStandingStill = Atomic<Bool>(false)
 
     init(sourceCount: Int, tuning: ReaderTuning) {
         ringCounts = CounterBlock(count: sourceCount * 2, layout: .packed)
@@ -79,6 +82,12 @@ final class ReaderState: Sendable {
         }
     }
 
+    /// Lets the thread stand still from its next pass until that monotonic time, or until it is to stop.
+    func stall(untilNs: UInt64) { stallUntil.store(untilNs, ordering: .relaxed) }
+
+    /// Whether it stands still.
+    var isStalled: Bool { isStandingStill.load(ordering: .relaxed) }
+
     func stop(deadlineNs: UInt64) {
         deadline.store(min(deadlineNs, .max - 1), ordering: .releasing)
     }
@@ -91,6 +100,17 @@ final class ReaderState: Sendable {
     var stopDeadlineNs: UInt64? {
         let value = deadline.load(ordering: .acquiring)
         return value == .max ? nil : value
+    }
+
+    /// Stands still where that was asked for.
+    func serveStall() {
+        guard stallUntil.load(ordering: .relaxed) != 0 else { return }
+        isStandingStill.store(true, ordering: .relaxed)
+        while MonotonicClock.monotonicNs < stallUntil.load(ordering: .relaxed), stopDeadlineNs == nil {
+            MonotonicClock.sleep(nanoseconds: 1_000_000)
+        }
+        stallUntil.store(0, ordering: .relaxed)
+        isStandingStill.store(false, ordering: .relaxed)
     }
 
     var current: (tuning: ReaderTuning, sealsAsked: UInt64) {
