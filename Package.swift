@@ -93,7 +93,7 @@ let package = Package(
         // Tests: a target per target, and the agent as a whole on real kernel events.
         .target(
             name: "TapioTestSupport",
-            dependencies: ["CTapioSystem", "TapioKernel"],
+            dependencies: ["CTapioSystem", "TapioKernel", "TapioArchive"],
             path: "Tests/TapioTestSupport",
             swiftSettings: strictTests
         ),
@@ -140,16 +140,16 @@ let package = Package(
         .testTarget(
             name: "TapioAgentTests",
             dependencies: [
-                "TapioAgent", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel", "TapioPipeline",
-                "TapioTestSupport",
+                "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel",
+                "TapioPipeline", "TapioRings", "TapioTestSupport", logging,
             ],
             swiftSettings: strictTests
         ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioEvents", "TapioKernel", "TapioTestSupport",
-                argumentParser,
+                "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioPipeline", "TapioCollectors", "TapioEvents",
+                "TapioKernel", "TapioRings", "TapioBPF", "TapioTestSupport", argumentParser, logging,
             ],
             swiftSettings: strictTests
         ),
