@@ -73,7 +73,9 @@ struct ArchiveExporterTests {
         #expect(end.contains("400 rows in 40 batches were kept and written"), "\(end)")
     }
 
-    @Test("beyond its bound the oldest without critical rows go first, critical ones last; each loss has its true times")
+    @Test(
+        "beyond its bound the oldest without critical rows go first, critical ones last; each loss has its true times"
+    )
     func bound() async throws {
         let sample = try ExportFixture().encoded(ExportFixture.critical, atNs: 1)
         let one = RetryQueue.Entry(batch: sample, isCritical: true, fromNs: 0, toNs: 0).bytes

@@ -148,10 +148,29 @@ import Testing
         #expect(old.detail == "64KiB, the rings need 20MiB")
     }
 
-    @Test("the rings' stall is their bytes divided by the stated load")
-    func stall() {
-        #expect(RingStall(ringBytes: 1 << 20, eventsPerSecond: 1024, bytesPerEvent: 1024).survivedNs == 1_000_000_000)
-        #expect(RingStall.urgent(ringBytes: 1 << 20).text.contains("10,000 events/s of 512 B"))
+    @Test(
+        "the rings' stall is counted in whole records with their headers, of which one byte less than the ring may be taken",
+        arguments: [
+            (4096, 504, 7),  // 8 × 512 is the whole ring: one too many
+            (4096, 500, 7),  // rounded up to the same
+            (4096, 96, 39),  // 39 × 104 = 4056
+            (4096, 4087, 0),  // 4096 with its header
+            (1 << 20, 1016, 1023),
+        ]
+    )
+    func stall(ringBytes: Int, recordBytes: Int, records: Int) {
+        let stall = RingStall(ringBytes: ringBytes, recordBytes: recordBytes, recordsPerSecond: 1000)
+        #expect(stall.records == records)
+        #expect(stall.lost(of: records) == 0 && stall.lost(of: records + 5) == 5)
+        #expect(stall.survivedNs == Int64(records) * 1_000_000)
+    }
+
+    @Test("the doctor states the bound in bytes, records and time")
+    func stallText() {
+        #expect(
+            RingStall.urgent(ringBytes: 1 << 20).text
+                == "1MiB per CPU hold 2,047 records of 504 B, 127 of the greatest, 8,192 B: a stall of 204.7ms at 10,000/s of 504 B on it loses nothing"
+        )
     }
 
     @Test("a budget above the control group's limit is a warning, whichever parent sets it")

@@ -17,7 +17,8 @@ struct RetryQueue {
 
         /// What it takes in memory, bytes.
         var bytes: Int {
-            batch.group.bytes.count + batch.group.columns.count * Entry.columnBytes + batch.kinds.count * Entry.kindBytes
+            batch.group.bytes.count + batch.group.columns.count * Entry.columnBytes + batch.kinds.count
+                * Entry.kindBytes
         }
 
         /// A column's description with its bounds.

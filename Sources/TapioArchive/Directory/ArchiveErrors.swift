@@ -32,7 +32,8 @@ public struct ArchiveWriteError: Error, Sendable, Hashable, CustomStringConverti
     public var mayBeTriedAgain: Bool {
         switch reason {
         case .tooLarge, .closed: false
-        case .noSpace, .inputOutput, .readOnly, .other: isRepeated || cause.map { !SyncWork.calls.contains($0.call) } ?? true
+        case .noSpace, .inputOutput, .readOnly, .other:
+            isRepeated || cause.map { !SyncWork.calls.contains($0.call) } ?? true
         }
     }
 

@@ -6,11 +6,12 @@ final class SmallDisk {
     let path: String
     private let place = TemporaryDirectory()
 
-    init(bytes: Int) throws {
-        path = place.file("disk")
-        mkdir(path, 0o755)
-        guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else {
-            throw AgentFailure("cannot mount a tmpfs on \(path): \(String(cString: strerror(errno)))")
+    /// - Parameter path: Where it is mounted, an empty directory that is there; by default one of its own.
+    init(bytes: Int, at path: String? = nil) throws {
+        self.path = path ?? place.file("disk")
+        if path == nil { mkdir(self.path, 0o755) }
+        guard mount("tmpfs", self.path, "tmpfs", 0, "size=\(bytes)") == 0 else {
+            throw AgentFailure("cannot mount a tmpfs on \(self.path): \(String(cString: strerror(errno)))")
         }
     }
 
@@ -19,10 +20,26 @@ final class SmallDisk {
         umount2(path, Int32(MNT_DETACH))
     }
 
-    /// Lets nobody write to it any more.
-    func makeReadOnly() throws {
-        guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0 else {
+    /// Lets nobody write to it any more. The kernel refuses while a file is open for writing.
+    func makeReadOnly() throws { try remount(MS_RDONLY) }
+
+    /// Ends that.
+    func makeWritable() throws { try remount(0) }
+
+    private func remount(_ flags: Int) throws {
+        guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT | flags), nil) == 0 else {
             throw AgentFailure("cannot remount \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Writes a file that takes all the room there is.
+    func fill(_ file: String) {
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(descriptor) }
+        var size = 1 << 16
+        while size > 0 {
+            let bytes = [UInt8](repeating: 1, count: size)
+            if Glibc.write(descriptor, bytes, size) <= 0 { size /= 16 }
         }
     }
 }
