@@ -223,6 +223,7 @@ enum {
 	TAPIO_LEDGER_UNCLEAN_SHUTDOWN = 6,
 	TAPIO_LEDGER_RETENTION = 7,
 	TAPIO_LEDGER_COLLECTOR = 8,
+	TAPIO_LEDGER_SAMPLING = 9,
 };
 
 /// A row of the ledger. Written by user space through the same encoders as events. Absent fields are TAPIO_ABSENT_64.

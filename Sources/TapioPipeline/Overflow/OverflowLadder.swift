@@ -41,7 +41,7 @@ public struct OverflowLadder: Sendable {
     private struct Kind {
         let priority: Priority
         var ceiling: Double
-        let canAggregate: Bool
+        var canAggregate: Bool
         var state: State
 
         var base: Rung { ceiling < 1 ? .sampled(ceiling) : .full }
@@ -103,10 +103,11 @@ public struct OverflowLadder: Sendable {
     /// Events a second that are let through, all kinds together; nil while there is no limit.
     public var eventsPerSecond: Double? { budget.limit }
 
-    /// Takes over marks and the operator's probabilities; gives the steps that follow at once.
+    /// Takes over marks, what can be merged and the operator's probabilities; gives the steps that follow at once.
     public mutating func configure(
         _ policy: OverflowPolicy,
         nowNs: UInt64,
+        canAggregate: (EventKind) -> Bool = { _ in false },
         ceiling: (EventKind) -> Double
     ) -> [Change] {
         self.policy = policy
@@ -116,9 +117,14 @@ public struct OverflowLadder: Sendable {
         }
         for kind in kinds.keys where kinds[kind]!.priority != .critical {
             kinds[kind]!.ceiling = Rung.drawable(ceiling(kind))
+            kinds[kind]!.canAggregate = canAggregate(kind) && kinds[kind]!.priority.lane == .bulk
         }
         return allocate(.configuration, nowNs: nowNs, raises: true, isExact: true)
     }
+
+    /// Begins a span anew, after a time in which nobody looked: what the next ``tick(_:loads:nowNs:)`` is told is from here
+    /// on.
+    public mutating func resume(nowNs: UInt64) { lastNs = nowNs }
 
     /// Looks at pressure and demand since the last call, and gives the steps that they ask for. Call it every 50 ms or so;
     /// the first call only begins.

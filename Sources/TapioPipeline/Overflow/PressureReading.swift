@@ -23,25 +23,26 @@ public struct PressureReading: Sendable, Hashable {
     /// What waits between two stages.
     public struct Backlog: Sendable, Hashable {
         /// Bytes that wait.
-        public var bytes = 0
+        public var bytes: Int
         /// The most that may wait, bytes.
-        public var bound = 1
+        public var bound: Int
+        /// How near that is to holding up who comes before: 0…1.
+        public var fill: Double
 
-        /// Nothing waits.
-        public init(bytes: Int = 0, bound: Int = 1) {
+        /// So much, by its bytes or as `fill` says.
+        public init(bytes: Int = 0, bound: Int = 1, fill: Double? = nil) {
             self.bytes = bytes
             self.bound = bound
+            self.fill = min(1, max(0, fill ?? Double(bytes) / Double(max(1, bound))))
         }
-
-        /// 0…1.
-        public var fill: Double { min(1, max(0, Double(bytes) / Double(max(1, bound)))) }
     }
 
     /// Critical and high.
     public var urgentRings = Rings()
     /// Normal and low.
     public var bulkRings = Rings()
-    /// Sealed batches that wait for an encoder. A single batch in transit is no backlog.
+    /// Sealed batches that wait for an encoder; full where readers find no place for bulk. A single batch in transit is no
+    /// backlog.
     public var batches = Backlog()
     /// Encoded batches that wait for the one who writes them. A single batch in transit is no backlog.
     public var export = Backlog()
