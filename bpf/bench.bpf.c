@@ -24,7 +24,7 @@ static long emit_mixed(__u64 index, struct tapio_bench_run *run)
 		return 1;
 	struct tapio_header *record = (struct tapio_header *)from->bytes;
 	// The stamp is written over the record's own; no two runs at a time use the same records.
-	tapio_output(record, record->kind, record->priority, size);
+	tapio_output(record, record->kind, record->priority, tapio_about(&record->pid, NULL), size);
 	return 0;
 }
 
@@ -40,7 +40,7 @@ int bench_mixed(struct tapio_bench_run *context)
 static long emit_fixed(__u64 index, struct tapio_bench_run *run)
 {
 	struct tapio_process_fork *record =
-	    tapio_reserve(TAPIO_KIND_PROCESS_FORK, TAPIO_PRIORITY_NORMAL, sizeof *record);
+	    tapio_reserve(TAPIO_KIND_PROCESS_FORK, TAPIO_PRIORITY_NORMAL, tapio_about_nobody(), sizeof *record);
 	if (!record)
 		return 0;
 	tapio_fill_nobody(&record->header, 0);

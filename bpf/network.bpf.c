@@ -60,7 +60,7 @@ static __always_inline void established(struct sock *sk, const struct tcp_sock *
 		remember(connection, cookie, BPF_ANY);
 	if (!outbound)
 		return;
-	struct tapio_tcp *record = begin(kind, priority, &connection->known);
+	struct tapio_tcp *record = begin(kind, priority, connection);
 	if (!record)
 		return;
 	record->state = old_state;
@@ -103,7 +103,7 @@ static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, 
 	if (old_state == TCP_SYN_RECV && connection.known.direction != TAPIO_DIRECTION_OUTBOUND)
 		return; // a handshake that somebody else began
 	forget(bpf_get_socket_cookie(sk));
-	struct tapio_tcp *record = begin(kind, priority, &connection.known);
+	struct tapio_tcp *record = begin(kind, priority, &connection);
 	if (!record)
 		return;
 	record->state = old_state;
@@ -140,7 +140,7 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	recognise(&connection, sk);
 	if (connection.owned) // else it may still be accepted
 		forget(bpf_get_socket_cookie(sk));
-	struct tapio_tcp *record = begin(kind, priority, &connection.known);
+	struct tapio_tcp *record = begin(kind, priority, &connection);
 	if (!record)
 		return;
 	record->state = old_state;
@@ -253,7 +253,7 @@ static __always_inline void accepted(__s64 result)
 		remember(&connection, cookie, BPF_EXIST);
 	else if (cookie && state != TCP_CLOSE)
 		remember(&connection, cookie, BPF_ANY);
-	struct tapio_tcp *record = begin(kind, priority, &connection.known);
+	struct tapio_tcp *record = begin(kind, priority, &connection);
 	if (!record)
 		return;
 	record->state = state;
@@ -284,7 +284,7 @@ int BPF_PROG(tcp_retransmitted, struct sock *sk)
 		return 0;
 	struct connection connection;
 	recognise(&connection, sk);
-	struct tapio_tcp *record = begin(kind, priority, &connection.known);
+	struct tapio_tcp *record = begin(kind, priority, &connection);
 	if (!record)
 		return 0;
 	measure_path(record, tcp);
@@ -301,7 +301,7 @@ int BPF_PROG(tcp_retransmitted_synack, struct sock *listener, struct request_soc
 	make_blank(&connection);
 	tapio_fill_ends(&connection.known, &request->__req_common);
 	connection.known.netns = request->__req_common.skc_net.net->ns.inum;
-	struct tapio_tcp *record = begin(kind, priority, &connection.known);
+	struct tapio_tcp *record = begin(kind, priority, &connection);
 	if (!record)
 		return 0;
 	record->direction = TAPIO_DIRECTION_INBOUND;
@@ -313,7 +313,7 @@ int BPF_PROG(tcp_retransmitted_synack, struct sock *listener, struct request_soc
 static __always_inline void emit_reset(const struct connection *connection, __u8 sent)
 {
 	const __u8 kind = TAPIO_KIND_TCP_RESET, priority = TAPIO_PRIORITY_NORMAL;
-	struct tapio_tcp *record = begin(kind, priority, &connection->known);
+	struct tapio_tcp *record = begin(kind, priority, connection);
 	if (!record)
 		return;
 	record->reset_sent = sent;

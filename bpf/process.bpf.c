@@ -126,7 +126,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		record->args.length = length;
 		end += length;
 	}
-	tapio_output(&record->header, kind, TAPIO_PRIORITY_HIGH, end);
+	tapio_output(&record->header, kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), end);
 	scratch_release(slot);
 	return 0;
 }
@@ -139,7 +139,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		tapio_filtered(kind);
 		return 0;
 	}
-	struct tapio_process_fork *record = tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, sizeof *record);
+	struct tapio_process_fork *record =
+	    tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(parent), sizeof *record);
 	if (!record)
 		return 0;
 	tapio_fill_task(&record->header, parent);
@@ -175,7 +176,8 @@ int process_exit(__u64 *ctx)
 		tapio_filtered(kind);
 		return 0;
 	}
-	struct tapio_process_exit *record = tapio_reserve(kind, TAPIO_PRIORITY_HIGH, sizeof *record);
+	struct tapio_process_exit *record =
+	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), sizeof *record);
 	if (!record)
 		return 0;
 	tapio_fill_task(&record->header, task);
@@ -230,7 +232,7 @@ int process_existing(struct bpf_iter__task *ctx)
 			end += length;
 		}
 	}
-	tapio_output(&record->header, kind, TAPIO_PRIORITY_NORMAL, end);
+	tapio_output(&record->header, kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(task), end);
 	scratch_release(slot);
 	return 0;
 }

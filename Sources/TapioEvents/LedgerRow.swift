@@ -20,6 +20,8 @@ public struct LedgerRow: Sendable, Hashable {
         case retention = 7
         /// A collector started, failed or stopped.
         case collector = 8
+        /// Less of a kind was kept, or more again, to stay within what the agent can carry.
+        case sampling = 9
     }
 
     /// What it tells.

@@ -5,6 +5,7 @@ public enum LedgerSchema {
     /// Names of `TAPIO_LEDGER_…`, by number.
     public static let entryNames = [
         "interval", "gap", "start", "stop", "reload", "clock", "unclean_shutdown", "retention", "collector",
+        "sampling",
     ]
 
     /// The schema; registered in every registry.

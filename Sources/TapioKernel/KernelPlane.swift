@@ -60,6 +60,7 @@ public final class KernelPlane: Sendable {
         for kind in UInt8.min...UInt8.max {
             control.setKeep(ControlPage.keepAll, kind: kind)
         }
+        control.salt = .random(in: .min ... .max)
         // The outer map learns from an example what its values are; only the type counts, not the size.
         let example = try Self.map(
             BPF_MAP_TYPE_RINGBUF,

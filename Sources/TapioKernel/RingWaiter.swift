@@ -3,7 +3,8 @@ import Glibc
 
 /// Puts the reader to sleep until an urgent event, a stop or a timeout.
 ///
-/// Programs wake the reader only if it has said that it sleeps, once per sleep (`ControlPage.readerWaiting`).
+/// Programs wake a CPU's reader only if it has said that it sleeps, once per CPU and sleep
+/// (`ControlPage.setReaderWaiting`). Readers of different CPUs sleep and wake independently.
 public final class RingWaiter: Sendable {
     /// Why a wait ended.
     public enum Wake: Sendable, Equatable {
@@ -23,10 +24,10 @@ public final class RingWaiter: Sendable {
     private static let ringTag: UInt32 = 0
     private static let stopTag: UInt32 = 1
 
-    /// Watches all urgent rings of the plane.
-    public init(plane: KernelPlane) throws(KernelError) {
+    /// Watches the urgent rings of `cpus`; nil: of all.
+    public init(plane: KernelPlane, cpus: Set<Int>? = nil) throws(KernelError) {
         self.plane = plane
-        rings = plane.rings.filter { $0.lane == .urgent }
+        rings = plane.rings.filter { $0.lane == .urgent && cpus?.contains($0.cpu) ?? true }
         epoll = Descriptor(owning: try Self.checked(tapio_epoll_create(), "create epoll"))
         stopEvent = Descriptor(owning: try Self.checked(tapio_eventfd_create(), "create eventfd"))
         // By edges: a ring that still holds data after a wake-up must not end every later wait.
@@ -40,8 +41,8 @@ public final class RingWaiter: Sendable {
     /// Sleeps for at most `milliseconds`; does not sleep at all while an urgent ring has something to read. A signal may
     /// end it early, as a timeout.
     public func wait(milliseconds: Int32) -> Wake {
-        plane.control.readerWaiting = true
-        defer { plane.control.readerWaiting = false }
+        for ring in rings { plane.control.setReaderWaiting(true, cpu: ring.cpu) }
+        defer { for ring in rings { plane.control.setReaderWaiting(false, cpu: ring.cpu) } }
         // What was submitted before programs could see that we sleep wakes nobody.
         let pending = rings.contains { $0.pendingBytes > 0 }
         let tags = tapio_epoll_wait(epoll.number, pending ? 0 : milliseconds)

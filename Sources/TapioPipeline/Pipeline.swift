@@ -200,6 +200,28 @@ public final class Pipeline: Sendable {
         gate.finish()
     }
 
+    /// How hard the pipeline is pressed. For one caller: what is since the last call is so for it alone. Costs some µs.
+    public func pressure() -> PipelinePressure {
+        let readers: [Reader] =
+            switch phase.withLock({ $0 }) {
+            case .running(let readers, _, _), .stopping(let readers, _): readers
+            case .made, .stopped: []
+            }
+        var pressure = PipelinePressure()
+        for reader in readers { reader.addPressure(to: &pressure) }
+        pressure.batchBytes = configuration.batch.bytes
+        pressure.queuedBytes = services.queue.bytes
+        // What is being filled and encoded is in transit.
+        pressure.queuedBound = pressure.queueBound(
+            total: configuration.mostBatchBytes(readers: readerCount),
+            inTransit: readerCount + configuration.encoders
+        )
+        pressure.encoded = gate.backlog
+        pressure.encodedBound = gate.mostBytes
+        pressure.encodedBatchesBound = gate.most
+        return pressure
+    }
+
     /// The counts at this time.
     public var statistics: PipelineStatistics {
         let (readers, encoders): ([Reader], EncoderPool?) =

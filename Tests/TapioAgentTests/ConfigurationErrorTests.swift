@@ -36,6 +36,12 @@ struct ConfigurationErrorTests {
             ("aggregation: {window: 2m}", "1:23 aggregation.window", "out of range", "1s..1m"),
             ("aggregation: {max_aggregates: 0}", "1:31 aggregation.max_aggregates", "out of range", "1..65536"),
             ("sampling: {process_exec: nan}", "1:26 sampling.process_exec", "is not", "0 < p <= 1"),
+            ("sampling: {process_exec: 1.5}", "1:26 sampling.process_exec", "out of range", "0 < p <= 1"),
+            ("sampling_mode: {tcp_close: thread}", "1:28 sampling_mode.tcp_close", "independent", "process"),
+            ("overload: {mode: on}", "1:18 overload.mode", "auto", "off"),
+            ("overload: {high: 1}", "1:18 overload.high", "out of range", "0.05..0.95"),
+            ("overload: {low: 0}", "1:17 overload.low", "out of range", "0.01..0.9"),
+            ("overload: {high: half}", "1:18 overload.high", "a fraction", "0.05..0.95"),
             ("encoders: 65", "1:11 encoders", "auto", "1..64"),
             ("log: {level: loud}", "1:14 log.level", "trace, debug", "critical"),
             ("archive: {path: data}", "1:17 archive.path", "absolute path", "/var/lib/tapio"),
@@ -127,6 +133,11 @@ struct ConfigurationErrorTests {
         #expect(
             errors("reader: {drain_interval: 50ms, idle_interval: 10ms}").first?.hasPrefix(
                 "1:47 reader.idle_interval 10ms is shorter"
+            ) == true
+        )
+        #expect(
+            errors("overload: {high: 0.3, low: 0.4}").first?.hasPrefix(
+                "1:28 overload.low 0.4 is not below overload.high, 0.3"
             ) == true
         )
         #expect(

@@ -44,6 +44,8 @@ struct ConfigurationLoaderTests {
             sampling:
               tcp_close: 0.25
               process_exec: 1
+            sampling_mode: {tcp_close: process, tcp_connect: independent}
+            overload: {high: 0.75, mode: "off"}
             collectors:
               process: {enabled: false, args_bytes: 100}
             """
@@ -62,6 +64,10 @@ struct ConfigurationLoaderTests {
         #expect(configuration.sampling == ["tcp_close": 0.25])
         #expect(configuration.aggregation.windowNs == 10_000_000_000)
         #expect(configuration.aggregation.kinds == ["process_fork": .always, "tcp_close": .off])
+        #expect(configuration.samplingModes == ["tcp_close": .process])
+        #expect(configuration.overload.mode == .off)
+        #expect(configuration.overload.high == 0.75)
+        #expect(configuration.overload.low == 0.2)
         #expect(configuration.collectors["process"]?.enabled == false)
         #expect(configuration.collectors["process"]?.integer("args_bytes") == 100)
         #expect(configuration.collectors["network"]?.integer("max_sockets") == 65536)

@@ -94,6 +94,28 @@ extension RealKernel {
             #expect(try fixture.counts(TAPIO_KIND_PROCESS_EXEC).sampledOut == 0)
         }
 
+        @Test("by process, the beginning and the end of a process are both kept, or neither is")
+        func samplesProcesses() throws {
+            let fixture = try ProcessFixture()
+            for kind in Self.kinds {
+                fixture.plane.control.setKeep(ControlPage.keepAll / 2, kind: UInt8(kind))
+                fixture.plane.control.setMode(.process, kind: UInt8(kind))
+            }
+            let children = (0..<100).map { _ in
+                let child = SpawnedProcess("/bin/true", ["true"])
+                child.wait()
+                return UInt32(child.pid)
+            }
+            let records = fixture.finish()
+            try expectClosed(fixture, records)
+            func pids(_ kind: Int) -> Set<UInt32> {
+                Set(records.filter { $0.header.kind == UInt8(kind) }.map(\.header.pid)).intersection(children)
+            }
+            #expect(pids(TAPIO_KIND_PROCESS_EXEC) == pids(TAPIO_KIND_PROCESS_EXIT))
+            // 100 fair coins: fewer than 10 heads or tails do not happen (10^-17).
+            #expect((10...90).contains(pids(TAPIO_KIND_PROCESS_EXIT).count))
+        }
+
         @Test("a probability of 0 keeps none, and more than 1 keeps all")
         func extremes() throws {
             let fixture = try ProcessFixture()

@@ -21,10 +21,14 @@ final class NetworkWatch {
         #expect(try await collector.health().problems == [])
     }
 
-    /// The events so far that `matches` picks, in the order of time, once there are `count` of them; fewer after ten
-    /// seconds. A process that changes its CPU leaves its events in several rings.
-    func events(_ count: Int = 1, where matches: (TCPEvent) -> Bool) -> [TCPEvent] {
-        let deadline = ClockOffset.bootNow() + 10_000_000_000
+    /// The events so far that `matches` picks, in the order of time, once there are `count` of them; fewer after `limit`
+    /// nanoseconds. A process that changes its CPU leaves its events in several rings.
+    func events(
+        _ count: Int = 1,
+        where matches: (TCPEvent) -> Bool,
+        withinNs limit: Int64 = 10_000_000_000
+    ) -> [TCPEvent] {
+        let deadline = ClockOffset.bootNow() + limit
         while true {
             drain()
             let found = events.filter(matches)

@@ -41,9 +41,49 @@ struct KernelPlaneTests {
         #expect(control.keep(kind: 0) == ControlPage.keepAll)
         control.agentPid = 42
         #expect(control.agentPid == 42)
-        #expect(!control.readerWaiting)
-        control.readerWaiting = true
-        #expect(control.readerWaiting)
+        #expect((UInt8.min...UInt8.max).allSatisfy { control.mode(kind: $0) == .independent })
+        control.setMode(.process, kind: 255)
+        #expect(control.mode(kind: 255) == .process)
+        #expect(control.mode(kind: 254) == .independent)
+        control.setMode(.independent, kind: 255)
+        #expect(control.mode(kind: 255) == .independent)
+        control.salt = 9
+        #expect(control.salt == 9)
+        #expect(control.agentPid == 42)
+        #expect(control.keep(kind: 255) == 7)
+    }
+
+    @Test("each CPU's reader says for itself that it sleeps")
+    func readersSleep() throws {
+        let control = try KernelPlane(configuration: .small).control
+        let cpus = [0, 1, 511]
+        #expect(cpus.allSatisfy { !control.isReaderWaiting(cpu: $0) })
+        control.setReaderWaiting(true, cpu: 1)
+        #expect(cpus.filter { control.isReaderWaiting(cpu: $0) } == [1])
+        control.setReaderWaiting(true, cpu: 511)
+        control.setReaderWaiting(false, cpu: 1)
+        #expect(cpus.filter { control.isReaderWaiting(cpu: $0) } == [511])
+        #expect(control.isReaderWaiting(cpu: 1023), "512 places for all CPUs")
+        #expect(control.agentPid == 0)
+        #expect(control.mode(kind: 255) == .independent)
+    }
+
+    @Test("runs of the agent draw different lots")
+    func salts() throws {
+        let planes = try (0..<3).map { _ in try KernelPlane(configuration: .small) }
+        // Three equal ones do not happen by chance (10^-19).
+        #expect(Set(planes.map(\.control.salt)).count > 1)
+    }
+
+    @Test("a waiter of some CPUs leaves the other readers' sleep alone")
+    func waitersApart() throws {
+        let plane = try KernelPlane(configuration: .small)
+        let other = 500  // no ring of this machine
+        let waiter = try RingWaiter(plane: plane, cpus: [0])
+        plane.control.setReaderWaiting(true, cpu: other)
+        #expect(waiter.wait(milliseconds: 1) == .timeout)
+        #expect(plane.control.isReaderWaiting(cpu: other))
+        #expect(!plane.control.isReaderWaiting(cpu: 0))
     }
 
     @Test("fresh counters are zero, also where no CPU is")

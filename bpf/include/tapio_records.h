@@ -65,6 +65,16 @@ enum {
 
 /// In the place of a keep probability: a summary of several events, which only user space writes.
 #define TAPIO_KEEP_SUMMARY 0xffffffffu
+/// Who draws the lot where not all events of a kind are kept.
+enum {
+	/// Each event on its own.
+	TAPIO_SAMPLE_INDEPENDENT = 0,
+	/// Each process, once: all its events of such kinds are kept, or none. Those of nobody draw on their own.
+	TAPIO_SAMPLE_PER_PROCESS = 1,
+};
+
+/// Places of the readers' "I sleep", by CPU: cpu & (TAPIO_WAIT_SLOTS - 1).
+#define TAPIO_WAIT_SLOTS 512
 
 /// An unsigned field with all bits set says "not known", and is null in the archive.
 #define TAPIO_ABSENT_64 0xffffffffffffffffull
@@ -213,6 +223,7 @@ enum {
 	TAPIO_LEDGER_UNCLEAN_SHUTDOWN = 6,
 	TAPIO_LEDGER_RETENTION = 7,
 	TAPIO_LEDGER_COLLECTOR = 8,
+	TAPIO_LEDGER_SAMPLING = 9,
 };
 
 /// A row of the ledger. Written by user space through the same encoders as events. Absent fields are TAPIO_ABSENT_64.
@@ -255,15 +266,19 @@ struct tapio_cpu_state {
 	uint64_t counts[TAPIO_KIND_LIMIT][TAPIO_COUNTS];
 };
 
-/// Value 0 of the array `tapio_control`, mapped into user space. User space writes, programs read, but for
-/// reader_waiting.
+/// Value 0 of the array `tapio_control`, mapped into user space, words of 32 bits only. User space writes, programs
+/// read, but for reader_waiting.
 struct tapio_control {
-	/// Keep probability by kind, as a fraction of TAPIO_KEEP_ALL.
+	/// Keep probability by kind, as a fraction of TAPIO_KEEP_ALL. 0 keeps none: they are counted only.
 	uint32_t keep[TAPIO_KIND_LIMIT];
-	/// The reader sets it before it sleeps; the first urgent event clears it and wakes the reader.
-	uint32_t reader_waiting;
+	/// TAPIO_SAMPLE_… by kind.
+	uint32_t mode[TAPIO_KIND_LIMIT];
+	/// A CPU's reader sets its word before it sleeps; the first urgent event there clears it and wakes the reader.
+	uint32_t reader_waiting[TAPIO_WAIT_SLOTS];
 	/// Events of this process are filtered; 0 filters none.
 	uint32_t agent_pid;
+	/// Makes the processes' lots those of this run only.
+	uint32_t salt;
 };
 
 _Static_assert(sizeof(struct tapio_header) == 64, "a header is one cache line");
@@ -273,4 +288,5 @@ _Static_assert(sizeof(struct tapio_process_exit) == 96, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
+_Static_assert(sizeof(struct tapio_control) == 4104, "words without gaps");
 _Static_assert(sizeof(struct tapio_cpu_state) <= 32768, "a per-CPU value may not exceed 32 KiB");

@@ -18,6 +18,8 @@ struct connection {
 	__u64 established_ns;
 	/// Whether the header names an owner.
 	__u64 owned;
+	/// Start of the owner's process, which with its pid is its identity.
+	__u64 owner_start_ns;
 };
 
 /// By socket cookie, which is never used again, unlike the socket's address. The agent may set another bound.
@@ -85,6 +87,7 @@ static __always_inline void forget(__u64 cookie)
 static __always_inline void own(struct connection *connection, const struct task_struct *task)
 {
 	tapio_fill_task(&connection->known.header, task);
+	connection->owner_start_ns = tapio_start_of(task);
 	connection->owned = 1;
 }
 
@@ -110,13 +113,15 @@ static __always_inline void recognise(struct connection *connection, struct sock
 }
 
 /// A record in the ring with all that is known, its measures absent; NULL where there is nothing to fill.
-static __always_inline struct tapio_tcp *begin(__u8 kind, __u8 priority, const struct tapio_tcp *known)
+static __always_inline struct tapio_tcp *begin(__u8 kind, __u8 priority, const struct connection *connection)
 {
+	const struct tapio_tcp *known = &connection->known;
 	if (tapio_is_agent(known->header.pid)) {
 		tapio_filtered(kind);
 		return NULL;
 	}
-	struct tapio_tcp *record = tapio_reserve(kind, priority, sizeof *record);
+	struct tapio_subject owner = tapio_about(&known->header.pid, &connection->owner_start_ns);
+	struct tapio_tcp *record = tapio_reserve(kind, priority, owner, sizeof *record);
 	if (!record)
 		return NULL;
 	record->header.cgroup_id = known->header.cgroup_id;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core.h"
+#include "task.h"
 #include "../include/tapio_records.h"
 
 // The shared maps: created once by the agent, reused by every object.
@@ -83,15 +84,62 @@ static __always_inline bool tapio_is_agent(__u32 pid)
 	return control && control->agent_pid && control->agent_pid == pid;
 }
 
+/// The process that an event is about, the one that its record names. Pointers, which are followed only where the kind
+/// is sampled by process.
+struct tapio_subject {
+	/// A task of it; NULL where the other two tell.
+	const struct task_struct *task;
+	const __u32 *pid;
+	const __u64 *start_ns;
+};
+
+static __always_inline struct tapio_subject tapio_about_task(const struct task_struct *task)
+{
+	return (struct tapio_subject){.task = task};
+}
+
+/// Pid 0 is nobody; without a start, processes that have one pid in turn share their lot.
+static __always_inline struct tapio_subject tapio_about(const __u32 *pid, const __u64 *start_ns)
+{
+	return (struct tapio_subject){.pid = pid, .start_ns = start_ns};
+}
+
+static __always_inline struct tapio_subject tapio_about_nobody(void)
+{
+	return (struct tapio_subject){};
+}
+
+/// The finalizer of SplitMix64: every bit of the result depends on every bit of `x`.
+static __always_inline __u64 tapio_mix(__u64 x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+	return x ^ (x >> 31);
+}
+
+/// A number below TAPIO_KEEP_ALL, evenly spread. That of a process is always the same, so that it is kept whole, and
+/// that what a lower probability keeps a higher one keeps too.
+static __always_inline __u32 tapio_lot(const struct tapio_control *control, __u8 kind, struct tapio_subject subject)
+{
+	if (control->mode[kind] == TAPIO_SAMPLE_PER_PROCESS) {
+		__u32 pid = subject.task ? subject.task->tgid : subject.pid ? *subject.pid : 0;
+		__u64 start_ns = subject.task ? tapio_start_of(subject.task) : subject.start_ns ? *subject.start_ns : 0;
+		if (pid)
+			return tapio_mix(tapio_mix(start_ns + ((__u64)control->salt << 32)) + pid) >> 34;
+	}
+	return bpf_get_prandom_u32() >> 2;
+}
+
 /// Counts the attempt and draws the lot: the keep probability in force, or 0 where the event is sampled out.
-static __always_inline __u32 tapio_admit(struct tapio_cpu_state *state, __u8 kind, __u8 priority)
+static __always_inline __u32 tapio_admit(struct tapio_cpu_state *state, __u8 kind, __u8 priority,
+                                         struct tapio_subject subject)
 {
 	TAPIO_COUNT(state, kind, TAPIO_COUNT_ATTEMPTED);
 	struct tapio_control *control = tapio_settings();
 	__u32 keep = control ? control->keep[kind] : TAPIO_KEEP_ALL;
-	if (keep >= TAPIO_KEEP_ALL || priority == TAPIO_PRIORITY_CRITICAL)
+	if (!control || keep >= TAPIO_KEEP_ALL || priority == TAPIO_PRIORITY_CRITICAL)
 		return TAPIO_KEEP_ALL;
-	if ((bpf_get_prandom_u32() >> 2) < keep)
+	if (tapio_lot(control, kind, subject) < keep)
 		return keep;
 	TAPIO_COUNT(state, kind, TAPIO_COUNT_SAMPLED_OUT);
 	return 0;
@@ -114,24 +162,27 @@ static __always_inline void tapio_stamp(struct tapio_header *header, struct tapi
 	header->priority = priority;
 }
 
-/// An urgent event wakes the reader once per sleep; all others are found by its timer.
+/// An urgent event wakes this CPU's reader once per sleep; all others are found by its timer.
 static __always_inline __u64 tapio_wakeup(__u8 priority)
 {
 	struct tapio_control *control = tapio_settings();
-	if (tapio_lane_of(priority) != TAPIO_LANE_URGENT || !control || !control->reader_waiting)
+	if (tapio_lane_of(priority) != TAPIO_LANE_URGENT || !control)
 		return BPF_RB_NO_WAKEUP;
-	control->reader_waiting = 0;
+	__u32 *waiting = &control->reader_waiting[bpf_get_smp_processor_id() & (TAPIO_WAIT_SLOTS - 1)];
+	if (!*waiting)
+		return BPF_RB_NO_WAKEUP;
+	*waiting = 0;
 	return BPF_RB_FORCE_WAKEUP;
 }
 
 /// Room for a record of constant `size` in this CPU's ring, stamped; NULL where it was sampled out or the ring is full.
 /// What this returns must go to tapio_submit. Fields other than the stamp hold old bytes: fill all of them.
-static __always_inline void *tapio_reserve(__u8 kind, __u8 priority, __u64 size)
+static __always_inline void *tapio_reserve(__u8 kind, __u8 priority, struct tapio_subject subject, __u64 size)
 {
 	struct tapio_cpu_state *state = tapio_state();
 	if (!state)
 		return NULL;
-	__u32 keep = tapio_admit(state, kind, priority);
+	__u32 keep = tapio_admit(state, kind, priority, subject);
 	if (!keep)
 		return NULL;
 	void *ring = tapio_ring_of(priority);
@@ -153,12 +204,13 @@ static __always_inline void tapio_submit(void *record, __u8 priority)
 
 /// The same for a record of variable size that was built in memory of the program's own (a per-CPU map's value): stamps
 /// it, and copies `size` bytes, at most TAPIO_RECORD_BYTES, into the ring.
-static __always_inline void tapio_output(struct tapio_header *record, __u8 kind, __u8 priority, __u32 size)
+static __always_inline void tapio_output(struct tapio_header *record, __u8 kind, __u8 priority,
+                                         struct tapio_subject subject, __u32 size)
 {
 	struct tapio_cpu_state *state = tapio_state();
 	if (!state)
 		return;
-	__u32 keep = tapio_admit(state, kind, priority);
+	__u32 keep = tapio_admit(state, kind, priority, subject);
 	if (!keep)
 		return;
 	void *ring = tapio_ring_of(priority);

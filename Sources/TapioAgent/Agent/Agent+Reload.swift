@@ -58,8 +58,8 @@ extension Agent {
     private func apply(_ diff: ConfigurationDiff) async -> [String] {
         guard !diff.live.isEmpty else { return [] }
         logSettings.follow(configuration.log, atLeast: minimumLevel)
-        applySampling()
         applyAggregation()
+        await overflow.apply(configuration.overflow(registry))
         pipeline.update(configuration.readerTuning)
         await exporter.update(
             identity: identity.archiveIdentity(configuration, clock: clock),

@@ -24,7 +24,8 @@ extension Agent {
         report.archive = archiveStatus()
         report.pipeline = pipelineStatus()
         let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
-        report.ledger = ledgerLines(reading)
+        report.overflow = await overflow.status(clock)
+        report.ledger = ledgerLines(reading, report.overflow)
         report.health = health(report, hasReading: reading != nil)
         return report
     }
@@ -47,12 +48,16 @@ extension Agent {
         )
     }
 
-    private func ledgerLines(_ reading: LedgerReading?) -> [StatusReport.LedgerLine] {
+    private func ledgerLines(
+        _ reading: LedgerReading?,
+        _ overflow: StatusReport.Overflow
+    ) -> [StatusReport.LedgerLine] {
         guard let reading else { return [] }
+        let sampling = Dictionary(uniqueKeysWithValues: overflow.kinds.map { ($0.kind, $0) })
         let violations = reading.snapshot.violations(isQuiet: false)
         return reading.snapshot.entries.sorted { $0.key < $1.key }.map { kind, entry in
             let schema = registry.schema(of: kind)
-            return StatusReport.LedgerLine(
+            var line = StatusReport.LedgerLine(
                 kind: registry.name(of: kind),
                 collector: schema?.collector ?? "",
                 priority: schema?.priority.name ?? "",
@@ -60,6 +65,9 @@ extension Agent {
                 inFlight: entry.inFlight,
                 violations: violations.filter { $0.kind == kind }.map { "\($0.stage.rawValue): \($0.unaccounted)" }
             )
+            line.rung = sampling[line.kind]?.rung
+            line.keep = sampling[line.kind]?.keep
+            return line
         }
     }
 

@@ -41,9 +41,11 @@ public actor Agent {
     let exporter: ArchiveExporter
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
+    let overflow: OverflowController
     private var server: ControlServer?
     private var restarts: Task<Void, Never>?
     private var exporting: Task<Void, Never>?
+    private var watching: Task<Void, Never>?
 
     /// How often time is looked at: ledger interval, rotation, clock, health.
     private static let tick = Duration.milliseconds(500)
@@ -131,6 +133,14 @@ public actor Agent {
         }
         supervisor = CollectorSupervisor(CollectorRegistry.all, plane: plane, clock: .system)
         syncer = ArchiveSyncer(archive)
+        overflow = OverflowController(
+            plane: plane,
+            pipeline: pipeline,
+            ledger: ledger,
+            registry: registry,
+            logger: logger,
+            aggregate: { [aggregation] isOverloaded, kind in aggregation.setOverloaded(isOverloaded, kind) }
+        )
     }
 
     // MARK: - From start to stop
@@ -140,8 +150,8 @@ public actor Agent {
     /// - Returns: what collectors could not start, and why: they are tried again, the others run.
     @discardableResult
     public func start() async throws(AgentError) -> [String] {
-        applySampling()
         applyAggregation()
+        await overflow.apply(configuration.overflow(registry))
         do throws(ThreadError) {
             try pipeline.start()
             try syncer.start()
@@ -150,6 +160,7 @@ public actor Agent {
         }
         let batches = pipeline.batches
         exporting = Task { [exporter] in await exporter.consume(batches) }
+        watching = Task { [overflow] in await overflow.run() }
         await noteStart()
         // At once: an agent that dies early must have said that it began, and what it found.
         await exporter.writeLedger()
@@ -216,12 +227,14 @@ public actor Agent {
         restarts?.cancel()
         await noteMissed(ClockOffset.bootNow())
         await supervisor.stopAll()
+        watching?.cancel()
         await pipeline.stop(within: Self.drainLimit)
         await exporting?.value
         let now = ClockOffset.bootNow()
         var row = LedgerRow(.stop, fromNs: now, toNs: now)
         row.stage = "agent"
         row.reason = "stopped"
+        await noteSampling(now)
         await exporter.finish(row)
         syncer.stop()
         checkLedger(isQuiet: true)
@@ -243,6 +256,7 @@ public actor Agent {
         await followClock(now)
         if now - lastLedgerNs >= Int64(clamping: configuration.ledger.intervalNs) {
             await noteMissed(now)
+            await noteSampling(now)
             lastLedgerNs = now
             await exporter.writeLedger()
             checkLedger(isQuiet: false)
@@ -279,12 +293,6 @@ public actor Agent {
         ledgerViolations = found
     }
 
-    func applySampling() {
-        for schema in registry.schemas where schema.kind != .ledger {
-            plane.control.setKeep(configuration.keepFraction(of: schema), kind: schema.kind.rawValue)
-        }
-    }
-
     func applyAggregation() {
         for schema in registry.schemas where schema.aggregation != nil {
             aggregation.set(configuration.aggregationPolicy(of: schema), for: schema.kind)
@@ -312,6 +320,11 @@ public actor Agent {
                 await exporter.note(row)
             }
         }
+    }
+
+    /// What was sampled, and how much.
+    private func noteSampling(_ now: Int64) async {
+        for row in await overflow.takeLedgerRows(now) { await exporter.note(row) }
     }
 
     private func noteStart() async {

@@ -82,10 +82,25 @@ extension AgentConfiguration {
         return wanted
     }
 
-    /// Keep probabilities by kind, as fractions of `ControlPage.keepAll`; kinds that are not sampled are kept whole.
-    func keepFraction(of schema: EventSchema) -> UInt32 {
-        let probability = sampling[schema.name] ?? 1
-        return UInt32(max(1, (probability * Double(ControlPage.keepAll)).rounded()))
+    /// What the operator says about sampling, for the kinds of `registry`.
+    func overflow(_ registry: SchemaRegistry) -> OverflowSettings {
+        var settings = OverflowSettings()
+        settings.policy.isAutomatic = overload.mode == .auto
+        settings.policy.high = overload.high
+        settings.policy.low = overload.low
+        for schema in registry.schemas where schema.kind != .ledger {
+            settings.ceilings[schema.kind] = sampling[schema.name]
+            if schema.aggregation != nil, aggregationPolicy(of: schema) != .off {
+                settings.aggregatable.insert(schema.kind)
+            }
+            settings.modes[schema.kind] =
+                switch samplingModes[schema.name] {
+                case nil: nil
+                case .independent: .independent
+                case .process: .process
+                }
+        }
+        return settings
     }
 
     /// When events of a kind are merged into summaries.

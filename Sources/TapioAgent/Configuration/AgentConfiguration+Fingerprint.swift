@@ -18,6 +18,9 @@ extension AgentConfiguration {
         for (kind, policy) in aggregation.kinds.sorted(by: { $0.key < $1.key }) {
             lines.append("aggregation.\(kind)=\(policy.rawValue)")
         }
+        for (kind, mode) in samplingModes.sorted(by: { $0.key < $1.key }) {
+            lines.append("sampling_mode.\(kind)=\(mode.rawValue)")
+        }
         for (name, collector) in collectors.sorted(by: { $0.key < $1.key }) {
             lines.append("collectors.\(name).enabled=\(collector.enabled)")
             for (option, value) in collector.options.sorted(by: { $0.key < $1.key }) {

@@ -26,8 +26,12 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var control = Control()
     /// What the agent says about itself.
     public var log = Log()
+    /// What happens where more events come than the agent can carry.
+    public var overload = Overload()
     /// Keep probability by kind of event, 0 < p ≤ 1; a kind that is absent is kept whole.
     public var sampling: [String: Double] = [:]
+    /// Who draws the lot where a kind is not kept whole; each event for a kind that is absent.
+    public var samplingModes: [String: SamplingMode] = [:]
     /// One entry for each collector that the agent was built with, by name.
     public var collectors: [String: CollectorConfiguration] = [:]
 
@@ -154,6 +158,19 @@ extension AgentConfiguration {
         public init() {}
     }
 
+    /// What happens where more events come than the agent can carry.
+    public struct Overload: Sendable, Hashable {
+        /// Whether less is kept then.
+        public var mode = OverloadMode.auto
+        /// Fill of a ring or queue above which less is kept, 0…1.
+        public var high = 0.5
+        /// Fill below which more is kept again, less than ``high``.
+        public var low = 0.2
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// When events of a kind are merged.
     public enum AggregationPolicy: String, Sendable, Hashable, CaseIterable {
         /// At all times: fewest rows, and of most events only their summary.
@@ -162,6 +179,22 @@ extension AgentConfiguration {
         case overload
         /// Never: under pressure they are sampled more, and then lost.
         case off
+    }
+
+    /// Whether less is kept under pressure.
+    public enum OverloadMode: String, Sendable, Hashable, CaseIterable {
+        /// Low priorities are sampled first, by as much as is needed, and counted all the same.
+        case auto
+        /// Only the configured probabilities hold: what is too much is lost where it finds no room, and counted.
+        case off
+    }
+
+    /// Who draws the lot for a kind that is not kept whole.
+    public enum SamplingMode: String, Sendable, Hashable, CaseIterable {
+        /// Each event on its own: the most precise sums.
+        case independent
+        /// Each process once: a kept process is kept whole; sums vary more.
+        case process
     }
 
     /// How often losses are written down.

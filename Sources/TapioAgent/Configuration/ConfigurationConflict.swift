@@ -32,6 +32,17 @@ struct ConfigurationConflict {
                 )
             )
         }
+        let overload = configuration.overload
+        if overload.low >= overload.high {
+            conflicts.append(
+                Self(
+                    key: "overload.low",
+                    other: "overload.high",
+                    message: "\(overload.low) is not below overload.high, \(overload.high)",
+                    remedy: "lower it, or raise overload.high"
+                )
+            )
+        }
         let archive = configuration.archive
         if let kept = archive.retention.maxBytes, kept < archive.segment.maxBytes {
             conflicts.append(

@@ -123,6 +123,18 @@ extension ConfigurationKey {
         )
     }
 
+    static func fraction(
+        _ path: String,
+        _ storage: ConfigurationStorage<Double>,
+        _ range: ClosedRange<Double>,
+        _ reload: ConfigurationReload,
+        _ summary: String
+    ) -> Self {
+        Self(path, storage, .fraction(range), reload: reload, summary, wrap: { .fraction($0) }) { value in
+            if case .fraction(let fraction) = value { fraction } else { nil }
+        }
+    }
+
     static func choice<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
         _ path: String,
         _ storage: ConfigurationStorage<Choice>,

@@ -18,7 +18,7 @@ struct ConfigurationOutline {
         for key in paths where includes(key) {
             Self.insert(key, Self.parts(of: key, in: schema), at: "", into: &items)
         }
-        for name in ["sampling", "collectors"] where !items.contains(where: { $0.name == name }) {
+        for name in ["sampling", "sampling_mode", "collectors"] where !items.contains(where: { $0.name == name }) {
             items.append(.section(name: name, path: name, items: []))
         }
         self.items = items

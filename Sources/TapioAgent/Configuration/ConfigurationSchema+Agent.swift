@@ -25,6 +25,9 @@ extension ConfigurationSchema {
         "ledger": "The account of every event that was seen and not kept.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
         "log": "What the agent says about itself.",
+        "overload": "What happens where more events come than the agent can carry.",
+        "sampling_mode":
+            "Who draws the lot where a kind is not kept whole, as `<kind>: process`: each event, or each process once.",
         "sampling": "Keep probability by kind of event, as `<kind>: 0.25`. Kinds: `tapio schema`.",
         "collectors": "What is watched. Each can be switched off.",
     ]
@@ -187,6 +190,26 @@ extension ConfigurationSchema {
             .size(0...gibibyte),
             .restart,
             "Bytes of urgent batches that are kept while the archive cannot be written; critical ones are lost last."
+        ),
+        .choice(
+            "overload.mode",
+            \.overload.mode,
+            .live,
+            "Whether less is kept under pressure, low priorities first; off loses what finds no room, and counts it."
+        ),
+        .fraction(
+            "overload.high",
+            \.overload.high,
+            0.05...0.95,
+            .live,
+            "Fill of a ring or queue above which less is kept."
+        ),
+        .fraction(
+            "overload.low",
+            \.overload.low,
+            0.01...0.9,
+            .live,
+            "Fill of all below which more is kept again; less than overload.high."
         ),
         .duration(
             "aggregation.window",

@@ -24,6 +24,9 @@ extension ConfigurationSchema {
             "", "### sampling", "", sections["sampling"] ?? "", "",
             "| key | default | range | unit | change | meaning |", "|---|---|---|---|---|---|",
             "| `sampling.<kind>` | `1` | 0 < p <= 1 | probability | live | Keep probability of that kind's events. |",
+            "", "### sampling_mode", "", sections["sampling_mode"] ?? "", "",
+            "| key | default | range | unit | change | meaning |", "|---|---|---|---|---|---|",
+            "| `sampling_mode.<kind>` | `independent` | independent, process | none | live | Who draws the lot for that kind's events. |",
         ]
         return lines.map { $0 + "\n" }.joined()
     }

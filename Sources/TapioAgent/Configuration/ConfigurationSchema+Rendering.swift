@@ -49,6 +49,7 @@ extension ConfigurationSchema {
     private static let factsAboutMany = [
         "sampling": "unit: probability; range: 0 < p <= 1; default: 1 (all are kept); change: live",
         "aggregation": "unit: none; range: always, overload, off; default: overload (under pressure); change: live",
+        "sampling_mode": "unit: none; range: independent, process; default: independent; change: live",
     ]
 
     private func isSection(_ item: ConfigurationOutline.Item) -> Bool {

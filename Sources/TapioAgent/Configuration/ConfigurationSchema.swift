@@ -6,14 +6,14 @@ public struct ConfigurationSchema: Sendable {
     let sections: [String: String]
     private let indexByPath: [String: Int]
 
-    /// The agent's own keys, those of `collectors`, `sampling.<kind>` for each of `kinds`, and `aggregation.<kind>` for each of
-    /// `groupedKinds`.
+    /// The agent's own keys, those of `collectors`, `sampling.<kind>` and `sampling_mode.<kind>` for each of `kinds`, and
+    /// `aggregation.<kind>` for each of `groupedKinds`.
     ///
     /// Two collectors or kinds of one name, and an option whose default is out of its own range, are programming errors.
     public init(collectors: [CollectorOptionDeclaration] = [], kinds: [String] = [], groupedKinds: [String] = []) {
         let keys =
-            Self.agentKeys + kinds.map(Self.samplingKey) + groupedKinds.map(Self.aggregationKey)
-            + collectors.flatMap(\.keys)
+            Self.agentKeys + kinds.map(Self.samplingKey) + kinds.map(Self.samplingModeKey)
+            + groupedKinds.map(Self.aggregationKey) + collectors.flatMap(\.keys)
         var sections = Self.agentSections
         for collector in collectors {
             sections["collectors.\(collector.collector)"] = collector.summary
@@ -83,6 +83,26 @@ public struct ConfigurationSchema: Sendable {
                 else { return }
                 // The default is the same as absent: equal configurations must compare equal.
                 configuration.aggregation.kinds[kind] = policy == .overload ? nil : policy
+            }
+        )
+    }
+
+    private static func samplingModeKey(kind: String) -> ConfigurationKey {
+        ConfigurationKey(
+            path: "sampling_mode.\(kind)",
+            type: .choice(AgentConfiguration.SamplingMode.allCases.map(\.rawValue)),
+            word: nil,
+            defaultValue: .text(AgentConfiguration.SamplingMode.independent.rawValue),
+            summary: "Who draws the lot for \(kind) events.",
+            reload: .live,
+            isOneOfMany: true,
+            read: { .text(($0.samplingModes[kind] ?? .independent).rawValue) },
+            write: { configuration, value in
+                guard case .text(let text) = value, let mode = AgentConfiguration.SamplingMode(rawValue: text) else {
+                    return
+                }
+                // The default is the same as absent: equal configurations must compare equal.
+                configuration.samplingModes[kind] = mode == .independent ? nil : mode
             }
         )
     }

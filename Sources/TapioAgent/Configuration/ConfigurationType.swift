@@ -12,6 +12,8 @@ public enum ConfigurationType: Sendable, Hashable {
     case duration(ClosedRange<UInt64>)
     /// A probability p with 0 < p ≤ 1.
     case probability
+    /// A part of a whole.
+    case fraction(ClosedRange<Double>)
     /// One of these words.
     case choice([String])
     /// One line of at most this many bytes.
@@ -28,6 +30,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .powerOfTwoSize(let range): "\(SizeNotation.examples), a power of two, \(SizeNotation.text(range))"
         case .duration(let range): "\(DurationNotation.examples), \(DurationNotation.text(range))"
         case .probability: "a probability p with 0 < p <= 1"
+        case .fraction(let range): "a fraction, \(range.lowerBound)..\(range.upperBound)"
         case .choice(let words): "one of " + words.joined(separator: ", ")
         case .text(let maxBytes): "text on one line, 1..\(maxBytes) bytes"
         case .path(let maxBytes): "an absolute path, 1..\(maxBytes) bytes"
@@ -43,6 +46,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .powerOfTwoSize(let range): ("bytes", SizeNotation.text(range) + ", a power of two")
         case .duration(let range): ("time", DurationNotation.text(range))
         case .probability: ("probability", "0 < p <= 1")
+        case .fraction(let range): ("fraction", "\(range.lowerBound)..\(range.upperBound)")
         case .choice(let words): ("none", words.joined(separator: ", "))
         case .text(let maxBytes): ("text", "1..\(maxBytes) bytes")
         case .path(let maxBytes): ("path", "absolute, 1..\(maxBytes) bytes")
@@ -61,7 +65,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .integer: wholeNumber(text).map { .integer($0) }
         case .size, .powerOfTwoSize: SizeNotation.parse(text).map { .bytes($0) }
         case .duration: DurationNotation.parse(text).map { .duration($0) }
-        case .probability: probability(text).map { .fraction($0) }
+        case .probability, .fraction: decimal(text).map { .fraction($0) }
         case .choice(let words): words.contains(text) ? .text(text) : nil
         case .text, .path: .text(text)
         }
@@ -76,6 +80,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case (.powerOfTwoSize(let range), .bytes(let value)): range.contains(value) && value.nonzeroBitCount == 1
         case (.duration(let range), .duration(let value)): range.contains(value)
         case (.probability, .fraction(let value)): value > 0 && value <= 1
+        case (.fraction(let range), .fraction(let value)): range.contains(value)
         case (.choice(let words), .text(let value)): words.contains(value)
         case (.text(let maxBytes), .text(let value)): isOneLine(value, maxBytes)
         case (.path(let maxBytes), .text(let value)):
@@ -90,7 +95,7 @@ public enum ConfigurationType: Sendable, Hashable {
     }
 
     /// Decimal notation only: `nan`, `inf` and hexadecimal floats are nobody's intention.
-    private func probability(_ text: String) -> Double? {
+    private func decimal(_ text: String) -> Double? {
         guard text.utf8.count <= 40, text.utf8.allSatisfy({ (48...57).contains($0) || ".eE+-".utf8.contains($0) })
         else {
             return nil

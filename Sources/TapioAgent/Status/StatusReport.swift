@@ -23,6 +23,8 @@ public struct StatusReport: Codable, Sendable {
     public var ledger: [LedgerLine] = []
     /// From rings to encoded batches.
     public var pipeline = Pipeline()
+    /// What presses the pipeline, and how much is kept.
+    public var overflow = Overflow()
     /// What is written and kept.
     public var archive = Archive()
     /// What the agent costs.
@@ -151,6 +153,10 @@ public struct StatusReport: Codable, Sendable {
         public var inFlight: Int64
         /// Where the identity does not hold: stage and how many are unaccounted for. Empty when it closes.
         public var violations: [String]
+        /// full, sampled, aggregated or counted_only.
+        public var rung: String?
+        /// The probability with which an event is kept now.
+        public var keep: Double?
 
         /// A kind's line.
         public init(
@@ -167,6 +173,77 @@ public struct StatusReport: Codable, Sendable {
             self.counts = counts
             self.inFlight = inFlight
             self.violations = violations
+        }
+    }
+
+    /// Pressure, and what follows from it.
+    public struct Overflow: Codable, Sendable {
+        /// Whether less is kept under pressure; else only the configured probabilities hold.
+        public var isAutomatic = true
+        /// Where there is pressure.
+        public var pressure = Pressure()
+        /// Rows a second that are let through; nil while there is no limit.
+        public var eventsPerSecond: Double?
+        /// Every kind, in the order of the registry.
+        public var kinds: [KindSampling] = []
+        /// Nothing looked at yet.
+        public init() {}
+    }
+
+    /// How near each stage is to its bound: 0…1. Where nothing happens the last values stay.
+    public struct Pressure: Codable, Sendable {
+        /// The fullest ring of critical and high events.
+        public var urgentRing = 0.0
+        /// The fullest ring of normal and low events.
+        public var bulkRing = 0.0
+        /// Batches that wait for an encoder, or for memory.
+        public var batches = 0.0
+        /// Encoded batches that wait for the archive.
+        public var export = 0.0
+        /// Time since the oldest of these was handed over, nanoseconds.
+        public var exportAgeNs: UInt64 = 0
+        /// None.
+        public init() {}
+    }
+
+    /// How much of a kind is kept.
+    public struct KindSampling: Codable, Sendable {
+        /// Name of the kind.
+        public var kind: String
+        /// full, sampled, aggregated or counted_only.
+        public var rung: String
+        /// The probability with which an event is kept now; 0: none is, they are counted.
+        public var keep: Double
+        /// The probability that the configuration allows.
+        public var configuredKeep: Double
+        /// independent or process: who draws the lot.
+        public var mode: String
+        /// How often the probability changed since the start.
+        public var epochs: UInt64
+        /// When it did last, UTC, microseconds since 1970; nil: never.
+        public var since: Int64?
+        /// Events that come in a second.
+        public var eventsPerSecond: Double
+
+        /// A kind's state.
+        public init(
+            kind: String,
+            rung: String,
+            keep: Double,
+            configuredKeep: Double,
+            mode: String,
+            epochs: UInt64,
+            since: Int64?,
+            eventsPerSecond: Double
+        ) {
+            self.kind = kind
+            self.rung = rung
+            self.keep = keep
+            self.configuredKeep = configuredKeep
+            self.mode = mode
+            self.epochs = epochs
+            self.since = since
+            self.eventsPerSecond = eventsPerSecond
         }
     }
 

@@ -36,12 +36,9 @@ public final class KernelRecordPlane: RecordPlane {
 
     /// A plane of all rings, or of those of `cpus`.
     ///
-    /// With several readers a wake-up may reach the wrong one, which then finds nothing; the right one finds the event at its
-    /// next drain.
-    ///
     /// - Throws: If the kernel refuses what waiting needs.
     public init(_ plane: KernelPlane, cpus: Set<Int>? = nil) throws(KernelError) {
-        waiter = try RingWaiter(plane: plane)
+        waiter = try RingWaiter(plane: plane, cpus: cpus)
         sources = plane.rings.filter { cpus?.contains($0.cpu) ?? true }.map { KernelRecordSource($0) }
     }
 

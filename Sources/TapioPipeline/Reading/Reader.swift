@@ -20,6 +20,7 @@ public final class Reader: Sendable {
     private let thread: PinnedThread
     private let endWaits: @Sendable () -> Void
     private let ringCounts: @Sendable (CounterBlock) -> [ReaderStatistics.RingCounts]
+    private let pendingFill: @Sendable (Lane) -> Double
 
     /// Starts the thread of the reader with this number, counted from 0.
     init<Plane: RecordPlane>(
@@ -42,6 +43,12 @@ public final class Reader: Sendable {
                     pendingBytes: source.pendingBytes,
                     capacity: source.capacity
                 )
+            }
+        }
+        pendingFill = { lane in
+            plane.sources.reduce(0) { most, source in
+                guard source.lane == lane else { return most }
+                return max(most, Double(source.pendingBytes) / Double(max(1, source.capacity)))
             }
         }
         thread = try PinnedThread(name: configuration.name, cpus: configuration.cpus) {
@@ -94,6 +101,19 @@ public final class Reader: Sendable {
             cpuNs: shared.counts.load(ReaderState.Count.cpuNs.rawValue),
             aggregation: AggregationStatistics(shared.aggregation)
         )
+    }
+
+    /// Adds what presses this reader; ``RingFill`` says what is since the last call.
+    func addPressure(to pressure: inout PipelinePressure) {
+        for lane in Lane.allCases {
+            let (peak, latest) = (lane == .urgent ? shared.urgentFill : shared.bulkFill).take()
+            pressure[lane].peak = max(pressure[lane].peak, peak)
+            // A reader that is asleep, or stopped, has not seen what came since.
+            pressure[lane].latest = max(pressure[lane].latest, latest, pendingFill(lane))
+            pressure[lane].taken &+= shared.laneCount(lane, .records)
+        }
+        pressure.passes &+= shared.counts.load(ReaderState.Count.passes.rawValue)
+        pressure.blockedPasses &+= shared.laneCount(.bulk, .blockedPasses)
     }
 
     /// Refused records, by kind and reason.

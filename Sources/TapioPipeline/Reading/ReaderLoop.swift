@@ -44,6 +44,8 @@ final class ReaderLoop<Plane: RecordPlane> {
     private var nowNs = MonotonicClock.monotonicNs
     /// Urgent records of the last pass.
     private var urgentRecords = 0
+    /// Fill of the fullest ring of each lane in this pass, as it was found.
+    private var found: (urgent: UInt64, bulk: UInt64) = (0, 0)
     /// Whether the last pass left a ring alone because its lane had no place for records.
     private var wasBlocked = false
 
@@ -148,6 +150,11 @@ final class ReaderLoop<Plane: RecordPlane> {
     private func pass() -> (records: Int, hasMore: Bool) {
         wasBlocked = false
         urgentRecords = 0
+        found = (0, 0)
+        defer {
+            shared.urgentFill.noteAsOnlyWriter(found.urgent)
+            shared.bulkFill.noteAsOnlyWriter(found.bulk)
+        }
         endWindowsThatAreDue()
         var (records, hasMore) = drainUrgent()
         for (index, source) in bulk {
@@ -181,7 +188,10 @@ final class ReaderLoop<Plane: RecordPlane> {
         into intake: inout LaneIntake,
         limit: Int
     ) -> (records: Int, hasMore: Bool) {
-        guard source.pendingBytes > 0, let batch = prepare(&intake) else { return (0, false) }
+        let pending = source.pendingBytes
+        guard pending > 0 else { return (0, false) }
+        note(RingFill.fill(pending, of: source.capacity), source.lane)
+        guard let batch = prepare(&intake) else { return (0, false) }
         var maxRecords = min(limit, batch.recordRoom)
         var maxBytes = batch.byteRoom
         let window = source.lane == .urgent ? urgentWindow : bulkWindow
@@ -219,6 +229,13 @@ final class ReaderLoop<Plane: RecordPlane> {
             if drained.records > 1 { services.latency.add(nanoseconds: bootNs - lastNs) }
         }
         return (drained.records, drained.records >= maxRecords || drained.bytes >= maxBytes)
+    }
+
+    private func note(_ fill: UInt64, _ lane: Lane) {
+        switch lane {
+        case .urgent: found.urgent = max(found.urgent, fill)
+        case .bulk: found.bulk = max(found.bulk, fill)
+        }
     }
 
     private func enrichmentID(of record: RawSpan) -> UInt32 { enrichment?.id(for: record) ?? 0 }

@@ -29,6 +29,10 @@ final class ReaderState: Sendable {
     /// For each source: received, next sequence.
     let ringCounts: CounterBlock
 
+    /// How full the reader found the fullest ring of each lane.
+    let urgentFill = RingFill()
+    let bulkFill = RingFill()
+
     /// Moves with each change of ``requests``, so that the thread takes the lock only when something is new.
     private let changes = Atomic<UInt64>(0)
     /// Monotonic ns at which a stopping reader gives up waiting; `.max`: not stopping.

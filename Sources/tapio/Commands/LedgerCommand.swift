@@ -13,7 +13,8 @@ struct LedgerCommand: AsyncParsableCommand {
               seen = filtered + sampled out + ring full + malformed + aggregated + shed + failed
                      + archived + in flight
 
-            Columns that are zero for all kinds are left out. Losses are ring full, malformed, shed and failed; each \
+            Columns that are zero for all kinds are left out. While a kind is sampled, NOW and KEPT tell how: sampled, \
+            aggregated into summaries or counted only, and the probability with which an event is kept. Losses are ring full, malformed, shed and failed; each \
             is in the archive too, as a row of kind _ledger with its time. Exit code 1 when the sum does not close, \
             3 when it closes but events were lost.
 

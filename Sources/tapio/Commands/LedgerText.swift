@@ -22,8 +22,10 @@ struct LedgerText {
         let lines = report.ledger
         if lines.isEmpty { return ["  nothing was seen yet"] }
         let shown = LedgerText.counts.filter { column in lines.contains { column.count($0.counts) > 0 } }
+        let isSampled = lines.contains { ($0.keep ?? 1) < 1 || ($0.rung ?? "full") != "full" }
+        let now: [TextTable.Column] = isSampled ? [.left("NOW"), .right("KEPT")] : []
         var table = TextTable(
-            [.left("KIND"), .left("PRIORITY"), .right("SEEN")] + shown.map { .right($0.title) }
+            [.left("KIND"), .left("PRIORITY")] + now + [.right("SEEN")] + shown.map { .right($0.title) }
                 + [.right("ARCHIVED"), .right("IN FLIGHT"), .right("LOST"), .left("CLOSES")]
         )
         var total = LedgerEntry()
@@ -31,17 +33,34 @@ struct LedgerText {
         var isClosed = true
         for line in lines {
             let closes = line.violations.isEmpty
+            let sampling = isSampled ? [line.rung ?? "", line.keep.map(LedgerText.kept) ?? ""] : []
             table.row(
-                row(line.kind, line.priority, line.counts, line.inFlight, shown.map { $0.count }, closes: closes)
+                row(
+                    line.kind,
+                    line.priority,
+                    sampling,
+                    line.counts,
+                    line.inFlight,
+                    shown.map { $0.count },
+                    closes: closes
+                )
             )
             total.add(line.counts)
             inFlight += line.inFlight
             isClosed = isClosed && closes
         }
         if lines.count > 1 {
-            table.row(row("all", "", total, inFlight, shown.map { $0.count }, closes: isClosed))
+            let sampling = isSampled ? ["", ""] : []
+            table.row(row("all", "", sampling, total, inFlight, shown.map { $0.count }, closes: isClosed))
         }
         return table.lines(paint, indent: "  ")
+    }
+
+    /// A probability for people: 1, 0.25, 0.0012, none.
+    static func kept(_ probability: Double) -> String {
+        if probability >= 1 { return "1" }
+        if probability <= 0 { return "none" }
+        return HumanUnits.decimal(probability, decimals: probability < 0.01 ? 5 : 3)
     }
 
     var violations: [String] {
@@ -53,6 +72,7 @@ struct LedgerText {
     private func row(
         _ kind: String,
         _ priority: String,
+        _ sampling: [String],
         _ counts: LedgerEntry,
         _ inFlight: Int64,
         _ columns: [(LedgerEntry) -> UInt64],
@@ -60,8 +80,10 @@ struct LedgerText {
     ) -> [(String, TerminalStyle)] {
         func text(_ value: UInt64) -> String { HumanUnits.count(Int64(clamping: value)) }
         var cells: [(String, TerminalStyle)] = [
-            (kind, kind == "all" ? .bold : .plain), (priority, .plain), (text(counts.attempted), .plain),
+            (kind, kind == "all" ? .bold : .plain), (priority, .plain),
         ]
+        cells += sampling.map { ($0, $0 == "full" || $0 == "1" ? .plain : .yellow) }
+        cells.append((text(counts.attempted), .plain))
         cells += columns.map { (text($0(counts)), .plain) }
         cells.append((text(counts.archived), .plain))
         cells.append((HumanUnits.count(inFlight), inFlight < 0 ? .red : .plain))

@@ -16,6 +16,7 @@ struct StatusText {
         lines += section("Collectors", collectors)
         lines += section("Events", LedgerText(report, paint: paint).table)
         lines += section("Pipeline", pipeline)
+        lines += section("Overload", overload)
         lines += section("Archive", archive)
         return lines
     }
@@ -98,6 +99,39 @@ struct StatusText {
             table.row(["live views", "skipped \(skipped) events that the archive has"])
         }
         return table.lines(paint, indent: "  ")
+    }
+
+    private var overload: [String] {
+        let overflow = report.overflow
+        func part(_ fraction: Double) -> String { "\(HumanUnits.decimal(fraction * 100, decimals: 0)) %" }
+        var table = TextTable([.left(""), .left("")])
+        let pressure = overflow.pressure
+        table.row([
+            "pressure",
+            "urgent rings \(part(pressure.urgentRing)), bulk rings \(part(pressure.bulkRing)), batches \(part(pressure.batches)), export \(part(pressure.export))",
+        ])
+        if !overflow.isAutomatic { table.row(["reaction", "off: what finds no room is lost, and counted"]) }
+        if let limit = overflow.eventsPerSecond {
+            table.row(["lets through", "\(HumanUnits.count(Int64(limit))) events a second"])
+        }
+        let reduced = overflow.kinds.filter { $0.keep < 1 || $0.rung != "full" }
+        if reduced.isEmpty { table.row(["kept", "every event of every kind"]) }
+        var lines = table.lines(paint, indent: "  ")
+        guard !reduced.isEmpty else { return lines }
+        var kinds = TextTable([
+            .left("KIND"), .left("RUNG"), .right("KEPT"), .left("BY"), .right("EVENTS/S"), .right("EPOCHS"),
+            .right("SINCE"),
+        ])
+        for kind in reduced {
+            let since = kind.since.map { HumanUnits.duration(ns: max(0, report.takenAt &- $0) &* 1000) } ?? "start"
+            kinds.row([
+                (kind.kind, .bold), (kind.rung, kind.rung == "counted_only" ? .red : .yellow),
+                (LedgerText.kept(kind.keep), .plain), (kind.mode == "process" ? "process" : "event", .plain),
+                (HumanUnits.count(Int64(kind.eventsPerSecond)), .plain), (String(kind.epochs), .plain), (since, .plain),
+            ])
+        }
+        lines += kinds.lines(paint, indent: "  ")
+        return lines
     }
 
     private var archive: [String] {
