@@ -68,7 +68,7 @@ let package = Package(
         ),
         .target(
             name: "TapioPipeline",
-            dependencies: ["TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive"],
+            dependencies: ["CZstd", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive"],
             swiftSettings: strict
         ),
         .target(name: "TapioQuery", dependencies: ["TapioEvents", "TapioArchive"], swiftSettings: strict),

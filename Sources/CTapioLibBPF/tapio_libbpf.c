@@ -185,3 +185,9 @@ int tapio_bpf_run(int program_fd, void *context, uint32_t size)
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = context, .ctx_size_in = size);
 	return bpf_prog_test_run_opts(program_fd, &options) == 0 ? 0 : -errno;
 }
+
+struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, const char *path, const char *function)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, options, .func_name = function);
+	return bpf_program__attach_uprobe_opts(program, pid, path, 0, &options);
+}

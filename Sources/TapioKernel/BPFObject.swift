@@ -134,7 +134,7 @@ public final class BPFObject {
     public func attach() -> [KernelError] {
         var failures: [KernelError] = []
         for program in programs
-        where unsafe !program.isRunOnDemand && !disabled.contains(program.name) && links[program.name] == nil {
+        where unsafe program.attachesBySection && !disabled.contains(program.name) && links[program.name] == nil {
             do throws(KernelError) {
                 try attach(program.name)
             } catch {
@@ -152,6 +152,33 @@ public final class BPFObject {
         let log = LibBPFLog.end()
         guard let link = unsafe link else {
             throw KernelError(code: code, action: "attach", subject: "\(name)/\(program)", log: log)
+        }
+        unsafe links[program] = link
+    }
+
+    /// Attaches a program (`SEC("uprobe")`) to the entry of a function in another program's file.
+    ///
+    /// - Parameters:
+    ///   - function: A symbol of the file, without its version.
+    ///   - path: An ELF file: a program or a library.
+    ///   - pid: The process whose calls run the program.
+    public func attach(
+        _ program: String,
+        toFunction function: String,
+        of path: String,
+        pid: Int32
+    ) throws(KernelError) {
+        tapio_libbpf_log_begin()
+        let link = unsafe tapio_bpf_attach_uprobe(try handle(program), pid, path, function)
+        let code = errno
+        let log = LibBPFLog.end()
+        guard let link = unsafe link else {
+            throw KernelError(
+                code: code,
+                action: "attach \(name)/\(program) to",
+                subject: "\(function) of \(path)",
+                log: log
+            )
         }
         unsafe links[program] = link
     }

@@ -8,6 +8,10 @@ public struct BPFProgram: Sendable, Equatable {
     /// Whether nothing triggers it but user space itself (``BPFObject/runnable(_:)``).
     public var isRunOnDemand: Bool { section == "syscall" }
 
+    /// Whether its section says where it attaches. One that user space runs attaches nowhere, and a probe of a function
+    /// of user space to what ``BPFObject/attach(_:toFunction:of:pid:)`` says.
+    public var attachesBySection: Bool { !isRunOnDemand && section != "uprobe" }
+
     /// The tracepoint that it needs; nil where it needs none (iterators).
     public var tracepoint: Tracepoint? {
         let parts = section.split(separator: "/", omittingEmptySubsequences: false).map(String.init)

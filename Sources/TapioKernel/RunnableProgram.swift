@@ -34,12 +34,12 @@ extension BPFObject {
         return RunnableProgram(descriptor: descriptor)
     }
 
-    /// Sets an element of one of the object's own arrays, after `load`.
+    /// Sets an element of one of the object's own maps whose keys are 32-bit numbers, after `load`.
     ///
     /// - Precondition: `value` has the size of the map's values.
     public func setElement<Value: BitwiseCopyable>(
         _ index: Int,
-        ofArray map: String,
+        ofMap map: String,
         to value: Value
     ) throws(KernelError) {
         let found = unsafe try find(map: map)

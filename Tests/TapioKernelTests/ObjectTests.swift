@@ -19,7 +19,7 @@ struct ObjectTests {
             return
         }
         #expect(object.attach() == [])
-        let expected = Set(object.programs.filter { !$0.isRunOnDemand }.map(\.name)).subtracting(object.disabled)
+        let expected = Set(object.programs.filter(\.attachesBySection).map(\.name)).subtracting(object.disabled)
         #expect(Set(object.attached) == expected)
         for program in object.statistics() {
             print("\(name)/\(program.name): \(program.verifiedInstructions) instructions verified")

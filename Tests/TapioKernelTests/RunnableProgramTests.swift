@@ -38,7 +38,7 @@ struct RunnableProgramTests {
             header.kind = UInt8(TAPIO_KIND_PROCESS_EXIT)
             header.priority = UInt8(priority)
             withUnsafeMutableBytes(of: &value.bytes) { $0.storeBytes(of: header, as: tapio_header.self) }
-            try object.setElement(index, ofArray: "bench_records", to: value)
+            try object.setElement(index, ofMap: "bench_records", to: value)
         }
         // The third element was never set: it ends the run.
         try object.runnable("bench_mixed").run(tapio_bench_run(first: 0, count: 10))

@@ -28,6 +28,7 @@ enum {
 	TAPIO_KIND_TCP_FAILED = 35,
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
+	// The last block, from 240 on, is the benchmarks' (tapio_bench.h).
 	/// One past the greatest number that a kind may have.
 	TAPIO_KIND_LIMIT = 256,
 };

@@ -50,3 +50,6 @@ int tapio_bpf_wait_for_running(void);
 
 /// Runs a program of type `syscall` once on this CPU, with `context` as its argument: 0 or a negative errno.
 int tapio_bpf_run(int program_fd, void *context, uint32_t size);
+
+/// Attaches a program to the entry of a function of an ELF file, for the threads of process `pid` (-1: of all).
+struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, const char *path, const char *function);

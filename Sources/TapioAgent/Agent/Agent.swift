@@ -14,7 +14,7 @@ import TapioRings
 public actor Agent {
     let loader: ConfigurationLoader
     let sources: ConfigurationSources
-    let registry = CollectorRegistry.schemas
+    let registry: SchemaRegistry
     let logger: Logger
     let logSettings: AgentLogHandler.Settings
     let minimumLevel: Logger.Level?
@@ -33,6 +33,8 @@ public actor Agent {
     var missedRuns: [String: UInt64] = [:]
 
     let ledger = Ledger()
+    /// From an event's time until it was durable on disk, ns: earliest and latest of each row group.
+    let durable = LatencyHistogram()
     let plane: KernelPlane
     let archive: Archive
     let pipeline: Pipeline
@@ -54,13 +56,18 @@ public actor Agent {
 
     /// Loads the configuration, opens the archive, and makes the kernel's maps. Nothing is attached yet.
     ///
-    /// - Parameter minimumLevel: Messages below it are not logged, whatever the configuration says.
+    /// - Parameters:
+    ///   - minimumLevel: Messages below it are not logged, whatever the configuration says.
+    ///   - registry: The kinds that it archives, where a benchmark brings more than the collectors'; nil: those.
     public init(
         sources: ConfigurationSources,
         logger: Logger,
         logSettings: AgentLogHandler.Settings,
-        minimumLevel: Logger.Level? = nil
+        minimumLevel: Logger.Level? = nil,
+        registry: SchemaRegistry? = nil
     ) throws(AgentError) {
+        let registry = registry ?? CollectorRegistry.schemas
+        self.registry = registry
         self.sources = sources
         self.minimumLevel = minimumLevel
         self.logSettings = logSettings
@@ -96,6 +103,11 @@ public actor Agent {
         options.rotation = loaded.configuration.rotationPolicy
         options.retention = loaded.configuration.retentionPolicy
         options.sealing = .byCaller
+        options.onDurable = { [durable] group, atNs in
+            guard group.lane != BatchEncoder.ledgerLane else { return }
+            durable.add(nanoseconds: atNs - group.minTimestampNs)
+            durable.add(nanoseconds: atNs - group.maxTimestampNs)
+        }
         do throws(ArchiveOpenError) {
             archive = try Archive.open(root: loaded.configuration.archive.path, options: options)
         } catch {

@@ -34,7 +34,7 @@ struct EmitProgram {
                 unsafe record.withUnsafeBytes { unsafe bytes.copyMemory(from: $0) }
             }
             kinds.append(record.uint8(at: RecordCheck.kindOffset))
-            try object.setElement(index, ofArray: "bench_records", to: value)
+            try object.setElement(index, ofMap: "bench_records", to: value)
         }
         self.kinds = kinds
         // What making them took is no part of the agent.

@@ -33,6 +33,8 @@ struct GeneratorReport: Sendable, Hashable, Codable {
     var pid: Int32
     /// How often it did what it was told.
     var count: Int
+    /// Time for which it could not keep up with its rate, ns.
+    var skippedNs: UInt64 = 0
     /// From the start signal to its end, ns.
     var elapsedNs: UInt64
     /// Its CPU time, that of its children included, ns.

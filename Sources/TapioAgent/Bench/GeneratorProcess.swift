@@ -45,6 +45,16 @@ struct GeneratorProcess: Sendable {
         close(toGenerator)
     }
 
+    /// Ends it at once, whatever it is doing, and says whether it was still at work. There is no report then.
+    func end() -> Bool {
+        close(fromGenerator)
+        kill(pid, SIGKILL)
+        var status: Int32 = 0
+        while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        // The signal's number is in the low bits only where the signal is what ended it.
+        return status & 0x7f == SIGKILL
+    }
+
     /// Waits for its end without holding up others.
     func report() async throws -> GeneratorReport {
         try await withCheckedThrowingContinuation { continuation in

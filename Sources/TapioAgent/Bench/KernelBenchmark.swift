@@ -1,9 +1,7 @@
 import CTapioSystem
 import Foundation
 import Glibc
-import Logging
 import TapioArchive
-import TapioCollectors
 import TapioEvents
 import TapioKernel
 import TapioPipeline
@@ -45,17 +43,12 @@ public struct KernelBenchmark: Sendable {
 
     /// Runs a load with an agent of its own, whose archive is removed afterwards.
     public func run(_ load: BenchmarkLoad) async throws -> KernelMeasurement {
-        try bindProcess()
-        let place = try Place(in: options.directory)
+        if let cpus = options.agentCPUs { try ProcessBinding.bind(to: cpus) }
+        let place = try BenchmarkPlace(in: options.directory)
         defer { place.remove() }
-        let agent = try Agent(
-            sources: place.sources(load, options.settings),
-            logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() },
-            logSettings: AgentLogHandler.Settings(),
-            minimumLevel: .critical
-        )
-        let emitter = load.isEmitted ? try EmitProgram(load, plane: agent.plane) : nil
+        let agent = try place.makeAgent(load, options.settings)
         let accounting = options.measuresPrograms ? try ProgramAccounting() : nil
+        let programs = try LoadPrograms(load, plane: agent.plane)
         // Of runs before this one nothing may be left.
         tapio_release_freed_memory()
         ProcessCost.resetResidentHighWater()
@@ -65,19 +58,16 @@ public struct KernelBenchmark: Sendable {
 
         var result = KernelMeasurement()
         var pids: [Int32] = []
-        do {
-            pids = try await measure(load, agent, emitter, &result)
-        } catch {
-            signal.yield(.stop)
-            await serving.value
-            await agent.stop()
-            throw error
-        }
-        if accounting != nil { result.programs = await programs(agent, emitter) }
+        var failure: (any Error)?
+        do { pids = try await measure(load, agent, programs, &result) } catch { failure = error }
+        if accounting != nil { result.programs = await runs(agent, programs) }
+        // A stopping agent counts on it that no event comes any more.
+        programs.detach()
         signal.yield(.stop)
         await serving.value
         await agent.stop()
         _ = consume accounting
+        if let failure { throw failure }
         result.problems += failures
         try await conclude(load, agent, pids, place, &result)
         return result
@@ -88,19 +78,19 @@ public struct KernelBenchmark: Sendable {
     private func measure(
         _ load: BenchmarkLoad,
         _ agent: Agent,
-        _ emitter: EmitProgram?,
+        _ programs: LoadPrograms,
         _ result: inout KernelMeasurement
     ) async throws -> [Int32] {
         let count = max(1, Int(Double(load.defaultCount) * options.scale) / options.generators)
         let orders = try (0..<options.generators).map { number in
             GeneratorOrder(
-                load: load,
+                load: load.shared(by: options.generators),
                 count: count,
                 cpu: try cpu(ofGenerator: number, load),
                 firstRecord: number * (EmitProgram.recordCount / options.generators)
             )
         }
-        let generators = try orders.map { try GeneratorProcess($0, programDescriptor: emitter?.descriptor) }
+        let generators = try orders.map { try GeneratorProcess($0, programDescriptor: programs.descriptor) }
         // What the agent does when nothing happens: counted, and taken off later.
         var before = try await settled(agent)
         try await Task.sleep(for: options.idle)
@@ -110,6 +100,7 @@ public struct KernelBenchmark: Sendable {
         result.idleSystemNs = idle.cost.since(before.cost).systemNs
 
         before = try await settled(agent)
+        let memory = MemorySampler()
         for generator in generators { generator.start() }
         var reports: [GeneratorReport] = []
         for generator in generators { reports.append(try await generator.report()) }
@@ -118,16 +109,19 @@ public struct KernelBenchmark: Sendable {
         result.load = load.name
         result.count = reports.reduce(0) { $0 + $1.count }
         result.loadNs = reports.map(\.elapsedNs).max() ?? 0
+        result.skippedNs = reports.map(\.skippedNs).max() ?? 0
         result.generatorNs = reports.reduce(0) { $0 + $1.cpuNs }
-        after.write(since: before, into: &result, agent.registry)
+        result.resident = await memory.finish()
         result.residentBytes = ProcessCost.residentHighWater
+        after.write(since: before, into: &result, agent.registry)
+        result.write(durable: try await durable(agent, since: before))
         for report in reports {
             for trace in load.traces(pid: report.pid) {
                 result.caused[trace.kind, default: 0] += report.count * trace.each
             }
         }
-        for order in emitter == nil ? [] : orders {
-            for (kind, each) in emitter?.caused(first: order.firstRecord, count: order.count) ?? [:] {
+        for order in orders {
+            for (kind, each) in programs.caused(first: order.firstRecord, count: order.count) {
                 result.caused[agent.registry.name(of: kind), default: 0] += each
             }
         }
@@ -143,12 +137,24 @@ public struct KernelBenchmark: Sendable {
         return try LoadReading(agent)
     }
 
-    private func programs(_ agent: Agent, _ emitter: EmitProgram?) async -> [KernelMeasurement.ProgramRuns] {
+    /// Waits until the archive's policy has made all durable, which is a part of what is measured, and for no longer than
+    /// any policy of time takes.
+    private func durable(_ agent: Agent, since earlier: LoadReading) async throws -> LatencyHistogram.Snapshot {
+        let deadline = MonotonicClock.monotonicNs + Self.mostSyncNs
+        while agent.archive.unsyncedRows > 0 && MonotonicClock.monotonicNs < deadline {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return agent.durable.snapshot.since(earlier.durable)
+    }
+
+    private static let mostSyncNs: UInt64 = 3_000_000_000
+
+    private func runs(_ agent: Agent, _ programs: LoadPrograms) async -> [KernelMeasurement.ProgramRuns] {
         let collectors = await agent.status().collectors.flatMap(\.programs).filter { $0.runs > 0 }
             .map { KernelMeasurement.ProgramRuns(name: $0.name, runs: $0.runs, runTimeNs: $0.runTimeNs) }
-        let emitted = (emitter?.statistics ?? [])
+        let own = programs.statistics.filter { $0.runCount > 0 }
             .map { KernelMeasurement.ProgramRuns(name: $0.name, runs: $0.runCount, runTimeNs: $0.runTimeNs) }
-        return collectors + emitted
+        return collectors + own
     }
 
     // MARK: - The proof
@@ -157,7 +163,7 @@ public struct KernelBenchmark: Sendable {
         _ load: BenchmarkLoad,
         _ agent: Agent,
         _ pids: [Int32],
-        _ place: Place,
+        _ place: BenchmarkPlace,
         _ result: inout KernelMeasurement
     ) async throws {
         for violation in await agent.ledgerViolations {
@@ -174,7 +180,7 @@ public struct KernelBenchmark: Sendable {
         let schema = QuerySchema(agent.registry)
         for kind in result.caused.keys {
             let filters =
-                load.isEmitted
+                load.origin == .programs
                 ? [""] : pids.flatMap { load.traces(pid: $0) }.filter { $0.kind == kind }.map { " and " + $0.filter }
             for filter in filters {
                 var spec = QuerySpec()
@@ -184,7 +190,7 @@ public struct KernelBenchmark: Sendable {
                 if case .int(let count)? = table.rows.first?.first { result.found[kind, default: 0] += Int(count) }
             }
         }
-        result.problems += result.contradictions
+        result.problems += result.contradictions(isExact: load.origin != .collectors)
     }
 
     // MARK: - CPUs
@@ -196,77 +202,6 @@ public struct KernelBenchmark: Sendable {
             let others = online.filter { !agent.contains($0) }
             return others.isEmpty ? nil : others[number % others.count]
         }
-        return load.isEmitted ? online[online.count - 1 - number % online.count] : nil
-    }
-
-    /// Binds all threads that this process has now, and so all that they will start.
-    private func bindProcess() throws {
-        guard let cpus = options.agentCPUs else { return }
-        var mask = [UInt64](repeating: 0, count: 128)
-        for cpu in cpus where (0..<mask.count * 64).contains(cpu) { mask[cpu / 64] |= 1 << UInt64(cpu % 64) }
-        for tid in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap({ Int32($0) }) {
-            let result = unsafe tapio_set_affinity(tid, mask, mask.count)
-            guard result >= 0 || result == -ESRCH else {
-                throw GeneratorError("cannot bind this process to CPUs \(cpus)", errno: -result)
-            }
-        }
-    }
-}
-
-/// The agent's counts at one time.
-private struct LoadReading {
-    var atNs = MonotonicClock.monotonicNs
-    var cost = ProcessCost.now()
-    var ledger: LedgerSnapshot
-    var pipeline: PipelineStatistics
-
-    init(_ agent: Agent) throws {
-        ledger = try LedgerReading.now(ledger: agent.ledger, plane: agent.plane, registry: agent.registry).snapshot
-        pipeline = agent.pipeline.statistics
-    }
-
-    func write(since earlier: LoadReading, into result: inout KernelMeasurement, _ registry: SchemaRegistry) {
-        result.elapsedNs = atNs - earlier.atNs
-        result.userNs = cost.since(earlier.cost).userNs
-        result.systemNs = cost.since(earlier.cost).systemNs
-        func readerNs(_ statistics: PipelineStatistics) -> UInt64 { statistics.readers.reduce(0) { $0 + $1.cpuNs } }
-        result.readerNs = readerNs(pipeline) &- readerNs(earlier.pipeline)
-        result.encoderNs = pipeline.encoders.busyNs &- earlier.pipeline.encoders.busyNs
-        for (kind, entry) in ledger.since(earlier.ledger) { result.ledger[registry.name(of: kind)] = entry }
-        let latency = pipeline.latency.since(earlier.pipeline.latency)
-        result.latencyP50Ns = latency.percentile(0.5) ?? 0
-        result.latencyP99Ns = latency.percentile(0.99) ?? 0
-    }
-}
-
-/// A directory for one run: archive and control socket.
-private struct Place {
-    let path: String
-
-    init(in directory: String) throws {
-        var template = Array("\(directory)/tapio-bench-XXXXXX".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else {
-            throw GeneratorError("cannot make a directory in \(directory)", errno: errno)
-        }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    var archive: String { path + "/archive" }
-
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
-
-    /// The agent's defaults but for what the benchmark must have.
-    func sources(_ load: BenchmarkLoad, _ settings: [ConfigurationFlag]) -> ConfigurationSources {
-        var flags = [
-            ConfigurationFlag(key: "archive.path", value: archive, spelling: "bench"),
-            ConfigurationFlag(key: "control.socket", value: path + "/control.sock", spelling: "bench"),
-        ]
-        for name in CollectorRegistry.all.map(\.name) {
-            let isWanted = load.collectors.contains(name)
-            flags.append(
-                ConfigurationFlag(key: "collectors.\(name).enabled", value: "\(isWanted)", spelling: "bench")
-            )
-        }
-        return ConfigurationSources(file: .standard(path + "/none.yaml"), flags: flags + settings)
+        return load.origin == .collectors ? nil : online[online.count - 1 - number % online.count]
     }
 }

@@ -10,48 +10,84 @@ import TapioRings
 public enum LoadGenerator {
     /// Runs the whole of it.
     public static func run(_ order: GeneratorOrder) throws {
-        if let cpu = order.cpu { try bind(to: cpu) }
+        if let cpu = order.cpu { try ProcessBinding.bind(to: [cpu]) }
         let work = try prepare(order)
         var byte: UInt8 = 0
         _ = unsafe write(STDOUT_FILENO, "r", 1)
         guard unsafe read(STDIN_FILENO, &byte, 1) == 1 else { throw GeneratorError("nobody started the generator") }
         let begin = MonotonicClock.monotonicNs
-        try work()
+        let skippedNs = try work()
         let report = GeneratorReport(
             pid: getpid(),
             count: order.count,
+            skippedNs: skippedNs,
             elapsedNs: MonotonicClock.monotonicNs - begin,
             cpuNs: ProcessCost.now(of: RUSAGE_SELF).cpuNs + ProcessCost.now(of: RUSAGE_CHILDREN).cpuNs
         )
         FileHandle.standardOutput.write(try JSONEncoder().encode(report))
     }
 
-    private static func prepare(_ order: GeneratorOrder) throws -> () throws -> Void {
+    /// The work itself, which says how much time a paced one could not keep up with.
+    private static func prepare(_ order: GeneratorOrder) throws -> () throws -> UInt64 {
         let count = order.count
         switch order.load {
-        case .exec: return { for _ in 0..<count { try runTrue() } }
+        case .exec: return repeated(count) { _ in try runTrue() }
         case .fork:
-            return {
-                for _ in 0..<count {
-                    let result = tapio_fork_and_exit()
-                    guard result == 0 else { throw GeneratorError("cannot fork", errno: -result) }
-                }
+            return repeated(count) { _ in
+                let result = tapio_fork_and_exit()
+                guard result == 0 else { throw GeneratorError("cannot fork", errno: -result) }
             }
         case .tcp:
             let connections = try LoopbackConnections()
-            return { for number in 0..<count { try connections.connect(number) } }
+            return repeated(count) { try connections.connect($0) }
+        case .getppid(let rate): return { try paced(order.count, perSecond: rate) { _, count in call(count) } }
         case .emit(let rate): return { try emit(order, perSecond: rate) }
         case .emitFixed: return { try emit(order, perSecond: nil) }
         }
     }
 
-    private static func bind(to cpu: Int) throws {
-        var mask = [UInt64](repeating: 0, count: 128)
-        guard (0..<mask.count * 64).contains(cpu) else { throw GeneratorError("there is no CPU \(cpu)") }
-        mask[cpu / 64] = 1 << UInt64(cpu % 64)
-        let result = unsafe tapio_set_affinity(0, mask, mask.count)
-        guard result >= 0 else { throw GeneratorError("cannot run on CPU \(cpu)", errno: -result) }
+    private static func repeated(_ count: Int, _ body: @escaping (Int) throws -> Void) -> () throws -> UInt64 {
+        {
+            for number in 0..<count { try body(number) }
+            return 0
+        }
     }
+
+    /// Events at once: some milliseconds of work at most.
+    private static let portion = 16_384
+
+    /// Causes `count` events by and by, at a rate if there is one.
+    ///
+    /// - Parameter body: Gets how many were caused before, and how many to cause now.
+    /// - Returns: How much time it could not keep up with the rate, ns.
+    private static func paced(
+        _ count: Int,
+        perSecond rate: Int?,
+        _ body: (_ done: Int, _ count: Int) throws -> Void
+    ) throws -> UInt64 {
+        var done = 0
+        guard let rate else {
+            while done < count {
+                let next = min(portion, count - done)
+                try body(done, next)
+                done += next
+            }
+            return 0
+        }
+        tapio_sleep_exactly()
+        var pacer = LoadPacer(perSecond: rate, startNs: MonotonicClock.monotonicNs)
+        while done < count {
+            let now = MonotonicClock.monotonicNs
+            let next = min(pacer.owed(nowNs: now), count - done)
+            if next > 0 { try body(done, next) }
+            done += next
+            let due = pacer.nextNs(after: now)
+            if done < count, MonotonicClock.monotonicNs < due { MonotonicClock.sleep(untilMonotonicNs: due) }
+        }
+        return pacer.skippedNs
+    }
+
+    private static func call(_ count: Int) { tapio_call_getppid(UInt64(count)) }
 
     private static func runTrue() throws {
         var pid: pid_t = 0
@@ -64,34 +100,13 @@ public enum LoadGenerator {
         while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
     }
 
-    // MARK: - Emitting
-
-    /// Events of one run of the program: some milliseconds at most.
-    private static let portion = 16_384
-    /// A paced generator emits its share so often.
-    private static let tickNs: UInt64 = 500_000
-
-    private static func emit(_ order: GeneratorOrder, perSecond rate: Int?) throws {
+    private static func emit(_ order: GeneratorOrder, perSecond rate: Int?) throws -> UInt64 {
         let program = RunnableProgram(descriptor: GeneratorOrder.programDescriptor)
-        let begin = MonotonicClock.monotonicNs
-        var done = 0
-        var tick: UInt64 = 0
-        while done < order.count {
-            var wanted = order.count
-            if let rate {
-                tick += 1
-                let due = begin + tick * tickNs
-                if MonotonicClock.monotonicNs < due { MonotonicClock.sleep(untilMonotonicNs: due) }
-                wanted = min(order.count, Int(Double(rate) * Double(tick * tickNs) / 1e9))
-            }
-            while done < wanted {
-                let count = min(portion, wanted - done)
-                var run = tapio_bench_run()
-                run.first = UInt32(truncatingIfNeeded: order.firstRecord + done)
-                run.count = UInt32(count)
-                try program.run(run)
-                done += count
-            }
+        return try paced(order.count, perSecond: rate) { done, count in
+            var run = tapio_bench_run()
+            run.first = UInt32(truncatingIfNeeded: order.firstRecord + done)
+            run.count = UInt32(count)
+            try program.run(run)
         }
     }
 }

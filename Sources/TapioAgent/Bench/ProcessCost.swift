@@ -32,15 +32,20 @@ struct ProcessCost: Sendable, Hashable {
         close(descriptor)
     }
 
-    /// The most memory that this process had since then, bytes: VmHWM of /proc/self/status.
-    static var residentHighWater: Int64 {
+    /// The most memory that this process had since then, bytes.
+    static var residentHighWater: Int64 { status("VmHWM:") }
+
+    /// The memory that this process has now, bytes.
+    static var resident: Int64 { status("VmRSS:") }
+
+    private static func status(_ key: String) -> Int64 {
         let descriptor = unsafe open("/proc/self/status", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return 0 }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 8192)
         let count = unsafe read(descriptor, &bytes, bytes.count)
         guard count > 0 else { return 0 }
-        return kibibytes("VmHWM:", in: String(decoding: bytes[..<count], as: UTF8.self)) * 1024
+        return kibibytes(key, in: String(decoding: bytes[..<count], as: UTF8.self)) * 1024
     }
 
     /// The number after `key` in a text like /proc/self/status.

@@ -206,6 +206,9 @@ public final class Archive: Sendable {
     /// All sealed segments, oldest first.
     public var segments: [SegmentFacts] { shown.withLock { $0.segments } }
 
+    /// Rows of the open segment that a power cut now would take.
+    public var unsyncedRows: Int64 { state.withLock { $0.open?.unsyncedRows ?? 0 } }
+
     /// The open segment's path, or nil between segments.
     public var openPath: String? { shown.withLock { $0.openPath } }
 

@@ -39,6 +39,8 @@ public struct ArchiveCounters: Sendable, Hashable {
     public internal(set) var segmentsLeftOpen: UInt64 = 0
     /// Syncs that succeeded, apart from those at seals.
     public internal(set) var syncs: UInt64 = 0
+    /// Row groups that ``ArchiveOptions/onDurable`` did not hear of, since too many waited for one sync.
+    public internal(set) var groupsUntimed: UInt64 = 0
     /// Syncs that failed.
     public internal(set) var syncFailures: UInt64 = 0
     /// Segments, bytes and rows that retention deleted.

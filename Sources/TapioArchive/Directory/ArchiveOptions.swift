@@ -124,6 +124,9 @@ public struct ArchiveOptions: Sendable {
     public var retryPauseNs: Int64 = 1_000_000_000
     /// Pause between two looks at the free space, nanoseconds.
     public var retentionIntervalNs: Int64 = 10_000_000_000
+    /// Hears of each row group as soon as it is durable, with the UTC time in nanoseconds at which it was: for measuring.
+    /// Called under the archive's lock, on whichever thread synced: it must be quick and must not call the archive.
+    public var onDurable: (@Sendable (_ group: DurableGroup, _ atNs: Int64) -> Void)?
     /// The disk.
     public var fileSystem: any FileSystem = PosixFileSystem()
     /// The clocks.

@@ -75,7 +75,10 @@ struct ArchiveState: Sendable {
             // Put back also when it throws: what was written before must be sealed.
             defer { open = segment }
             try segment.append(batch)
-            if options.sync == .batch { try segment.sync() }
+            if options.sync == .batch {
+                try segment.sync()
+                tellDurable(&segment)
+            }
         } catch {
             giveUpSegment(after: error, nowNs: now)
             let refusal = refuse(ArchiveWriteError.reason(for: error), rows, cause: error, isRepeated: false)
@@ -174,6 +177,7 @@ struct ArchiveState: Sendable {
         open = nil
         do throws(FileError) {
             try segment.seal(closingFacts: annotations)
+            tellDurable(&segment)
             noteSealed(segment, reason)
         } catch {
             setAside(segment, because: error)
@@ -201,6 +205,7 @@ struct ArchiveState: Sendable {
         for var segment in waiting {
             do throws(FileError) {
                 try segment.seal(closingFacts: annotations)
+                tellDurable(&segment)
                 noteSealed(segment, .failure)
             } catch {
                 if error.call != SyncWork.call { unsealed.append(segment) }
@@ -257,7 +262,18 @@ struct ArchiveState: Sendable {
 
     mutating func noteSynced(_ work: SyncWork) {
         counters.syncs += 1
-        if open?.name == work.name { open?.noteSynced(work) }
+        guard var segment = open, segment.name == work.name else { return }
+        segment.noteSynced(work)
+        tellDurable(&segment)
+        open = segment
+    }
+
+    private mutating func tellDurable(_ segment: inout SegmentWriter) {
+        let (groups, untimed) = segment.takeDurable()
+        counters.groupsUntimed += untimed
+        guard let tell = options.onDurable, !groups.isEmpty else { return }
+        let now = options.clock.utcNs()
+        for group in groups { tell(group, now) }
     }
 
     mutating func noteSyncFailed(_ work: SyncWork, _ error: FileError) {

@@ -80,6 +80,15 @@ public final class RowGroupEncoder {
         )
     }
 
+    /// Whether ``compressionNs`` is measured, which costs a group some microseconds.
+    public var measuresCompression: Bool {
+        get { pages.measuresCompression }
+        set { pages.measuresCompression = newValue }
+    }
+
+    /// CPU time of the calling threads that compressing took while it was measured, ns.
+    public var compressionNs: UInt64 { pages.compressionNs }
+
     // MARK: - For the extensions
 
     /// Traps unless `column` can be given now with a value of one of `types`.

@@ -45,6 +45,11 @@ struct SegmentWriter: Sendable {
     private var lastFooterLength: Int64 = 0
     private var isClosed = false
     private var isRenamed = false
+    private var backlog = DurabilityBacklog()
+    /// Groups that a sync has covered and ``takeDurable()`` has not told of yet.
+    private var durable: [DurableGroup] = []
+    /// Groups that found no place in the backlog, since the last ``takeDurable()``.
+    private var untimed: UInt64 = 0
 
     /// Makes the file and writes its prologue.
     /// - Parameter unsyncedDirectories: Directories above the file's own that are to be synced with it.
@@ -119,6 +124,14 @@ struct SegmentWriter: Sendable {
         deadBytes += lastFooterLength
         lastFooterLength = Int64(footer.count)
         unsyncedRows += Int64(batch.group.rowCount)
+        let isNoted = backlog.append(
+            DurableGroup(
+                lane: batch.lane,
+                minTimestampNs: batch.minTimestampNs,
+                maxTimestampNs: batch.maxTimestampNs
+            )
+        )
+        if !isNoted { untimed += 1 }
     }
 
     private func trailer(of group: Group) -> RowGroupTrailer {
@@ -171,7 +184,8 @@ struct SegmentWriter: Sendable {
             fileSystem: fileSystem,
             name: name,
             end: writtenEnd,
-            rows: unsyncedRows
+            rows: unsyncedRows,
+            groups: backlog.end
         )
     }
 
@@ -181,6 +195,16 @@ struct SegmentWriter: Sendable {
         syncedEnd = max(syncedEnd, work.end)
         unsyncedRows -= min(unsyncedRows, work.rows)
         unsyncedDirectories.removeAll { work.directories.contains($0) }
+        durable += backlog.take(before: work.groups)
+    }
+
+    /// The groups that became durable since the last call, and how many more there are whose times are not known.
+    mutating func takeDurable() -> (groups: [DurableGroup], untimed: UInt64) {
+        defer {
+            durable = []
+            untimed = 0
+        }
+        return (durable, untimed)
     }
 
     mutating func sync() throws(FileError) {
@@ -240,6 +264,10 @@ struct SegmentWriter: Sendable {
                 )
                 try copy.append(batch)
             }
+            // It tells of those groups alone that this file has not told of.
+            copy.backlog = backlog
+            copy.durable = durable
+            copy.untimed = untimed
             try copy.seal(closingFacts: [])
         } catch {
             try? fileSystem.remove(copy.openPath)
@@ -263,6 +291,8 @@ struct SyncWork: Sendable {
     let name: SegmentName
     let end: Int64
     let rows: Int64
+    /// Ordinal of the first row group that it doesn't cover.
+    let groups: UInt64
 
     /// The call that makes data durable, as errors name it.
     static let call = "fdatasync"

@@ -41,6 +41,8 @@ public struct EncodeBenchmark: Sendable {
         public var sortNs: UInt64 = 0
         /// CPU time of gathering columns, encoding and compressing, ns.
         public var encodeNs: UInt64 = 0
+        /// Of it zstd's part, ns.
+        public var compressNs: UInt64 = 0
         /// CPU time of write(2), ns.
         public var writeNs: UInt64 = 0
 
@@ -95,6 +97,7 @@ public struct EncodeBenchmark: Sendable {
     public func run() throws(FileError) -> Result {
         var events = SyntheticEvents(seed: options.seed)
         let encoder = BatchEncoder(registry: registry, compressionLevel: options.compressionLevel)
+        encoder.rowGroup.measuresCompression = true
         let check = RecordCheck(registry)
         let limits = RowBatch.Limits(rows: options.batchRows, bytes: max(65_536, options.batchRows * 256))
         let source = RowBatch(limits: limits)
@@ -122,6 +125,7 @@ public struct EncodeBenchmark: Sendable {
             result.encodedBytes += group.bytes.count
             for (index, chunk) in group.columns.enumerated() { columns[index] += chunk.compressedByteCount }
         }
+        result.compressNs = encoder.rowGroup.compressionNs
         result.columns = zip(registry.columns, columns)
             .map { ColumnBytes(name: $0.name, bytes: $1) }
             .sorted { $0.bytes > $1.bytes }

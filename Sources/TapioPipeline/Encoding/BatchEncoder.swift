@@ -100,7 +100,7 @@ public final class BatchEncoder {
     }
 
     /// ``ArchiveBatch/lane`` of the ledger's rows.
-    static let ledgerLane: UInt8 = 2
+    public static let ledgerLane: UInt8 = 2
 
     /// The gathered indices and which rows have one; no bits where all have.
     private func withSpans(_ body: (Span<UInt32>, Span<UInt64>?) -> Void) {

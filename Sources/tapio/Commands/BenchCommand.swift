@@ -14,10 +14,14 @@ struct BenchCommand: ParsableCommand {
             EXAMPLES
               tapio bench encode
               tapio bench aggregate --groups 100,50000
+              tapio bench pipeline --baseline
               sudo tapio bench kernel --load exec,tcp
               sudo tapio bench all --json
             """,
-        subcommands: [Encode.self, Aggregate.self, Ring.self, Kernel.self, All.self, Measure.self, Generate.self]
+        subcommands: [
+            Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self, Kernel.self, Heap.self, All.self, Measure.self,
+            Generate.self,
+        ]
     )
 
     struct Encode: ParsableCommand {
@@ -52,16 +56,23 @@ struct BenchCommand: ParsableCommand {
                 """
         )
 
+        @OptionGroup var parse: ParseOptions
         @OptionGroup var encode: EncodeOptions
+        @OptionGroup var pipeline: PipelineOptions
         @OptionGroup var ring: RingOptions
         @OptionGroup var kernel: KernelOptions
+        @OptionGroup var heap: HeapOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
+            // From the smallest to the whole; each that leaves memory or threads behind in a process of its own.
             let answer = Answer(
+                parse: [parse.measure()],
                 encode: [try encode.measure()],
+                pipeline: try await pipeline.measure(),
                 ring: try ring.measure(),
-                kernel: try await kernel.measure()
+                kernel: try await kernel.measure(),
+                heap: try await heap.measure()
             )
             try BenchCommand.write(answer, showsColumns: encode.columns, output)
             if !answer.closes { throw ExitStatus.failed.code }
@@ -110,12 +121,24 @@ struct BenchCommand: ParsableCommand {
 
     /// What is written with `--json`.
     struct Answer: Encodable {
+        var parse: [ParseBenchmark.Result] = []
         var encode: [EncodeBenchmark.Result] = []
+        var pipeline: [PipelineBenchmark.Result] = []
         var ring: [RingBenchmark.Result] = []
         var kernel: [KernelAnswer] = []
+        var heap: [HeapMeasurement] = []
 
         /// Whether every event is accounted for.
-        var closes: Bool { ring.allSatisfy(\.isClosed) && kernel.allSatisfy(\.figures.isProven) }
+        var closes: Bool {
+            pipeline.allSatisfy(\.isComplete) && ring.allSatisfy(\.isClosed)
+                && kernel.allSatisfy(\.figures.isProven) && heap.allSatisfy(\.problems.isEmpty)
+        }
+    }
+
+    /// The parts of an answer that another process of this program gives.
+    struct PartialAnswer: Decodable {
+        var pipeline: [PipelineBenchmark.Result]
+        var heap: [HeapMeasurement]
     }
 
     static func write(_ answer: Answer, showsColumns: Bool, _ output: OutputOptions) throws {
@@ -123,8 +146,12 @@ struct BenchCommand: ParsableCommand {
         if output.json {
             try out.line(JSONOutput.text(answer))
         } else {
-            let encode = answer.encode.map { lines($0, showsColumns, output.paint) }
-            let all = encode + [lines(answer.ring, output.paint), lines(answer.kernel, output.paint)]
+            let paint = output.paint
+            var all = answer.parse.map { lines($0, paint) }
+            all += answer.encode.map { lines($0, showsColumns, paint) }
+            all += answer.pipeline.map { lines($0, paint) }
+            all += [lines(answer.ring, paint), lines(answer.kernel, paint)]
+            all += answer.heap.map { lines($0, paint) }
             for (number, lines) in all.filter({ !$0.isEmpty }).enumerated() {
                 if number > 0 { try out.line() }
                 for line in lines { try out.line(line) }
@@ -147,6 +174,7 @@ struct BenchCommand: ParsableCommand {
         table.row(["append", ns(\.appendNs), "a checked record into its batch: the reader's part"])
         table.row(["sort", ns(\.sortNs), "by kind, cgroup and pid"])
         table.row(["encode", ns(\.encodeNs), "columns, pages, zstd"])
+        table.row(["  zstd", ns(\.compressNs), "the part of zstd in it"])
         table.row(["write", ns(\.writeNs), "write(2)"])
         var lines = [paint(.bold, "encode") + "  \(what): \(rate) M events/s on one core, \(size) bytes each"]
         lines += table.lines(paint, indent: "  ")

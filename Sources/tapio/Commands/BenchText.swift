@@ -6,30 +6,41 @@ import TapioPipeline
 extension BenchCommand {
     static func lines(_ answers: [KernelAnswer], _ paint: Paint) -> [String] {
         guard !answers.isEmpty else { return [] }
-        var table = TextTable([
-            .left("LOAD"), .right("ARCHIVED"), .right("LOST"), .right("EVENTS/S"), .right("USER"), .right("SYSTEM"),
-            .right("READER"), .right("ENCODER"), .right("P50"), .right("P99"), .right("MEMORY"), .right("BYTES/ROW"),
-            .left("LEDGER"),
+        var counts = TextTable([
+            .left("LOAD"), .right("CAUSED/S"), .right("EVENTS"), .right("ARCHIVED"), .right("AGGREGATED"),
+            .right("SAMPLED OUT"), .right("LOST"), .right("URGENT LOST"), .right("BYTES/ROW"), .left("LEDGER"),
+        ])
+        var costs = TextTable([
+            .left("LOAD"), .right("EVENTS/S"), .right("CPU"), .right("USER"), .right("SYSTEM"), .right("READER"),
+            .right("ENCODER"), .right("READ P50"), .right("P99"), .right("DURABLE P50"), .right("P99"),
+            .right("MEMORY"), .right("PEAK"),
         ])
         for answer in answers {
             let figures = answer.figures
             let measurement = answer.measurement
-            table.row([
-                measurement.load, count(figures.archived), count(figures.lost), count(UInt64(figures.eventsPerSecond)),
-                ns(figures.userNsPerEvent), ns(figures.systemNsPerEvent), ns(figures.readerNsPerEvent),
-                ns(figures.encoderNsPerEvent), HumanUnits.duration(ns: Int64(clamping: measurement.latencyP50Ns)),
-                HumanUnits.duration(ns: Int64(clamping: measurement.latencyP99Ns)),
-                HumanUnits.bytes(measurement.residentBytes), HumanUnits.decimal(figures.bytesPerRow, decimals: 1),
+            counts.row([
+                measurement.load, count(UInt64(figures.causedPerSecond)), count(figures.attempted),
+                count(figures.archived), count(figures.aggregated), count(figures.sampledOut), count(figures.lost),
+                count(figures.urgentLost), HumanUnits.decimal(figures.bytesPerRow, decimals: 1),
                 figures.isProven ? "closes" : "DOES NOT CLOSE",
             ])
+            costs.row([
+                measurement.load, count(UInt64(figures.eventsPerSecond)), percent(figures.cpuShare),
+                ns(figures.userNsPerEvent), ns(figures.systemNsPerEvent), ns(figures.readerNsPerEvent),
+                ns(figures.encoderNsPerEvent), duration(measurement.latencyP50Ns), duration(measurement.latencyP99Ns),
+                duration(measurement.durableP50Ns), duration(measurement.durableP99Ns),
+                HumanUnits.bytes(measurement.resident.median), HumanUnits.bytes(measurement.residentBytes),
+            ])
         }
-        var lines = [paint(.bold, "kernel") + "  from the kernel to the archive; CPU of the agent for an event"]
-        lines += table.lines(paint, indent: "  ")
+        var lines = [paint(.bold, "kernel") + "  from the kernel to the archive: what became of the events"]
+        lines += counts.lines(paint, indent: "  ")
+        lines += ["", paint(.bold, "kernel") + "  CPU of the agent, in all and for an event; latency; resident memory"]
+        lines += costs.lines(paint, indent: "  ")
         for answer in answers { lines += remarks(answer) }
         return lines
     }
 
-    private static func remarks(_ answer: KernelAnswer) -> [String] {
+    static func remarks(_ answer: KernelAnswer) -> [String] {
         let measurement = answer.measurement
         var lines: [String] = []
         for (kind, entry) in measurement.ledger.sorted(by: { $0.key < $1.key }) where entry.lost > 0 {
@@ -39,6 +50,10 @@ extension BenchCommand {
             ]
             let text = reasons.filter { $0.1 > 0 }.map { "\(count($0.1)) \($0.0)" }.joined(separator: ", ")
             lines.append("  \(measurement.load): lost of \(count(entry.attempted)) \(kind): \(text)")
+        }
+        if measurement.skippedNs > 0 {
+            let late = duration(measurement.skippedNs)
+            lines.append("  \(measurement.load): the generator could not keep up with its rate for \(late)")
         }
         for problem in measurement.problems { lines.append("  \(measurement.load): \(problem)") }
         for program in answer.programs {
@@ -70,7 +85,8 @@ extension BenchCommand {
         return [paint(.bold, "ring") + "  from programs to one reading thread"] + table.lines(paint, indent: "  ")
     }
 
-    private static func count(_ value: UInt64) -> String { HumanUnits.count(Int64(clamping: value)) }
-    private static func ns(_ value: Double) -> String { HumanUnits.decimal(value, decimals: 1) + " ns" }
-    private static func percent(_ share: Double) -> String { HumanUnits.decimal(share * 100, decimals: 1) + " %" }
+    static func duration(_ ns: UInt64) -> String { HumanUnits.duration(ns: Int64(clamping: ns)) }
+    static func count(_ value: UInt64) -> String { HumanUnits.count(Int64(clamping: value)) }
+    static func ns(_ value: Double) -> String { HumanUnits.decimal(value, decimals: 1) + " ns" }
+    static func percent(_ share: Double) -> String { HumanUnits.decimal(share * 100, decimals: 1) + " %" }
 }
