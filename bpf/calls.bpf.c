@@ -39,7 +39,8 @@ int BPF_PROG(bench_call, struct pt_regs *registers, long number)
 		return 0;
 	// No other program of this object runs on this CPU at the same time: this one doesn't nest.
 	__u64 ordinal = state->calls++;
-	struct tapio_bench_call *record = tapio_reserve(TAPIO_KIND_BENCH_CALL, TAPIO_PRIORITY_LOW, sizeof *record);
+	struct tapio_bench_call *record =
+	    tapio_reserve(TAPIO_KIND_BENCH_CALL, TAPIO_PRIORITY_LOW, tapio_about_task(task), sizeof *record);
 	if (!record)
 		return 0;
 	tapio_fill_task(&record->header, task);

@@ -28,7 +28,7 @@ static long emit(__u64 index, struct tapio_flood_run *run)
 	struct tapio_header *record = (struct tapio_header *)buffer->bytes;
 	tapio_fill_nobody(record, 0);
 	record->pid = (__u32)index;
-	tapio_output(record, (__u8)run->kind, (__u8)run->priority, size);
+	tapio_output(record, (__u8)run->kind, (__u8)run->priority, tapio_about_nobody(), size);
 	return 0;
 }
 

@@ -76,7 +76,9 @@ struct BenchmarkTests {
         #expect(measurement.contradictions(isExact: false).first?.contains("tells of 10 others") == true)
     }
 
-    @Test("where nobody else causes events of a kind, the numbers must be the same, sampled and aggregated ones included")
+    @Test(
+        "where nobody else causes events of a kind, the numbers must be the same, sampled and aggregated ones included"
+    )
     func exact() {
         var measurement = KernelMeasurement()
         var entry = LedgerEntry()
@@ -146,9 +148,9 @@ struct BenchmarkTests {
 
     @Test(
         "a load has the name that makes it",
-        arguments:
-        [
-            "exec", "fork", "tcp", "fixed", "emit@420000", "emit@max", "getppid@45000", "getppid@2000000", "getppid@max",
+        arguments: [
+            "exec", "fork", "tcp", "fixed", "emit@420000", "emit@max", "getppid@45000", "getppid@2000000",
+            "getppid@max",
         ]
     )
     func names(name: String) {
@@ -157,8 +159,7 @@ struct BenchmarkTests {
 
     @Test(
         "other names make none",
-        arguments:
-        [
+        arguments: [
             "", "emit", "emit@", "emit@-1", "emit@1", "emit@1e9", "execs", "getppid", "getppid@", "getppid@1@2",
             "exec@1000",
         ]

@@ -9,12 +9,16 @@ import Testing
 
 @Suite("Benchmarks: allocations of a process", .serialized)
 struct HeapBenchmarkTests {
-    @Test("every call of a thread is counted, by function, and to that thread alone", .enabled(if: BPFRequirement.isMet))
+    @Test(
+        "every call of a thread is counted, by function, and to that thread alone",
+        .enabled(if: BPFRequirement.isMet)
+    )
     func counts() throws {
         var rings = KernelPlaneConfiguration()
         rings.urgentBytes = 1 << 16
         rings.bulkBytes = 1 << 16
-        let probe = try HeapProbe(plane: try KernelPlane(configuration: rings))
+        // The thread alone uses it while it runs.
+        nonisolated(unsafe) let probe = try HeapProbe(plane: try KernelPlane(configuration: rings))
         let readings = Mutex<[[UInt32: HeapCounts]]>([])
         let failure = Mutex<(any Error)?>(nil)
         let thread = try PinnedThread(name: "tapio-reader-7") {

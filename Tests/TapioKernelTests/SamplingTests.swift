@@ -35,7 +35,7 @@ struct SamplingTests {
             header.priority = UInt8(priority)
             header.pid = pid
             withUnsafeMutableBytes(of: &value.bytes) { $0.storeBytes(of: header, as: tapio_header.self) }
-            try object.setElement(index, ofArray: "bench_records", to: value)
+            try object.setElement(index, ofMap: "bench_records", to: value)
         }
         var kept: [tapio_header] = []
         var first = 0

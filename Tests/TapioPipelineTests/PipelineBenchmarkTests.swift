@@ -92,7 +92,10 @@ struct PipelineBenchmarkTests {
             let decoded = decoder.decode(record, clock: clock)
             #expect(Set(event.fields.keys) == Set(decoded.values.map(\.column.name)))
         }
-        let text = String(decoding: NaivePipeline.json(NaivePipeline.Event(["a": "x\"\\\u{1}é", "b": Int64(-3)])), as: UTF8.self)
+        let text = String(
+            decoding: NaivePipeline.json(NaivePipeline.Event(["a": "x\"\\\u{1}é", "b": Int64(-3)])),
+            as: UTF8.self
+        )
         let accepted = [#"{"a":"x\"\\\u0001é","b":-3}"# + "\n", #"{"b":-3,"a":"x\"\\\u0001é"}"# + "\n"]
         #expect(accepted.contains(text), "\(text)")
     }

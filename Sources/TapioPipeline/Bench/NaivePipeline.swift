@@ -96,7 +96,9 @@ struct NaivePipeline {
         func flush() {
             var from = 0
             while from < buffer.count && result.errno == 0 {
-                let count = unsafe buffer.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress! + from, $0.count - from) }
+                let count = unsafe buffer.withUnsafeBytes {
+                    unsafe Glibc.write(file, $0.baseAddress! + from, $0.count - from)
+                }
                 if count < 0 && errno != EINTR { result.errno = errno }
                 from += max(0, count)
             }
@@ -126,7 +128,8 @@ struct NaivePipeline {
                 for scalar in text_.unicodeScalars {
                     switch scalar {
                     case "\"", "\\": text += "\\\(scalar)"
-                    case _ where scalar.value < 0x20: text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+                    case _ where scalar.value < 0x20:
+                        text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
                     default: text.unicodeScalars.append(scalar)
                     }
                 }

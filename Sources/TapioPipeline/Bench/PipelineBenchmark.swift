@@ -112,7 +112,7 @@ public struct PipelineBenchmark: Sendable {
         var configuration = options.pipeline
         configuration.reader.backpressure = .holdRings
         let plane = TapePlane(tapes)
-        let pipeline = Pipeline(
+        let pipeline = try Pipeline(
             configuration: configuration,
             planes: [plane],
             registry: registry,

@@ -19,7 +19,8 @@ struct BenchCommand: ParsableCommand {
               sudo tapio bench all --json
             """,
         subcommands: [
-            Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self, Kernel.self, Heap.self, All.self, Measure.self,
+            Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self, Kernel.self, Heap.self, All.self,
+            Measure.self,
             Generate.self,
         ]
     )
