@@ -58,7 +58,7 @@ extension EndToEnd {
         func overflow() throws {
             let agent = try AgentProcess(settings: [
                 "rings.urgent_bytes": "4KiB", "rings.bulk_bytes": "4KiB", "reader.drain_interval": "100ms",
-                "reader.idle_interval": "100ms", "collectors.network.enabled": "false",
+                "reader.idle_interval": "100ms", "collectors.network.enabled": "false", "overload.mode": "off",
             ])
             let count = 1000
             let pids = (0..<count).map { number in
