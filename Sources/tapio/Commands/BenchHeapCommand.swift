@@ -78,7 +78,8 @@ extension BenchCommand {
                 HumanUnits.decimal(result.perBatch(threads.calls), decimals: 1),
             ])
         }
-        let what = "\(count(result.calls)) allocations, \(count(result.events)) events, \(count(result.batches)) batches"
+        let what =
+            "\(count(result.calls)) allocations, \(count(result.events)) events, \(count(result.batches)) batches"
         let time = "in \(duration(result.elapsedNs)) of \(result.load)"
         var lines = [paint(.bold, "heap") + "  \(what) \(time)"]
         lines += table.lines(paint, indent: "  ")
