@@ -15,9 +15,11 @@ AS_ROOT     := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env "PATH=$$PATH")
 # On a terminal the agent runs until Ctrl-C, elsewhere for half a minute.
 FOR         ?= $(shell [ -t 1 ] || echo 30s)
 RELEASE     := .build/release/tapio
+# The rings' tests send millions of items each: optimised, and built without the rest of the package.
+RING_TESTS  := TAPIO_PACKAGE=rings $(SWIFT) test -c release -Xswiftc -enable-testing --no-parallel
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tsan build release format lint install uninstall clean deps test-deps bench
+.PHONY: help run test test-rings tsan build release format lint install uninstall clean deps test-deps bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +30,14 @@ run: deps release ## Build, watch this machine live, leave an archive and say ho
 # One after the other: many tests watch what the whole machine does, or wait for processes.
 test: deps test-deps ## Run all tests, on real kernel events where they need them
 	$(AS_ROOT) env CI="$(CI)" $(SWIFT) test --no-parallel $(if $(FILTER),--filter $(FILTER))
+	$(if $(FILTER),,$(MAKE) test-rings)
+
+test-rings: deps ## Run the tests of rings, deque and pool with millions of items
+	$(RING_TESTS) --scratch-path .build-rings
 
 tsan: deps ## Run the tests of the concurrent parts under ThreadSanitizer
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'TapioRingsTests|TapioPipelineTests'
+	$(RING_TESTS) --scratch-path .build-rings-tsan --sanitize=thread
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter TapioPipelineTests
 
 build: deps ## Build for debugging
 	$(SWIFT) build --build-tests

@@ -122,9 +122,10 @@ int tapio_bpf_set_variable(struct bpf_object *object, const char *name, const vo
 }
 
 int tapio_bpf_map_create(enum bpf_map_type type, const char *name, uint32_t key_size, uint32_t value_size,
-                         uint32_t entries, uint32_t flags, int inner_fd)
+                         uint32_t entries, uint32_t flags, int inner_fd, int numa_node)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags, .inner_map_fd = (__u32)inner_fd);
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags, .inner_map_fd = (__u32)inner_fd,
+	            .numa_node = flags & BPF_F_NUMA_NODE ? (__u32)numa_node : 0);
 	int fd = bpf_map_create(type, name, key_size, value_size, entries, &options);
 	return fd < 0 ? -errno : fd;
 }

@@ -27,6 +27,8 @@ public final class KernelPlane: Sendable {
     public let control: ControlPage
     /// What was asked for.
     public let configuration: KernelPlaneConfiguration
+    /// Whether each CPU's rings lie on its NUMA node. Not so on a kernel without NUMA, or one that refuses.
+    public let ringsLieOnNodes: Bool
 
     private let ringsMap: Descriptor
     private let countersMap: Descriptor
@@ -61,13 +63,14 @@ public final class KernelPlane: Sendable {
             control.setKeep(ControlPage.keepAll, kind: kind)
         }
         control.salt = .random(in: .min ... .max)
-        // The outer map learns from an example what its values are; only the type counts, not the size.
-        let example = try Self.map(
-            BPF_MAP_TYPE_RINGBUF,
-            "tapio_ring",
-            key: 0,
-            value: 0,
-            entries: Int(getpagesize())
+        let topology = try Self.topology()
+        ringsLieOnNodes = Self.canPlaceRings(topology)
+        // The outer map learns from an example what its values are. Its flags count, not its size: either all rings say
+        // where they lie, or none does.
+        let example = try Self.ringMap(
+            bytes: Int(getpagesize()),
+            node: ringsLieOnNodes ? anyNode : nil,
+            subject: "tapio_ring"
         )
         ringsMap = try Self.map(
             BPF_MAP_TYPE_ARRAY_OF_MAPS,
@@ -78,9 +81,12 @@ public final class KernelPlane: Sendable {
         )
 
         var rings: [KernelRing] = []
-        for cpu in try Self.onlineCPUs() where cpu < possibleCPUs {
+        for cpu in topology.online where cpu < possibleCPUs {
+            let node = ringsLieOnNodes ? topology.node(of: cpu) ?? anyNode : nil
             for lane in RingLane.allCases {
-                rings.append(try Self.ring(cpu, lane, bytes: configuration.bytes(of: lane), outer: ringsMap.number))
+                rings.append(
+                    try Self.ring(cpu, lane, bytes: configuration.bytes(of: lane), node: node, outer: ringsMap.number)
+                )
             }
         }
         self.rings = rings
@@ -115,11 +121,22 @@ public final class KernelPlane: Sendable {
         ]
     }
 
-    private static func onlineCPUs() throws(KernelError) -> [Int] {
+    private static func topology() throws(KernelError) -> CPUTopology {
         do {
-            return try CPUTopology.current().online
+            return try CPUTopology.current()
         } catch {
             throw KernelError(code: 0, action: "list", subject: "the online CPUs: \(error)")
+        }
+    }
+
+    /// Whether the kernel makes a ring on a node, tried with one of a page.
+    private static func canPlaceRings(_ topology: CPUTopology) -> Bool {
+        guard let node = topology.nodes.first(where: { !$0.cpus.isEmpty })?.number else { return false }
+        do throws(KernelError) {
+            _ = try ringMap(bytes: Int(getpagesize()), node: node, subject: "tapio_ring")
+            return true
+        } catch {
+            return false
         }
     }
 
@@ -151,17 +168,38 @@ public final class KernelPlane: Sendable {
             UInt32(value),
             UInt32(entries),
             flags,
-            inner
+            inner,
+            Int32(anyNode)
         )
         guard result >= 0 else { throw KernelError(code: -result, action: "create map", subject: name) }
         return Descriptor(owning: result)
     }
 
-    private static func ring(_ cpu: Int, _ lane: RingLane, bytes: Int, outer: Int32) throws(KernelError) -> KernelRing {
+    /// A ring map whose memory comes from a NUMA node; `anyNode`: from any, but created alike; nil: created without one.
+    private static func ringMap(bytes: Int, node: Int?, subject: String) throws(KernelError) -> Descriptor {
+        let created = unsafe tapio_bpf_map_create(
+            BPF_MAP_TYPE_RINGBUF,
+            "tapio_ring",
+            0,
+            0,
+            UInt32(bytes),
+            node == nil ? 0 : UInt32(BPF_F_NUMA_NODE),
+            0,
+            Int32(clamping: node ?? anyNode)
+        )
+        guard created >= 0 else { throw KernelError(code: -created, action: "create", subject: subject) }
+        return Descriptor(owning: created)
+    }
+
+    private static func ring(
+        _ cpu: Int,
+        _ lane: RingLane,
+        bytes: Int,
+        node: Int?,
+        outer: Int32
+    ) throws(KernelError) -> KernelRing {
         let name = "ring of cpu \(cpu), \(lane)"
-        let created = unsafe tapio_bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tapio_ring", 0, 0, UInt32(bytes), 0, 0)
-        guard created >= 0 else { throw KernelError(code: -created, action: "create", subject: name) }
-        let descriptor = Descriptor(owning: created)
+        let descriptor = try ringMap(bytes: bytes, node: node, subject: name)
         var key = UInt32(lane.index(cpu: cpu))
         var value = descriptor.number
         guard unsafe bpf_map_update_elem(outer, &key, &value, UInt64(BPF_ANY)) == 0 else {
@@ -171,3 +209,6 @@ public final class KernelPlane: Sendable {
         return KernelRing(memory: memory, descriptor: descriptor, cpu: cpu, lane: lane)
     }
 }
+
+/// What the kernel takes for a node where none is preferred (NUMA_NO_NODE).
+private let anyNode = -1

@@ -44,7 +44,14 @@ public final class BoundedMPMCRing<Element: ~Copyable & Sendable>: @unchecked Se
 
     /// Makes an empty ring with at least `capacity` slots (1…2^30, rounded up to a power of two, at least 2). All memory
     /// is allocated here: the capacity times the element's stride and a sequence number.
-    public init(capacity requested: Int) {
+    public convenience init(capacity: Int) {
+        self.init(capacity: capacity, indexSpacing: CacheLine.bytes)
+    }
+
+    /// The two sides' lines are so many bytes apart: fewer than ``CacheLine/bytes`` only to measure what that costs.
+    init(capacity requested: Int, indexSpacing: Int) {
+        precondition(MemoryLayout<ProducerSide>.size <= indexSpacing && indexSpacing <= CacheLine.bytes)
+        precondition(indexSpacing % MemoryLayout<ConsumerSide>.alignment == 0)
         capacity = RingCapacity.slots(for: requested)
         mask = UInt64(capacity - 1)
         precondition(MemoryLayout<Element>.alignment <= CacheLine.bytes)
@@ -53,7 +60,7 @@ public final class BoundedMPMCRing<Element: ~Copyable & Sendable>: @unchecked Se
             alignment: CacheLine.bytes
         )
         unsafe producers = raw.bindMemory(to: ProducerSide.self, capacity: 1)
-        unsafe consumers = (raw + CacheLine.bytes).bindMemory(to: ConsumerSide.self, capacity: 1)
+        unsafe consumers = (raw + indexSpacing).bindMemory(to: ConsumerSide.self, capacity: 1)
         unsafe slots = raw + 2 * CacheLine.bytes
         unsafe producers.initialize(to: ProducerSide())
         unsafe consumers.initialize(to: ConsumerSide())

@@ -14,8 +14,8 @@ extension SPSCRing where Element: ~Copyable {
         _ body: (consuming Element) throws(Failure) -> Void
     ) throws(Failure) -> BatchPopResult {
         precondition(limit >= 1, "a batch has at least 1 element")
-        enter(unsafe consumer.pointee.isBusy)
-        defer { leave(unsafe consumer.pointee.isBusy) }
+        unsafe consumer.pointee.caller.enter()
+        defer { unsafe consumer.pointee.caller.leave() }
         let filled: Int
         switch filledSlots(wanted: limit) {
         case .empty: return .empty
@@ -40,8 +40,8 @@ extension SPSCRing {
     /// Producer only.
     @inlinable
     public func push(contentsOf elements: Span<Element>) -> BatchPushResult {
-        enter(unsafe producer.pointee.isBusy)
-        defer { leave(unsafe producer.pointee.isBusy) }
+        unsafe producer.pointee.caller.enter()
+        defer { unsafe producer.pointee.caller.leave() }
         guard !elements.isEmpty else { return .pushed }
         if unsafe producer.pointee.isClosed.load(ordering: .relaxed) {
             countRefusedClosed(elements.count)

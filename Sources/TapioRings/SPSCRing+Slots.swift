@@ -56,18 +56,4 @@ extension SPSCRing where Element: ~Copyable {
         let counted = unsafe producer.pointee.refusedClosed.load(ordering: .relaxed)
         unsafe producer.pointee.refusedClosed.store(counted &+ UInt64(count), ordering: .relaxed)
     }
-
-    /// Debug builds: traps if another call of the same end is under way. Relaxed, so that it orders nothing and hides no
-    /// race from a sanitizer.
-    @inlinable
-    @inline(__always)
-    func enter(_ isBusy: borrowing Atomic<Bool>) {
-        assert(!isBusy.exchange(true, ordering: .relaxed), "two calls at once on the same end of an SPSCRing")
-    }
-
-    @inlinable
-    @inline(__always)
-    func leave(_ isBusy: borrowing Atomic<Bool>) {
-        assert(isBusy.exchange(false, ordering: .relaxed))
-    }
 }

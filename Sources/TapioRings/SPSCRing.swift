@@ -21,7 +21,7 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
         @usableFromInline let isClosed = Atomic<Bool>(false)
         @usableFromInline let refusedFull = Atomic<UInt64>(0)
         @usableFromInline let refusedClosed = Atomic<UInt64>(0)
-        @usableFromInline let isBusy = Atomic<Bool>(false)
+        @usableFromInline let caller = SingleCaller()
         /// `head` as the producer last saw it: never ahead of the true one.
         @usableFromInline var knownHead: UInt64 = 0
 
@@ -34,7 +34,7 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
         /// Position of the oldest element that the producer may not overwrite yet.
         @usableFromInline let head = Atomic<UInt64>(0)
         @usableFromInline let highWater = Atomic<Int>(0)
-        @usableFromInline let isBusy = Atomic<Bool>(false)
+        @usableFromInline let caller = SingleCaller()
         /// Position of the oldest element that was not moved out; ahead of `head` within a batch.
         @usableFromInline var next: UInt64 = 0
         /// `tail` as the consumer last saw it: never ahead of the true one.
@@ -52,10 +52,16 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
 
     /// Makes an empty ring with at least `capacity` slots (1…2^30, rounded up to a power of two, at least 2). All memory
     /// is allocated here: the capacity times the element's stride.
-    public init(capacity requested: Int) {
+    public convenience init(capacity: Int) {
+        self.init(capacity: capacity, indexSpacing: CacheLine.bytes)
+    }
+
+    /// The two ends' lines are so many bytes apart: fewer than ``CacheLine/bytes`` only to measure what that costs.
+    init(capacity requested: Int, indexSpacing: Int) {
         capacity = RingCapacity.slots(for: requested)
         mask = UInt64(capacity - 1)
-        precondition(MemoryLayout<ProducerSide>.size <= CacheLine.bytes)
+        precondition(MemoryLayout<ProducerSide>.size <= indexSpacing && indexSpacing <= CacheLine.bytes)
+        precondition(indexSpacing % MemoryLayout<ConsumerSide>.alignment == 0)
         precondition(MemoryLayout<ConsumerSide>.size <= CacheLine.bytes)
         precondition(MemoryLayout<Element>.alignment <= CacheLine.bytes)
         let raw = UnsafeMutableRawPointer.allocate(
@@ -63,7 +69,7 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
             alignment: CacheLine.bytes
         )
         unsafe producer = raw.bindMemory(to: ProducerSide.self, capacity: 1)
-        unsafe consumer = (raw + CacheLine.bytes).bindMemory(to: ConsumerSide.self, capacity: 1)
+        unsafe consumer = (raw + indexSpacing).bindMemory(to: ConsumerSide.self, capacity: 1)
         unsafe slots = (raw + 2 * CacheLine.bytes).bindMemory(to: Element.self, capacity: capacity)
         unsafe producer.initialize(to: ProducerSide())
         unsafe consumer.initialize(to: ConsumerSide())
@@ -85,8 +91,8 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
     /// Offers one element. Producer only.
     @inlinable
     public func push(_ element: consuming Element) -> PushResult<Element> {
-        enter(unsafe producer.pointee.isBusy)
-        defer { leave(unsafe producer.pointee.isBusy) }
+        unsafe producer.pointee.caller.enter()
+        defer { unsafe producer.pointee.caller.leave() }
         // Relaxed: the producer itself wrote both.
         if unsafe producer.pointee.isClosed.load(ordering: .relaxed) {
             countRefusedClosed(1)
@@ -106,8 +112,8 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
     /// Takes the oldest element. Consumer only.
     @inlinable
     public func pop() -> PopResult<Element> {
-        enter(unsafe consumer.pointee.isBusy)
-        defer { leave(unsafe consumer.pointee.isBusy) }
+        unsafe consumer.pointee.caller.enter()
+        defer { unsafe consumer.pointee.caller.leave() }
         switch filledSlots(wanted: 1) {
         case .empty: return .empty
         case .closed: return .closed
@@ -124,10 +130,10 @@ public final class SPSCRing<Element: ~Copyable & Sendable>: @unchecked Sendable 
     /// Ends the stream: later pushes are refused, pops hand out what is left and then say `.closed`. Producer only, so
     /// that nothing can be pushed behind the end. Closing twice does nothing.
     public func close() {
-        enter(unsafe producer.pointee.isBusy)
+        unsafe producer.pointee.caller.enter()
         // Release: every push before it; pairs with the acquire of `isClosed` in `filledSlots`.
         unsafe producer.pointee.isClosed.store(true, ordering: .releasing)
-        leave(unsafe producer.pointee.isBusy)
+        unsafe producer.pointee.caller.leave()
     }
 
     /// The counters; any thread may ask. `highWater` is the greatest backlog that the consumer found when it looked, or

@@ -1,5 +1,7 @@
+import CTapioSystem
 import Glibc
 import TapioBPF
+import TapioRings
 import TapioTestSupport
 import Testing
 
@@ -19,6 +21,17 @@ struct KernelPlaneTests {
         #expect(urgent.drain { _ in Issue.record("an empty ring has no records") }.records == 0)
         #expect(plane.ring(cpu: 0, lane: .bulk)?.size == 1 << 18)
         #expect(plane.ring(cpu: 100_000, lane: .bulk) == nil)
+    }
+
+    @Test("each CPU's rings lie on its node")
+    func nodes() throws {
+        let topology = try CPUTopology.current()
+        let plane = try KernelPlane(configuration: .small)
+        #expect(plane.ringsLieOnNodes == !topology.nodes.isEmpty)
+        guard plane.ringsLieOnNodes else { return }
+        for ring in plane.rings {
+            #expect(Int(tapio_memory_node(UnsafeMutableRawPointer(mutating: ring.data))) == topology.node(of: ring.cpu))
+        }
     }
 
     @Test("sizes that no ring can have are refused in words", arguments: [0, -1, 1, 2048, 4097, 12_288, 1 << 31])

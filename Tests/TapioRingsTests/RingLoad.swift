@@ -17,7 +17,7 @@ struct Item: Sendable, Equatable {
     var isWhole: Bool { check == ~(producer &* 31 &+ number) }
 }
 
-/// How many items the tests send: fewer where every access is checked.
+/// How many items the tests send: millions in an optimised build (`make test-rings`, `make tsan`), fewer in others.
 func itemCount(release: Int, debug: Int) -> Int {
     #if DEBUG
         debug
@@ -109,3 +109,84 @@ func balance(
 func giveWay() {
     sched_yield()
 }
+
+/// How a thread waits for the other side of a full or empty ring: it tries again for some time, in case the other runs
+/// on another CPU, and then gives way. To give way at once would take hours on a busy machine, where a turn comes after
+/// some milliseconds and a small ring is full again after two items.
+struct Patience {
+    private var tries = 0
+
+    mutating func wait() {
+        tries += 1
+        guard tries % 256 == 0 else { return }
+        giveWay()
+    }
+}
+
+/// Sends items 0..<`count` of a producer: a stretch one by one, the next in batches, and so on.
+///
+/// - Parameters:
+///   - one: Offers an item.
+///   - batch: Offers a batch.
+func send(
+    _ count: Int,
+    from producer: Int,
+    one: (Item) -> PushResult<Item>,
+    batch: (Span<Item>) -> BatchPushResult
+) {
+    var items: [Item] = []
+    var number = 0
+    var patience = Patience()
+    while number < count {
+        let end = min(count, number + stretch)
+        if number / stretch % 2 == producer % 2 {
+            while number < end {
+                if one(Item(producer: producer, number: number)).isPushed { number += 1 } else { patience.wait() }
+            }
+            continue
+        }
+        while number < end {
+            // Sizes that do not divide the capacity, so that batches straddle the end of the memory.
+            let size = min(end - number, 1 + number % 67)
+            items.removeAll(keepingCapacity: true)
+            for next in number..<number + size { items.append(Item(producer: producer, number: next)) }
+            switch batch(items.span) {
+            case .pushed: number += size
+            case .full(let pushed):
+                number += pushed
+                patience.wait()
+            case .closed: return
+            }
+        }
+    }
+}
+
+/// Receives until the end: a stretch one by one, the next in batches, and so on.
+///
+/// - Parameters:
+///   - one: Asks for an item.
+///   - take: Gets each item that came alone.
+///   - batch: Asks for some, and gives them to the same receiver.
+func receive(one: () -> PopResult<Item>, take: (Item) -> Void, batch: () -> BatchPopResult) {
+    var received = 0
+    var patience = Patience()
+    while true {
+        if received / stretch % 2 == 0 {
+            switch one() {
+            case .item(let item):
+                take(item)
+                received += 1
+            case .empty: patience.wait()
+            case .closed: return
+            }
+        } else {
+            switch batch() {
+            case .popped(let count): received += count
+            case .empty: patience.wait()
+            case .closed: return
+            }
+        }
+    }
+}
+
+private let stretch = 1000

@@ -4,31 +4,20 @@ import Testing
 @Suite("SPSCRing")
 struct SPSCRingTests {
     @Test("two threads lose, duplicate and reorder nothing", arguments: [2, 8, 1024, 131_072])
-    func singles(capacity: Int) throws {
+    func stress(capacity: Int) throws {
         let ring = SPSCRing<Item>(capacity: capacity)
-        let count = itemCount(
-            release: capacity >= 1024 ? 4_000_000 : 1_000_000,
-            debug: capacity >= 1024 ? 200_000 : 50_000
-        )
+        let count = itemCount(release: 4_000_000, debug: capacity >= 1024 ? 200_000 : 50_000)
         let result = try balance(
             producers: 1,
             consumers: 1,
             perProducer: count,
             produce: { producer in
-                for number in 0..<count {
-                    while !ring.push(Item(producer: producer, number: number)).isPushed { giveWay() }
-                }
+                send(count, from: producer, one: { ring.push($0) }, batch: { ring.push(contentsOf: $0) })
                 ring.close()
             },
             finish: {},
             consume: { take in
-                while true {
-                    switch ring.pop() {
-                    case .item(let item): take(item)
-                    case .empty: giveWay()
-                    case .closed: return
-                    }
-                }
+                receive(one: { ring.pop() }, take: take, batch: { ring.drain(upTo: 61) { take($0) } })
             }
         )
         #expect(result == Balance())
@@ -36,45 +25,6 @@ struct SPSCRingTests {
         #expect(ring.statistics.popped == UInt64(count))
         #expect(ring.statistics.backlog == 0)
         #expect(ring.statistics.highWater <= capacity)
-    }
-
-    @Test("two threads with batches lose, duplicate and reorder nothing", arguments: [2, 8, 1024, 131_072])
-    func batches(capacity: Int) throws {
-        let ring = SPSCRing<Item>(capacity: capacity)
-        let count = itemCount(release: 4_000_000, debug: 200_000)
-        let result = try balance(
-            producers: 1,
-            consumers: 1,
-            perProducer: count,
-            produce: { producer in
-                var number = 0
-                // Sizes that do not divide the capacity, so that batches straddle the end of the memory.
-                while number < count {
-                    let batch = (number..<min(count, number + 1 + number % 67))
-                        .map { Item(producer: producer, number: $0) }
-                    switch ring.push(contentsOf: batch.span) {
-                    case .pushed: number += batch.count
-                    case .full(let pushed):
-                        number += pushed
-                        giveWay()
-                    case .closed: return
-                    }
-                }
-                ring.close()
-            },
-            finish: {},
-            consume: { take in
-                while true {
-                    switch ring.drain(upTo: 61, { take($0) }) {
-                    case .popped: break
-                    case .empty: giveWay()
-                    case .closed: return
-                    }
-                }
-            }
-        )
-        #expect(result == Balance())
-        #expect(ring.statistics.popped == UInt64(count))
     }
 
     @Test("a capacity is rounded up to a power of two, at least 2", arguments: zip([1, 2, 3, 8, 9], [2, 2, 4, 8, 16]))

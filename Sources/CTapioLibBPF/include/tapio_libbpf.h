@@ -25,9 +25,10 @@ int tapio_bpf_set_constant(struct bpf_object *object, const char *name, const vo
 /// Gives an initialised global variable (section .data) a value, before or after loading. Errors as above.
 int tapio_bpf_set_variable(struct bpf_object *object, const char *name, const void *value, size_t size);
 
-/// A map's descriptor, or a negative errno. `inner_fd` is for maps of maps, else 0.
+/// A map's descriptor, or a negative errno. `inner_fd` is for maps of maps, else 0. `numa_node` is where its memory
+/// comes from (-1: anywhere), and counts only with BPF_F_NUMA_NODE.
 int tapio_bpf_map_create(enum bpf_map_type type, const char *name, uint32_t key_size, uint32_t value_size,
-                         uint32_t entries, uint32_t flags, int inner_fd);
+                         uint32_t entries, uint32_t flags, int inner_fd, int numa_node);
 
 struct tapio_bpf_program_stats {
 	uint64_t run_count;

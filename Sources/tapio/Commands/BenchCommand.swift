@@ -3,6 +3,7 @@ import TapioAgent
 import TapioCollectors
 import TapioEvents
 import TapioPipeline
+import TapioRings
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,9 +20,8 @@ struct BenchCommand: ParsableCommand {
               sudo tapio bench all --json
             """,
         subcommands: [
-            Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self, Kernel.self, Heap.self, All.self,
-            Measure.self,
-            Generate.self,
+            Rings.self, Pool.self, Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self, Kernel.self,
+            Heap.self, All.self, Measure.self, Generate.self,
         ]
     )
 
@@ -68,6 +68,8 @@ struct BenchCommand: ParsableCommand {
         func run() async throws {
             // From the smallest to the whole; each that leaves memory or threads behind in a process of its own.
             let answer = Answer(
+                rings: try RingsBenchmark().run(),
+                pool: try PoolBenchmark().run(),
                 parse: [parse.measure()],
                 encode: [try encode.measure()],
                 pipeline: try await pipeline.measure(),
@@ -122,6 +124,8 @@ struct BenchCommand: ParsableCommand {
 
     /// What is written with `--json`.
     struct Answer: Encodable {
+        var rings: [RingsBenchmark.Result] = []
+        var pool: [PoolBenchmark.Result] = []
         var parse: [ParseBenchmark.Result] = []
         var encode: [EncodeBenchmark.Result] = []
         var pipeline: [PipelineBenchmark.Result] = []
@@ -148,7 +152,8 @@ struct BenchCommand: ParsableCommand {
             try out.line(JSONOutput.text(answer))
         } else {
             let paint = output.paint
-            var all = answer.parse.map { lines($0, paint) }
+            var all = [lines(answer.rings, paint), lines(answer.pool, paint)]
+            all += answer.parse.map { lines($0, paint) }
             all += answer.encode.map { lines($0, showsColumns, paint) }
             all += answer.pipeline.map { lines($0, paint) }
             all += [lines(answer.ring, paint), lines(answer.kernel, paint)]

@@ -41,14 +41,15 @@ extension BenchCommand {
 
     struct Ring: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "read",
             abstract: "From a BPF program through the rings to one thread, and no further.",
             discussion: """
                 A generator on each CPU emits small records as fast as it can; one thread drains the rings, checks \
                 each record and drops it. Needs root.
 
                 EXAMPLES
-                  sudo tapio bench ring
-                  sudo tapio bench ring --cpus 1 --reader-cpu 0 --json
+                  sudo tapio bench read
+                  sudo tapio bench read --cpus 1 --reader-cpu 0 --json
                 """
         )
 

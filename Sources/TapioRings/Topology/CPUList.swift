@@ -1,6 +1,4 @@
-import Glibc
-
-/// The kernel's lists of CPUs, `0-3,8,10-11` (Documentation/admin-guide/cputopology.rst).
+/// The kernel's lists of CPUs or nodes, `0-3,8,10-11` (Documentation/admin-guide/cputopology.rst).
 enum CPUList {
     /// The greatest CPU number that Linux can be built for; a list beyond it is damaged.
     static let greatest = 8191
@@ -20,19 +18,22 @@ enum CPUList {
         return cpus.sorted()
     }
 
-    /// The CPUs that a file of the kernel lists.
+    /// The CPUs that a file of the kernel lists; at least one.
     static func read(_ path: String) throws(CPUTopologyError) -> [Int] {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw CPUTopologyError(source: path, reason: .errno(errno)) }
-        defer { close(file) }
-        // A list is at most a page.
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
-        guard count >= 0 else { throw CPUTopologyError(source: path, reason: .errno(errno)) }
-        let text = String(decoding: bytes.prefix(count), as: UTF8.self)
-        guard let cpus = parse(text) else {
-            throw CPUTopologyError(source: path, reason: .malformed(String(text.prefix(80))))
-        }
+        let text = try KernelFile.read(path)
+        guard let cpus = parse(text) else { throw malformed(path, text) }
         return cpus
+    }
+
+    /// The CPUs that a file lists which not every kernel has, and which may list none; nil where it is not there.
+    static func readIfThere(_ path: String) throws(CPUTopologyError) -> [Int]? {
+        guard let text = try KernelFile.readIfThere(path) else { return nil }
+        if text.allSatisfy(\.isWhitespace) { return [] }
+        guard let cpus = parse(text) else { throw malformed(path, text) }
+        return cpus
+    }
+
+    private static func malformed(_ path: String, _ text: String) -> CPUTopologyError {
+        CPUTopologyError(source: path, reason: .malformed(String(text.prefix(80))))
     }
 }
