@@ -20,7 +20,6 @@ static __always_inline struct tapio_heap_thread *thread_of(__u32 tid)
 	if (thread)
 		return thread;
 	struct tapio_heap_thread fresh = {};
-	bpf_get_current_comm(fresh.comm, sizeof fresh.comm);
 	bpf_map_update_elem(&heap_threads, &tid, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&heap_threads, &tid);
 }
@@ -37,6 +36,8 @@ static __always_inline int count(__u32 call)
 		thread = bpf_map_lookup_elem(&heap_threads, &others);
 		if (!thread)
 			return 0;
+	} else {
+		bpf_get_current_comm(thread->comm, sizeof thread->comm); // a thread allocates before it has its name
 	}
 	__sync_fetch_and_add(&thread->calls[call], 1);
 	return 0;

@@ -106,7 +106,7 @@ struct ConfigurationDocumentTests {
         case .duration(let range): return .duration(UInt64.random(in: range, using: &random))
         case .probability: return .fraction(Double.random(in: 0.000001...1, using: &random))
         case .fraction(let range): return .fraction(Double.random(in: range, using: &random))
-        case .choice(let words): return .text(words.randomElement(using: &random)!)
+        case .choice(let words): return .word(words.randomElement(using: &random)!)
         case .text: return .text(texts.randomElement(using: &random)!)
         case .path: return .text(texts.filter { $0.hasPrefix("/") }.randomElement(using: &random)!)
         }

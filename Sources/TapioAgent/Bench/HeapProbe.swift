@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import TapioBPF
 import TapioKernel
@@ -13,7 +12,7 @@ struct HeapProbe {
 
     /// Attaches to all of them.
     init(plane: KernelPlane) throws {
-        let library = try Self.library(in: try String(contentsOfFile: "/proc/self/maps", encoding: .utf8))
+        let library = try Self.library(in: try Self.ownMappings())
         object = try BPFObject("heap", plane: plane)
         try object.setConstant("watched_pid", UInt32(getpid()))
         try object.load()
@@ -34,6 +33,25 @@ struct HeapProbe {
         for (tid, thread) in elements { result[tid] = HeapCounts(thread) }
         return result
     }
+
+    /// The file of this process's mappings. The kernel gives a page or so with each read, so it takes several.
+    private static func ownMappings() throws(GeneratorError) -> String {
+        let file = unsafe open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw GeneratorError("cannot read /proc/self/maps", errno: errno) }
+        defer { close(file) }
+        var text: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while text.count < mostMappings {
+            let count = unsafe piece.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+            guard count >= 0 else { throw GeneratorError("cannot read /proc/self/maps", errno: errno) }
+            if count == 0 { break }
+            text += piece[..<count]
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Bytes of that file at most: some ten thousand mappings.
+    private static let mostMappings = 4 << 20
 
     /// The C library among a process's mappings: the file that is mapped and whose name says so.
     static func library(in maps: String) throws(GeneratorError) -> String {

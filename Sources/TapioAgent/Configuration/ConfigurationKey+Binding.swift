@@ -147,8 +147,11 @@ extension ConfigurationKey {
             .choice(Choice.allCases.map(\.rawValue)),
             reload: reload,
             summary,
-            wrap: { .text($0.rawValue) },
-            unwrap: { $0.asText.flatMap { Choice(rawValue: $0) } }
+            wrap: { .word($0.rawValue) },
+            unwrap: { value in
+                guard case .word(let word) = value else { return nil }
+                return Choice(rawValue: word)
+            }
         )
     }
 

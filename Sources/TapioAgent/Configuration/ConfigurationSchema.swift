@@ -72,13 +72,13 @@ public struct ConfigurationSchema: Sendable {
             path: "aggregation.\(kind)",
             type: .choice(policies),
             word: nil,
-            defaultValue: .text(AgentConfiguration.AggregationPolicy.overload.rawValue),
+            defaultValue: .word(AgentConfiguration.AggregationPolicy.overload.rawValue),
             summary: "When \(kind) events are merged into summaries.",
             reload: .live,
             isOneOfMany: true,
-            read: { .text(($0.aggregation.kinds[kind] ?? .overload).rawValue) },
+            read: { .word(($0.aggregation.kinds[kind] ?? .overload).rawValue) },
             write: { configuration, value in
-                guard case .text(let text) = value,
+                guard case .word(let text) = value,
                     let policy = AgentConfiguration.AggregationPolicy(rawValue: text)
                 else { return }
                 // The default is the same as absent: equal configurations must compare equal.
@@ -92,13 +92,13 @@ public struct ConfigurationSchema: Sendable {
             path: "sampling_mode.\(kind)",
             type: .choice(AgentConfiguration.SamplingMode.allCases.map(\.rawValue)),
             word: nil,
-            defaultValue: .text(AgentConfiguration.SamplingMode.independent.rawValue),
+            defaultValue: .word(AgentConfiguration.SamplingMode.independent.rawValue),
             summary: "Who draws the lot for \(kind) events.",
             reload: .live,
             isOneOfMany: true,
-            read: { .text(($0.samplingModes[kind] ?? .independent).rawValue) },
+            read: { .word(($0.samplingModes[kind] ?? .independent).rawValue) },
             write: { configuration, value in
-                guard case .text(let text) = value, let mode = AgentConfiguration.SamplingMode(rawValue: text) else {
+                guard case .word(let text) = value, let mode = AgentConfiguration.SamplingMode(rawValue: text) else {
                     return
                 }
                 // The default is the same as absent: equal configurations must compare equal.

@@ -66,7 +66,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .size, .powerOfTwoSize: SizeNotation.parse(text).map { .bytes($0) }
         case .duration: DurationNotation.parse(text).map { .duration($0) }
         case .probability, .fraction: decimal(text).map { .fraction($0) }
-        case .choice(let words): words.contains(text) ? .text(text) : nil
+        case .choice(let words): words.contains(text) ? .word(text) : nil
         case .text, .path: .text(text)
         }
     }
@@ -81,7 +81,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case (.duration(let range), .duration(let value)): range.contains(value)
         case (.probability, .fraction(let value)): value > 0 && value <= 1
         case (.fraction(let range), .fraction(let value)): range.contains(value)
-        case (.choice(let words), .text(let value)): words.contains(value)
+        case (.choice(let words), .word(let value)): words.contains(value)
         case (.text(let maxBytes), .text(let value)): isOneLine(value, maxBytes)
         case (.path(let maxBytes), .text(let value)):
             isOneLine(value, maxBytes) && value.utf8.first == UInt8(ascii: "/")

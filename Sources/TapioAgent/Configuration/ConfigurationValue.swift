@@ -10,9 +10,9 @@ public enum ConfigurationValue: Sendable, Hashable {
     case duration(UInt64)
     /// A probability.
     case fraction(Double)
-    /// Free text, a path, or one of a key's choices.
+    /// Free text, or a path.
     case text(String)
-    /// The word that stands for "no value here", `auto` or `off`, as the key's declaration names it.
+    /// One of a key's choices, or the word that stands for "no value here", `auto` or `off`, as its declaration names it.
     case word(String)
 }
 

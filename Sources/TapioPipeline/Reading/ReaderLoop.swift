@@ -107,17 +107,22 @@ final class ReaderLoop<Plane: RecordPlane> {
             sleep(urgentRecords > 0 ? min(interval, timer.drainIntervalNs) : interval, isBlocked: isBlocked)
         }
         storeWindowStatistics()
+        noteCPUTime()
         if let batch = urgentIntake.takeEmpty() { services.pools.giveBack(batch) }
         if let batch = bulkIntake.takeEmpty() { services.pools.giveBack(batch) }
         shared.finish()
     }
 
-    private func sleep(_ nanoseconds: UInt64, isBlocked: Bool) {
-        shared.count(.sleeps)
+    private func noteCPUTime() {
         shared.counts.addAsOnlyWriter(
             ReaderState.Count.cpuNs.rawValue,
             MonotonicClock.threadCPUNs &- shared.counts.load(ReaderState.Count.cpuNs.rawValue)
         )
+    }
+
+    private func sleep(_ nanoseconds: UInt64, isBlocked: Bool) {
+        shared.count(.sleeps)
+        noteCPUTime()
         if isBlocked {
             // What waits can't be taken: being woken for it would be in vain.
             MonotonicClock.sleep(nanoseconds: timer.drainIntervalNs)

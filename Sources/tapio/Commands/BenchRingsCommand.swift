@@ -145,7 +145,7 @@ extension BenchCommand {
         ])
         for result in results {
             table.row([
-                HumanUnits.bytes(UInt64(result.byteCount)), "\(result.threads)",
+                HumanUnits.bytes(Int64(result.byteCount)), "\(result.threads)",
                 result.isWritten ? "written" : "untouched", ns(result.poolMedianNs), ns(result.mallocMedianNs),
                 times(result.mallocMedianNs / max(result.poolMedianNs, 1e-9)),
             ])
@@ -153,7 +153,6 @@ extension BenchCommand {
         return [paint(.bold, "pool") + "  a buffer taken and given back"] + table.lines(paint, indent: "  ")
     }
 
-    private static func ns(_ value: Double) -> String { HumanUnits.decimal(value, decimals: 1) + " ns" }
     private static func times(_ value: Double) -> String { HumanUnits.decimal(value, decimals: 2) + " x" }
 
     /// Writes what was measured: as JSON, or as lines for people.
