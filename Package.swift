@@ -142,7 +142,7 @@ let package = Package(
             name: "TapioAgentTests",
             dependencies: [
                 "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel",
-                "TapioPipeline", "TapioRings", "TapioTestSupport", logging,
+                "TapioPipeline", "TapioQuery", "TapioRings", "TapioTestSupport", logging,
             ],
             swiftSettings: strictTests
         ),

@@ -8,7 +8,8 @@ struct DecodedGroup {
     let file: ParquetFile
     let rows: [[String: EventValue]]
 
-    init(_ batch: ArchiveBatch, registry: SchemaRegistry) throws {
+    /// Reads all columns, or those that are named.
+    init(_ batch: ArchiveBatch, registry: SchemaRegistry, columns: Set<String>? = nil) throws {
         let schema = registry.parquetSchema
         var bytes = ParquetMetadata.magic
         let start = bytes.count
@@ -25,7 +26,7 @@ struct DecodedGroup {
         bytes += ParquetMetadata.magic
         file = try ParquetFile(bytes: bytes)
         var rows = [[String: EventValue]](repeating: [:], count: file.rowCount)
-        for (index, column) in schema.columns.enumerated() {
+        for (index, column) in schema.columns.enumerated() where columns?.contains(column.name) ?? true {
             let data = try file.readColumn(group: 0, column: index, from: bytes)
             for row in 0..<file.rowCount where data.isValid(row) {
                 rows[row][column.name] =
