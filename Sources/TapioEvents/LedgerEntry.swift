@@ -10,6 +10,8 @@ public struct LedgerEntry: Sendable, Hashable, Codable {
     public var filtered: UInt64 = 0
     /// Not kept by the keep probability.
     public var sampledOut: UInt64 = 0
+    /// The part of them at a probability of 0, which no kept event's weight stands for. Not a term of the identity.
+    public var countedOnly: UInt64 = 0
     /// Lost, because the ring had no room.
     public var ringFull: UInt64 = 0
     /// Handed over through a ring.
@@ -68,7 +70,7 @@ public struct LedgerEntry: Sendable, Hashable, Codable {
 
     private static var counts: [WritableKeyPath<LedgerEntry, UInt64>] {
         [
-            \.attempted, \.filtered, \.sampledOut, \.ringFull, \.submitted, \.received, \.malformed, \.aggregated,
+            \.attempted, \.filtered, \.sampledOut, \.countedOnly, \.ringFull, \.submitted, \.received, \.malformed, \.aggregated,
             \.shed, \.failed, \.archived,
         ]
     }

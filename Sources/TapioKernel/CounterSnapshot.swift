@@ -8,6 +8,8 @@ public struct KernelCounts: Sendable, Equatable {
     public var filtered: UInt64 = 0
     /// Not kept by the keep probability in force.
     public var sampledOut: UInt64 = 0
+    /// The part of them at a probability of 0: no kept event stands for these.
+    public var countedOnly: UInt64 = 0
     /// Lost, since the ring (or the program's own memory) had no room.
     public var ringFull: UInt64 = 0
     /// Handed to user space through a ring.
@@ -36,6 +38,7 @@ public struct KernelCounts: Sendable, Equatable {
         result.attempted = operation(attempted, other.attempted)
         result.filtered = operation(filtered, other.filtered)
         result.sampledOut = operation(sampledOut, other.sampledOut)
+        result.countedOnly = operation(countedOnly, other.countedOnly)
         result.ringFull = operation(ringFull, other.ringFull)
         result.submitted = operation(submitted, other.submitted)
         return result
@@ -66,6 +69,7 @@ public struct CounterSnapshot: Sendable {
         counts.attempted = words[base + Int(TAPIO_COUNT_ATTEMPTED)]
         counts.filtered = words[base + Int(TAPIO_COUNT_FILTERED)]
         counts.sampledOut = words[base + Int(TAPIO_COUNT_SAMPLED_OUT)]
+        counts.countedOnly = words[base + Int(TAPIO_COUNT_COUNTED_ONLY)]
         counts.ringFull = words[base + Int(TAPIO_COUNT_RING_FULL)]
         counts.submitted = words[base + Int(TAPIO_COUNT_SUBMITTED)]
         return counts

@@ -50,15 +50,17 @@ enum {
 
 /// What became of an event in the kernel. Never reset: readers take differences.
 /// attempted = filtered + sampled_out + ring_full + submitted, but for programs that are running at that instant.
+/// counted_only is the part of sampled_out at a probability of 0, for which no kept event stands.
 /// Attempted is written first and lies last: the kernel copies a value upwards, so that a look-up beside running
-/// programs never shows more outcomes than attempts.
+/// programs never shows more outcomes than attempts, nor more counted only than sampled out.
 enum {
-	TAPIO_COUNT_FILTERED = 0,
-	TAPIO_COUNT_SAMPLED_OUT = 1,
-	TAPIO_COUNT_RING_FULL = 2,
-	TAPIO_COUNT_SUBMITTED = 3,
-	TAPIO_COUNT_ATTEMPTED = 4,
-	TAPIO_COUNTS = 5,
+	TAPIO_COUNT_COUNTED_ONLY = 0,
+	TAPIO_COUNT_FILTERED = 1,
+	TAPIO_COUNT_SAMPLED_OUT = 2,
+	TAPIO_COUNT_RING_FULL = 3,
+	TAPIO_COUNT_SUBMITTED = 4,
+	TAPIO_COUNT_ATTEMPTED = 5,
+	TAPIO_COUNTS = 6,
 };
 
 /// A keep probability is a fraction of this: an event is kept if 30 random bits are below it.

@@ -142,6 +142,8 @@ static __always_inline __u32 tapio_admit(struct tapio_cpu_state *state, __u8 kin
 	if (tapio_lot(control, kind, subject) < keep)
 		return keep;
 	TAPIO_COUNT(state, kind, TAPIO_COUNT_SAMPLED_OUT);
+	if (!keep)
+		TAPIO_COUNT(state, kind, TAPIO_COUNT_COUNTED_ONLY);
 	return 0;
 }
 

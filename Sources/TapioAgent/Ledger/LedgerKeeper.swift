@@ -124,6 +124,8 @@ struct LedgerKeeper {
             ("reader", "shed", delta.shed),
             // Failures of the archive are noted with their reason as they happen.
             ("encoder", "not_handed_over", delta.failed > noted ? delta.failed - noted : 0),
+            // No loss, but no row stands for them either: a question about this time has to be told.
+            ("kernel", "counted_only", delta.countedOnly),
         ]
         return losses.filter { $0.count > 0 }.map { loss in
             var row = gap(GapKey(kind: kind, stage: loss.stage, reason: loss.reason), fromNs: fromNs, toNs: toNs)

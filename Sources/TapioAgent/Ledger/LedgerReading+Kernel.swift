@@ -25,6 +25,7 @@ extension LedgerReading {
             entries[kind]?.attempted = counts.attempted
             entries[kind]?.filtered = counts.filtered
             entries[kind]?.sampledOut = counts.sampledOut
+            entries[kind]?.countedOnly = counts.countedOnly
             entries[kind]?.ringFull = counts.ringFull
             entries[kind]?.submitted = counts.submitted
             if counts.ringFull > 0 {

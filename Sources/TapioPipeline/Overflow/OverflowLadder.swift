@@ -66,7 +66,8 @@ public struct OverflowLadder: Sendable {
     private var settledNs: UInt64 = 0
     private var betweenSinceNs: UInt64?
     private var hasLostBefore = (urgent: false, bulk: false)
-    private var departures = Departures()
+    private var departures = Flow()
+    private var taken = (all: Flow(), urgent: Flow())
     /// The pressure after which it was cut last, or found to fall.
     private var pressed: (cause: PressureCause, fill: Double)?
 
@@ -140,7 +141,7 @@ public struct OverflowLadder: Sendable {
         lastNs = nowNs
         let seconds = Double(nowNs - last) / 1e9
         let carried = measure(loads, reading, seconds)
-        departures.add(reading.departed, seconds)
+        departures.add(Double(reading.departed), seconds)
         let level = level(of: reading)
         guard policy.isAutomatic else { return [] }
 
@@ -170,7 +171,8 @@ public struct OverflowLadder: Sendable {
 
     // MARK: - What is
 
-    /// Takes over what each kind demands; gives what the readers took, in rows a second.
+    /// Takes over what each kind demands; gives what the readers can take, in rows a second: what they took just now or in
+    /// the last second, whichever is more. A reader that had no CPU for a moment took nothing, and can take no less for it.
     private mutating func measure(
         _ loads: [EventKind: KindLoad],
         _ reading: PressureReading,
@@ -190,8 +192,11 @@ public struct OverflowLadder: Sendable {
                 Double(load.submitted) * (kinds[kind]!.state.rung.isAggregated ? OverflowPolicy.aggregatedCost : 1)
         }
         let rowsPerEvent = bulk.events > 0 ? bulk.rows / bulk.events : 1
-        let urgent = Double(reading.urgentRings.taken) / seconds
-        return (urgent + Double(reading.bulkRings.taken) / seconds * rowsPerEvent, urgent)
+        let urgent = Double(reading.urgentRings.taken)
+        let all = urgent + Double(reading.bulkRings.taken) * rowsPerEvent
+        taken.all.add(all, seconds)
+        taken.urgent.add(urgent, seconds)
+        return (max(all / seconds, taken.all.perSecond), max(urgent / seconds, taken.urgent.perSecond))
     }
 
     private mutating func level(of reading: PressureReading) -> Level {
@@ -380,16 +385,16 @@ public struct OverflowLadder: Sendable {
     }
 }
 
-/// Rows that leave in a second, smoothed over about one: batches leave one at a time.
-private struct Departures: Sendable {
+/// Rows that pass in a second, smoothed over about one: readers drain in spurts, and batches leave one at a time.
+private struct Flow: Sendable {
     private var sum = 0.0
     private var weight = 0.0
     private static let seconds = 1.0
 
-    mutating func add(_ rows: UInt64, _ elapsed: Double) {
+    mutating func add(_ rows: Double, _ elapsed: Double) {
         // Weights of earlier spans fade; at the start there are none, so that the sum of weights counts.
         let kept = max(0, 1 - elapsed / Self.seconds)
-        sum = sum * kept + Double(rows)
+        sum = sum * kept + rows
         weight = weight * kept + elapsed
     }
 

@@ -51,11 +51,27 @@ public final class Reader: Sendable {
                 return max(most, Double(source.pendingBytes) / Double(max(1, source.capacity)))
             }
         }
-        thread = try PinnedThread(name: configuration.name, cpus: configuration.cpus) {
+        let run: @Sendable () -> Void = {
             ReaderLoop(number, plane: plane, configuration: configuration, shared: shared, services: services).run()
             onEnd()
         }
+        do throws(ThreadError) {
+            // It works for a moment each millisecond, and what it is late for is lost: before all else but real-time threads.
+            thread = try PinnedThread(
+                name: configuration.name,
+                cpus: configuration.cpus,
+                priority: .nice(Self.niceness),
+                body: run
+            )
+        } catch {
+            // Without CAP_SYS_NICE it is one among others.
+            guard case .priority = error.step else { throw error }
+            thread = try PinnedThread(name: configuration.name, cpus: configuration.cpus, body: run)
+        }
     }
+
+    /// Nice value of a reader's thread.
+    private static let niceness = -15
 
     /// Hands over the open batches soon (within the idle interval), full or not.
     public func requestSeal() { shared.requestSeal() }

@@ -17,7 +17,8 @@ public struct GapNotice: Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         let range = "\(HumanTime.rfc3339(microseconds: fromUs)) and \(HumanTime.rfc3339(microseconds: toUs))"
         let what = "\(count > 0 ? HumanUnits.count(count) : "an unknown number of") \(kind ?? "events")"
-        return TerminalText.escape("gap: \(what) lost between \(range), \(reason)")
+        let fate = reason == "counted_only" ? "counted and not kept" : "lost"
+        return TerminalText.escape("gap: \(what) \(fate) between \(range), \(reason)")
     }
 }
 

@@ -71,10 +71,13 @@ struct LedgerRun {
         for (kind, weights) in more { self.weights[kind, default: SampleWeights()].add(weights) }
     }
 
+    /// Reason of the gaps that tell of events at a keep probability of 0: sampled out, with no row that stands for them.
+    private static let countedOnly = "counted_only"
+
     /// Which sum a gap's reason belongs to.
     private static func group(of reason: String?) -> String {
         guard let reason else { return "shed + failed" }
-        if reason == "ring_full" { return reason }
+        if reason == "ring_full" || reason == countedOnly { return reason }
         let faults = RecordFault.allCases.map(\.name) + ["malformed"]
         return faults.contains(reason) ? "malformed" : "shed + failed"
     }
@@ -151,7 +154,7 @@ struct LedgerRun {
             let check = WeightCheck(
                 weights: weights[kind] ?? SampleWeights(),
                 kept: count("archived") &+ count("aggregated"),
-                sampledOut: count("sampled_out"),
+                sampledOut: count("sampled_out") &- (sums.gaps[Self.countedOnly] ?? 0),
                 lost: count("ring_full") &+ count("malformed") &+ count("shed") &+ count("failed"),
                 isWhole: hasStart && stop != nil
             )
