@@ -37,8 +37,8 @@ int BPF_PROG(bench_call, struct pt_regs *registers, long number)
 	struct call_state *state = bpf_map_lookup_elem(&call_states, &zero);
 	if (!state)
 		return 0;
-	// No other program of this object runs on this CPU at the same time: this one doesn't nest.
-	__u64 ordinal = state->calls++;
+	// Another generator may take this CPU in between: each gets a number of its own.
+	__u64 ordinal = __sync_fetch_and_add(&state->calls, 1);
 	struct tapio_bench_call *record =
 	    tapio_reserve(TAPIO_KIND_BENCH_CALL, TAPIO_PRIORITY_LOW, tapio_about_task(task), sizeof *record);
 	if (!record)

@@ -90,6 +90,7 @@ struct BenchmarkTests {
         measurement.ledger = ["bench_call": entry]
         measurement.caused = ["bench_call": 1000]
         measurement.found = ["bench_call": 300]
+        measurement.told = ["bench_call": 1012.5]
         #expect(measurement.contradictions(isExact: true) == [])
         measurement.ledger["bench_call"]?.attempted = 1001
         #expect(measurement.contradictions(isExact: true).first?.contains("tells of 1001") == true)
@@ -98,6 +99,22 @@ struct BenchmarkTests {
         measurement.found = ["bench_call": 301]
         #expect(measurement.contradictions(isExact: true).count == 1)
         #expect(measurement.contradictions(isExact: false) == [])
+    }
+
+    @Test("where nothing was sampled out, what a query counts is what the ledger says, summaries included")
+    func counted() {
+        var measurement = KernelMeasurement()
+        var entry = LedgerEntry()
+        entry.attempted = 100
+        entry.aggregated = 60
+        entry.archived = 40
+        measurement.ledger = ["bench_call": entry]
+        measurement.caused = ["bench_call": 100]
+        measurement.found = ["bench_call": 40]
+        measurement.told = ["bench_call": 100]
+        #expect(measurement.contradictions(isExact: true) == [])
+        measurement.told = ["bench_call": 99]
+        #expect(measurement.contradictions(isExact: true).first?.contains("a query counts 99") == true)
     }
 
     @Test("losses are told by reason, and those of urgent priorities apart")

@@ -25,7 +25,11 @@ enum BenchmarkKinds {
                 Column(3841, "bench_ordinal", .int64, unit: .count, "Calls of generators on its CPU before it."),
                 .uint64(at: offset(\.ordinal))
             ),
-        ]
+        ],
+        aggregation: Aggregation(
+            by: ["cgroup_id", "uid", "pid", "comm", "bench_call"],
+            measure: "duration_ns"
+        )
     )
 
     private static func offset<Value>(_ path: KeyPath<tapio_bench_call, Value>) -> Int {

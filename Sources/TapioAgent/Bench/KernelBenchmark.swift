@@ -187,7 +187,12 @@ public struct KernelBenchmark: Sendable {
                 spec.filter = "kind = \(kind)" + filter
                 spec.aggregates = ["count"]
                 let table = try engine.table(Query(spec, schema: schema))
-                if case .int(let count)? = table.rows.first?.first { result.found[kind, default: 0] += Int(count) }
+                result.found[kind, default: 0] += table.summary.rowsMatched - table.summary.summaryRows
+                switch table.rows.first?.first {
+                case .int(let count): result.told[kind, default: 0] += Double(count)
+                case .double(let count): result.told[kind, default: 0] += count
+                default: break
+                }
             }
         }
         result.problems += result.contradictions(isExact: load.origin != .collectors)

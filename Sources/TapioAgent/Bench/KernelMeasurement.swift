@@ -35,8 +35,11 @@ public struct KernelMeasurement: Sendable, Hashable, Codable {
     public var priorities: [String: LedgerEntry] = [:]
     /// Events that the generators caused, by kind.
     public var caused: [String: Int] = [:]
-    /// Those of them that a query finds in the archive, by kind.
+    /// Those of them that a query finds in the archive as rows of their own, by kind.
     public var found: [String: Int] = [:]
+    /// How many there were, as a query tells from these rows' weights and from summaries; an estimate where events were
+    /// sampled out.
+    public var told: [String: Double] = [:]
     /// From the kernel's timestamp until a record was read, ns: first and last record of each drain, at most 25 % too high.
     public var latencyP50Ns: UInt64 = 0
     /// The same for 99 of 100.
@@ -121,6 +124,10 @@ public struct KernelMeasurement: Sendable, Hashable, Codable {
             if found > caused { return "\(kind): \(caused) caused, and \(found) in the archive" }
             if caused > found + explained {
                 return "\(kind): \(caused) caused, \(found) in the archive, and the ledger tells of \(explained) others"
+            }
+            let inRows = entry.archived &+ entry.aggregated
+            if isExact && entry.sampledOut == 0 && (told[kind] ?? 0) != Double(inRows) {
+                return "\(kind): \(inRows) in the archive, and a query counts \(told[kind] ?? 0)"
             }
             guard isExact else { return nil }
             if Int(clamping: entry.attempted) != caused {
