@@ -8,7 +8,7 @@ public struct DrainTimer: Sendable, Hashable {
     /// Nanoseconds between two drains while nothing happens.
     public var idleIntervalNs: UInt64
     /// Records that make a drain worth its while.
-    public static let target: UInt64 = 64
+    public static let target: UInt64 = 128
 
     private var interval: UInt64
 
