@@ -62,6 +62,7 @@ let package = Package(
             dependencies: ["TapioBPF", "TapioKernel", "TapioEvents", logging],
             swiftSettings: strict
         ),
+        .target(name: "TapioEnrichment", dependencies: ["TapioRings"], swiftSettings: strict),
         .target(
             name: "TapioArchive",
             dependencies: ["CZstd", "CTapioSystem", "TapioRings", "TapioEvents"],
@@ -86,7 +87,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel", "TapioRings", argumentParser, logging,
+                "TapioKernel", "TapioEnrichment", "TapioRings", argumentParser, logging,
             ],
             swiftSettings: strict
         ),
@@ -101,6 +102,11 @@ let package = Package(
         .testTarget(
             name: "TapioRingsTests",
             dependencies: ["TapioRings", "CTapioSystem"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioEnrichmentTests",
+            dependencies: ["TapioEnrichment", "TapioRings"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -158,9 +164,11 @@ let package = Package(
     cLanguageStandard: .gnu2x
 )
 
-// The rings alone, so that an optimised build of their tests, which send millions of items, need not wait for the rest.
+// What threads share, alone: an optimised build of its tests, which send millions of items, need not wait for the rest.
 if Context.environment["TAPIO_PACKAGE"] == "rings" {
-    let kept: Set = ["CTapioSystem", "CTapioBench", "TapioRings", "TapioRingsTests"]
+    let kept: Set = [
+        "CTapioSystem", "CTapioBench", "TapioRings", "TapioRingsTests", "TapioEnrichment", "TapioEnrichmentTests",
+    ]
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import TapioAgent
 import TapioCollectors
+import TapioEnrichment
 import TapioEvents
 import TapioPipeline
 import TapioRings
@@ -20,8 +21,8 @@ struct BenchCommand: ParsableCommand {
               sudo tapio bench all --json
             """,
         subcommands: [
-            Rings.self, Pool.self, Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self, Kernel.self,
-            Heap.self, All.self, Measure.self, Generate.self,
+            Rings.self, Pool.self, Cache.self, Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self,
+            Kernel.self, Heap.self, All.self, Measure.self, Generate.self,
         ]
     )
 
@@ -70,6 +71,7 @@ struct BenchCommand: ParsableCommand {
             let answer = Answer(
                 rings: try RingsBenchmark().run(),
                 pool: try PoolBenchmark().run(),
+                cache: [CacheBenchmark().run()],
                 parse: [parse.measure()],
                 encode: [try encode.measure()],
                 pipeline: try await pipeline.measure(),
@@ -126,6 +128,7 @@ struct BenchCommand: ParsableCommand {
     struct Answer: Encodable {
         var rings: [RingsBenchmark.Result] = []
         var pool: [PoolBenchmark.Result] = []
+        var cache: [CacheBenchmark.Result] = []
         var parse: [ParseBenchmark.Result] = []
         var encode: [EncodeBenchmark.Result] = []
         var pipeline: [PipelineBenchmark.Result] = []
@@ -152,7 +155,7 @@ struct BenchCommand: ParsableCommand {
             try out.line(JSONOutput.text(answer))
         } else {
             let paint = output.paint
-            var all = [lines(answer.rings, paint), lines(answer.pool, paint)]
+            var all = [lines(answer.rings, paint), lines(answer.pool, paint), lines(answer.cache, paint)]
             all += answer.parse.map { lines($0, paint) }
             all += answer.encode.map { lines($0, showsColumns, paint) }
             all += answer.pipeline.map { lines($0, paint) }
