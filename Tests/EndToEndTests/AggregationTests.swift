@@ -121,5 +121,52 @@ extension EndToEnd {
             ])
             #expect(shown.output.contains(" ×"), "\(shown.errors)")
         }
+
+        private static let root: String = {
+            var parts = #filePath.split(separator: "/")
+            parts.removeLast(3)
+            return "/" + parts.joined(separator: "/")
+        }()
+        private static let python: String =
+            (getenv("TAPIO_TEST_VENV").map { String(cString: $0) } ?? root + "/.build-venv") + "/bin/python"
+        private static let isThere = access(python, X_OK) == 0
+        private static let isRequired = getenv("CI").map { String(cString: $0) == "true" } ?? false
+
+        @Test(
+            "the query in docs/events.md counts in DuckDB what was merged",
+            .enabled(if: isThere || isRequired, "no Python environment: run .ci/python-venv, or set TAPIO_TEST_VENV")
+        )
+        func documentedQuery() throws {
+            try #require(Self.isThere, "run .ci/python-venv, or set TAPIO_TEST_VENV")
+            let agent = try AgentProcess(settings: ["aggregation.process_exit": "always"])
+            try forks(300, name: "tapio-doc")
+            #expect(agent.stop().ending == .exited(0))
+            let rows = try ArchiveRows(agent.archive, columns: ["kind", "agg_count", "agg_min", "agg_max"])
+            let summaries = rows.of("process_exit").filter { $0.int("agg_count") != nil }
+            #expect(!summaries.isEmpty)
+
+            let page = String(decoding: TestFile.read(Self.root + "/docs/events.md") ?? [], as: UTF8.self)
+            let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
+            let start = try #require(lines.firstIndex(of: "```sql"))
+            let end = try #require(lines[start...].firstIndex(of: "```"))
+            let query = lines[(start + 1)..<end].joined(separator: "\n")
+            let script = """
+                import duckdb, os, sys
+                os.chdir(sys.argv[1])
+                for start, count in duckdb.sql(sys.argv[2]).fetchall(): print(f'{int(start)} {int(count)}')
+                """
+            let output = try InteractiveProcess.run([
+                Self.python, "-c", script, agent.archive, String(page[start..<end]),
+            ])
+            let classes = output.split(separator: "\n").map { line in
+                line.split(separator: " ").compactMap { Int64($0) }
+            }
+            #expect(classes.reduce(0) { $0 + $1[1] } == summaries.reduce(0) { $0 + $1.int("agg_count")! })
+            let least = summaries.compactMap { $0.int("agg_min") }.min()!
+            let most = summaries.compactMap { $0.int("agg_max") }.max()!
+            // The first and last class hold the least and the greatest value.
+            #expect(classes.first![0] <= least && least < classes.first![0] / 4 * 5 + 4)
+            #expect(classes.last![0] <= most && most < classes.last![0] / 4 * 5 + 4)
+        }
     }
 }

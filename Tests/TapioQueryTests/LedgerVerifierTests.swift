@@ -168,15 +168,12 @@ struct LedgerVerifierTests {
     private func sampledRun(
         _ events: Int,
         p: Double,
-        weight: Double? = nil,
-        pids: Int = 1_000_000,
-        seed: UInt64
+        weight: Double? = nil
     ) -> RunBuilder {
-        var random = SystemRandomNumberGenerator()
-        let kept = (0..<events).count { _ in Double.random(in: 0..<1, using: &random) < p }
+        let kept = (0..<events).count { _ in Double.random(in: 0..<1) < p }
         var run = RunBuilder()
         run.ledger("start")
-        run.sampled(kept - kept / 3, weight: weight ?? 1 / p, pids: pids)
+        run.sampled(kept - kept / 3, weight: weight ?? 1 / p)
         // Some of those that were kept are merged.
         if kept / 3 > 0 { run.summary(of: Int64(kept / 3), weight: Double(kept / 3) * (weight ?? 1 / p)) }
         let counts = [
@@ -190,8 +187,8 @@ struct LedgerVerifierTests {
 
     @Test("what chance kept adds up within six standard errors", arguments: [0.5, 0.1, 0.01, 0.001])
     func sampled(p: Double) {
-        for seed in 0..<5 as Range<UInt64> {
-            let verdict = LedgerVerifier.verify(sampledRun(20_000, p: p, seed: seed).segments)
+        for _ in 0..<5 {
+            let verdict = LedgerVerifier.verify(sampledRun(4000, p: p).segments)
             #expect(verdict.isProven, "\(verdict.findings)")
             #expect(verdict.findings.contains { $0.check == .weights && $0.severity != .problem })
         }
@@ -200,33 +197,33 @@ struct LedgerVerifierTests {
     @Test("weights that are not those of the sampling are found")
     func wrongWeights() {
         // Kept one in ten, and said that it was one in five. Summaries could hide it if their processes were sampled whole.
-        let run = sampledRun(200_000, p: 0.1, weight: 5, seed: 1)
+        let run = sampledRun(20_000, p: 0.1, weight: 5)
         let found = LedgerVerifier.verify(run.segments).findings.filter { $0.check == .weights }
         #expect(found.map(\.severity) != [.ok], "\(found)")
         var alone = RunBuilder()
         alone.ledger("start")
-        alone.sampled(20_000, weight: 5)
+        alone.sampled(2000, weight: 5)
         alone.ledger(
             "interval",
             "tcp_close",
-            ["attempted": 200_000, "sampled_out": 180_000, "archived": 20_000, "in_flight": 0]
+            ["attempted": 20_000, "sampled_out": 18_000, "archived": 2000, "in_flight": 0]
         )
         alone.ledger("stop")
         alone.seal()
         let problems = problems(alone)
-        #expect(problems.count == 1 && problems[0].contains("200,000 events, 100,000 by weight"), "\(problems)")
+        #expect(problems.count == 1 && problems[0].contains("20,000 events, 10,000 by weight"), "\(problems)")
     }
 
     @Test("where whole processes may have been left out, a great difference is a note")
     func processes() {
         var run = RunBuilder()
         run.ledger("start")
-        // Ten processes of 2,000 events each, of a hundred; one in ten was to be kept, fourteen were.
-        run.sampled(28_000, weight: 10, pids: 14)
+        // A hundred processes of 200 events each; one in ten was to be kept, fourteen were.
+        run.sampled(2800, weight: 10, pids: 14)
         run.ledger(
             "interval",
             "tcp_close",
-            ["attempted": 200_000, "sampled_out": 172_000, "archived": 28_000, "in_flight": 0]
+            ["attempted": 20_000, "sampled_out": 17_200, "archived": 2800, "in_flight": 0]
         )
         run.ledger("stop")
         run.seal()
@@ -239,14 +236,14 @@ struct LedgerVerifierTests {
         func run(weight: Double) -> RunBuilder {
             var run = RunBuilder()
             run.ledger("start")
-            // Of 10,000 that were kept, half were lost: they would have stood for as many as the others.
-            run.sampled(5000, weight: weight)
+            // Of 2000 that were kept, half were lost: they would have stood for as many as the others.
+            run.sampled(1000, weight: weight)
             run.ledger(
                 "interval",
                 "tcp_close",
-                ["attempted": 100_000, "sampled_out": 90_000, "ring_full": 5000, "archived": 5000, "in_flight": 0]
+                ["attempted": 20_000, "sampled_out": 18_000, "ring_full": 1000, "archived": 1000, "in_flight": 0]
             )
-            run.ledger("gap", "tcp_close", reason: "ring_full", ["count": 5000])
+            run.ledger("gap", "tcp_close", reason: "ring_full", ["count": 1000])
             run.ledger("stop")
             run.seal()
             return run
@@ -261,7 +258,7 @@ struct LedgerVerifierTests {
         var run = RunBuilder()
         run.ledger("start")
         run.events(10)
-        run.summary(of: 5, weight: 5.5)
+        run.summary(of: 5, weight: 4)
         run.ledger("interval", "tcp_close", ["attempted": 15, "archived": 10, "aggregated": 5, "in_flight": 0])
         run.ledger("stop")
         run.seal()

@@ -198,8 +198,8 @@ struct tapio_tcp {
 };
 
 /// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that
-/// are alike in the kind's grouping key. The fixed part then holds the key and the first one's time, CPU and sequence; all
-/// else in it is zero. Absent fields are TAPIO_ABSENT_64.
+/// are alike in the kind's grouping key. The fixed part then holds the key and the first one's time, CPU and sequence;
+/// all else in it is zero. Absent fields are TAPIO_ABSENT_64.
 struct tapio_summary {
 	/// Events merged.
 	uint64_t count;

@@ -30,8 +30,10 @@ struct SampleWeights: Sendable {
         // A sum of weights is a product that may be rounded.
         guard abs(single - 1) > 1e-9 else { return }
         sampledEvents += merged
+        // No probability gives a weight below 1, so chance explains nothing of it.
+        guard single > 1 else { return }
         greatest = max(greatest, single)
-        independentVariance += Double(merged) * single * max(0, single - 1)
+        independentVariance += Double(merged) * single * (single - 1)
         excess += Double(merged) * (single - 1)
         let isOfOne = count == nil && pid != nil
         clusters[isOfOne ? pid! : -1 - Int64(clusters.count), default: 0] += weight

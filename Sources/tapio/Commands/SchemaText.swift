@@ -85,8 +85,8 @@ struct SchemaText {
         if let exception = aggregation.exception {
             let other = exception.key.filter { !aggregation.key.contains($0) }
             let without = aggregation.key.filter { !exception.key.contains($0) }
-            text +=
-                " (where \(list([exception.column])) is \(exception.text), \(list(other)) instead of \(list(without)))"
+            let condition = "where \(list([exception.column])) is \(exception.text)"
+            text += " (\(condition), \(list(other)) instead of \(list(without)))"
         }
         if let measure = aggregation.measure { text += ", measuring \(list([measure]))" }
         return text

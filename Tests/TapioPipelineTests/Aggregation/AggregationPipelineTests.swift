@@ -202,7 +202,7 @@ struct AggregationPipelineTests {
     func evictions(groups: Int) async throws {
         let plane = MemoryPlane(cpus: 2, capacity: 1 << 16)
         let ledger = Ledger()
-        var configuration = configuration(rows: 30)
+        var configuration = configuration(rows: 60)
         configuration.reader.tuning.aggregation.maxGroups = groups
         let pipeline = try pipeline(configuration, plane, ledger, alwaysOn())
         let consumer = Consumer()
@@ -211,7 +211,7 @@ struct AggregationPipelineTests {
         let writers = try (0..<2).map { cpu in
             try PinnedThread(name: "writer-\(cpu)") {
                 var random = SplitMix64(state: UInt64(cpu))
-                for number in 0..<4000 {
+                for number in 0..<600 {
                     let group = UInt64.random(in: 0..<100, using: &random)
                     // Two in a row are merged, however small the table.
                     plane.submitAll(forkRecord(group), cpu: cpu, .bulk)
@@ -227,11 +227,11 @@ struct AggregationPipelineTests {
         for writer in writers { writer.join() }
         await pipeline.stop(within: .seconds(60))
         await consumed
-        expectClosed(ledger, fork, submitted: 16_000)
-        expectClosed(ledger, exit, submitted: 2000)
+        expectClosed(ledger, fork, submitted: 2400)
+        expectClosed(ledger, exit, submitted: 300)
         let found = try events(consumer, "process_fork")
         #expect(found.alone == ledger.value(.archived, fork) && found.merged == ledger.value(.aggregated, fork))
-        #expect(found.alone + found.merged == 16_000 && found.merged > 0)
+        #expect(found.alone + found.merged == 2400 && found.merged > 0)
         let statistics = pipeline.statistics
         #expect(statistics.readers[0].aggregation.evictions > 0)
         #expect(statistics.readers[0].aggregation.mostGroups <= UInt64(2 * (groups + 3)))

@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test("with room for all groups it does what a dictionary does", arguments: 1...12)
+    @Test("with room for all groups it does what a dictionary does", arguments: 1...6)
     func model(seed: UInt64) {
         var events = GroupedRecords(registry, seed: seed, variety: 1 + UInt8(seed % 4))
         var model = AggregationModel(registry)
@@ -26,7 +26,7 @@ import Testing
         #expect(!window.follow { _ in true })
         let batch = RowBatch(limits: RowBatch.Limits())
         for _ in 0..<3 {
-            for _ in 0..<Int.random(in: 0...3000, using: &events.source.random) {
+            for _ in 0..<Int.random(in: 0...1000, using: &events.source.random) {
                 let record = events.next()
                 var room = SummaryRoom.unlimited
                 let isMerged = window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: batch, room: &room)
@@ -80,8 +80,8 @@ import Testing
 
     @Test(
         "whatever the size and the room, no count, weight or measure gets lost or doubled",
-        arguments: [1, 2, 3, 7, 8, 9, 64, 500],
-        [0, 1, 5, 1_000]
+        arguments: [1, 2, 9, 64],
+        [0, 1, 1_000]
     )
     func evictions(capacity: Int, rows: Int) {
         var events = GroupedRecords(registry, seed: UInt64(capacity * 31 + rows), variety: 3)
@@ -140,7 +140,7 @@ import Testing
         _ = window.follow { _ in true }
         var merged: UInt64 = 0
         let spare = RowBatch(limits: RowBatch.Limits(rows: 5000))
-        for _ in 0..<20_000 {
+        for _ in 0..<6_000 {
             var room = SummaryRoom.unlimited
             let record = events.next()
             if window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: spare, room: &room) { merged += 1 }
@@ -241,7 +241,7 @@ import Testing
         _ = window.follow { _ in true }
         let clock = ClockOffset(utcMinusBootNs: 1_790_000_000_123_456_789)
         let batch = RowBatch(limits: RowBatch.Limits())
-        for _ in 0..<4000 {
+        for _ in 0..<1500 {
             var room = SummaryRoom.unlimited
             let record = events.next()
             if !window.merges(record.span.bytes, enrichmentID: 1, nowNs: 0, into: batch, room: &room) {
@@ -270,7 +270,7 @@ import Testing
         #expect(decoded.rows.count == batch.rowCount && expected.count == batch.rowCount)
         for row in decoded.rows where expected[row["seq"]!] != row { #expect(expected[row["seq"]!] == row) }
         let summaries = decoded.rows.filter { $0["agg_count"] != nil }
-        #expect(summaries.count > 100)
+        #expect(summaries.count > 50)
         #expect(summaries.allSatisfy { $0["child_pid"] == nil && $0["args"] == nil && $0["tcp_state"] == nil })
         // Totals by kind, as the ledger gets them.
         for total in encoded.kinds {
