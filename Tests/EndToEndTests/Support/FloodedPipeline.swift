@@ -66,7 +66,7 @@ final class FloodedPipeline {
                 try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
             }
         )
-        pipeline = Pipeline(
+        pipeline = try Pipeline(
             configuration: configuration,
             planes: [try KernelRecordPlane(plane)],
             registry: registry,
