@@ -101,6 +101,9 @@ struct ConfigurationDocumentTests {
         switch key.type {
         case .flag: return .flag(Bool.random(using: &random))
         case .integer(let range, _): return .integer(Int.random(in: range, using: &random))
+        case .choiceOrCount(let words, let range, _):
+            return Bool.random(using: &random)
+                ? .word(words.randomElement(using: &random)!) : .integer(Int.random(in: range, using: &random))
         case .size(let range): return .bytes(Int.random(in: range, using: &random))
         case .powerOfTwoSize: return .bytes(1 << Int.random(in: 12...30, using: &random))
         case .duration(let range): return .duration(UInt64.random(in: range, using: &random))

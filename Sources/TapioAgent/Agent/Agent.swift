@@ -71,7 +71,7 @@ public actor Agent {
         self.sources = sources
         self.minimumLevel = minimumLevel
         self.logSettings = logSettings
-        loader = ConfigurationLoader(schema: AgentConfiguration.schema)
+        loader = ConfigurationLoader(schema: AgentConfiguration.schema, machine: MachineFacts.current)
         let loaded: LoadedConfiguration
         do throws(ConfigurationErrors) {
             loaded = try loader.load(sources)

@@ -9,18 +9,35 @@ struct MemoryBound: CustomStringConvertible {
     let batches: Int
     /// Compressed bytes that wait to be written.
     let encoded: Int
+    /// Compressed bytes that are kept while the archive cannot be written.
+    let kept: Int
     /// Bytes of groups of events that are merged, when there are as many as may be.
     let aggregates: Int
+    /// Bytes of records on their way to a live view.
+    let liveView: Int
 
     init(_ configuration: AgentConfiguration, cpus: Int) {
         let pipeline = configuration.pipeline
         rings = cpus * (configuration.rings.urgentBytes + configuration.rings.bulkBytes)
         batches = pipeline.mostBatchBytes(readers: 1)
         encoded = pipeline.maxEncodedBytes
+        kept = configuration.queue.retryBytes
         aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: 1)
+        liveView = EventTap.mostBytes
     }
 
-    var description: String {
-        "memory bounds: rings \(HumanUnits.bytes(Int64(rings))), batches \(HumanUnits.bytes(Int64(batches))), encoded \(HumanUnits.bytes(Int64(encoded))), aggregates \(HumanUnits.bytes(Int64(aggregates)))"
+    private var parts: [(name: String, bytes: Int)] {
+        [
+            ("rings", rings), ("batches", batches), ("encoded", encoded), ("kept for a retry", kept),
+            ("aggregates", aggregates), ("live view", liveView),
+        ]
     }
+
+    /// Bytes of all of it.
+    var total: Int { parts.reduce(0) { $0 + $1.bytes } }
+
+    /// What it consists of, in one line.
+    var detail: String { parts.map { "\($0.name) \(HumanUnits.bytes(Int64($0.bytes)))" }.joined(separator: ", ") }
+
+    var description: String { "memory bounds: \(HumanUnits.bytes(Int64(total))) in all: \(detail)" }
 }

@@ -14,6 +14,8 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var rings = Rings()
     /// The thread that drains the rings.
     public var reader = Reader()
+    /// How many threads drain the rings.
+    public var readers = ReaderPolicy.auto
     /// Encoder threads, 1…64; `nil` chooses by the number of CPUs.
     public var encoders: Int?
     /// What may wait between the rings and the archive's file.

@@ -155,6 +155,23 @@ extension ConfigurationKey {
         )
     }
 
+    static func readers(
+        _ path: String,
+        _ storage: ConfigurationStorage<ReaderPolicy>,
+        _ reload: ConfigurationReload,
+        _ summary: String
+    ) -> Self {
+        Self(
+            path,
+            storage,
+            .choiceOrCount(ReaderPolicy.words, ReaderPolicy.counts, unit: "threads"),
+            reload: reload,
+            summary,
+            wrap: { $0.value },
+            unwrap: { ReaderPolicy($0) }
+        )
+    }
+
     static func path(
         _ path: String,
         _ storage: ConfigurationStorage<String>,

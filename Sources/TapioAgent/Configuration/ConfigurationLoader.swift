@@ -2,12 +2,19 @@
 public struct ConfigurationLoader: Sendable {
     /// The keys that may be set.
     public let schema: ConfigurationSchema
+    private let machine: (@Sendable () -> MachineFacts)?
 
     /// Variables that begin with `TAPIO_` and set no key; commands read them themselves.
     public static let reservedVariables: Set<String> = ["TAPIO_CONFIG"]
 
     /// A loader for these keys.
-    public init(schema: ConfigurationSchema) { self.schema = schema }
+    ///
+    /// - Parameter machine: Asked at each load what the values have to fit; nil where they are not for an agent on this
+    ///   machine, but for a command that only looks something up in them.
+    public init(schema: ConfigurationSchema, machine: (@Sendable () -> MachineFacts)? = nil) {
+        self.schema = schema
+        self.machine = machine
+    }
 
     /// The effective configuration. Reads files and changes nothing, so that a reload can try it while the agent runs.
     ///
@@ -20,7 +27,7 @@ public struct ConfigurationLoader: Sendable {
         assembly.readDropIns(of: sources.file.path)
         assembly.readEnvironment(sources.environment)
         assembly.readFlags(sources.flags)
-        return try assembly.finish()
+        return try assembly.finish(on: machine?())
     }
 }
 
@@ -103,10 +110,11 @@ private struct Assembly {
         }
     }
 
-    consuming func finish() throws(ConfigurationErrors) -> LoadedConfiguration {
+    consuming func finish(on machine: MachineFacts?) throws(ConfigurationErrors) -> LoadedConfiguration {
         // What keys say together means nothing while one of them is wrong.
         if errors.isEmpty {
-            for conflict in ConfigurationConflict.all(in: configuration) {
+            let misfits = machine.map { ConfigurationMachineCheck(machine: $0).conflicts(in: configuration) } ?? []
+            for conflict in ConfigurationConflict.all(in: configuration) + misfits {
                 let origin = origins[conflict.key] ?? origins[conflict.other] ?? .defaults
                 errors.add(ConfigurationError(origin, key: conflict.key, conflict.message, remedy: conflict.remedy))
             }

@@ -161,6 +161,12 @@ extension ConfigurationSchema {
             .live,
             "Time between two drains while nothing happens; not below reader.drain_interval."
         ),
+        .readers(
+            "readers",
+            \.readers,
+            .restart,
+            "Threads that drain the rings: auto is one for each NUMA node; never more than there are CPUs."
+        ),
         .integer(
             "encoders",
             \.encoders,

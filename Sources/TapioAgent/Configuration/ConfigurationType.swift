@@ -16,6 +16,8 @@ public enum ConfigurationType: Sendable, Hashable {
     case fraction(ClosedRange<Double>)
     /// One of these words.
     case choice([String])
+    /// One of these words, or a number.
+    case choiceOrCount([String], ClosedRange<Int>, unit: String)
     /// One line of at most this many bytes.
     case text(maxBytes: Int)
     /// An absolute path of at most this many bytes.
@@ -32,6 +34,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .probability: "a probability p with 0 < p <= 1"
         case .fraction(let range): "a fraction, \(range.lowerBound)..\(range.upperBound)"
         case .choice(let words): "one of " + words.joined(separator: ", ")
+        case .choiceOrCount(let words, let range, _): Self.alternatives(words, range)
         case .text(let maxBytes): "text on one line, 1..\(maxBytes) bytes"
         case .path(let maxBytes): "an absolute path, 1..\(maxBytes) bytes"
         }
@@ -48,6 +51,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .probability: ("probability", "0 < p <= 1")
         case .fraction(let range): ("fraction", "\(range.lowerBound)..\(range.upperBound)")
         case .choice(let words): ("none", words.joined(separator: ", "))
+        case .choiceOrCount(let words, let range, let unit): (unit, Self.alternatives(words, range))
         case .text(let maxBytes): ("text", "1..\(maxBytes) bytes")
         case .path(let maxBytes): ("path", "absolute, 1..\(maxBytes) bytes")
         }
@@ -67,8 +71,14 @@ public enum ConfigurationType: Sendable, Hashable {
         case .duration: DurationNotation.parse(text).map { .duration($0) }
         case .probability, .fraction: decimal(text).map { .fraction($0) }
         case .choice(let words): words.contains(text) ? .word(text) : nil
+        case .choiceOrCount(let words, _, _):
+            words.contains(text) ? .word(text) : wholeNumber(text).map { .integer($0) }
         case .text, .path: .text(text)
         }
+    }
+
+    private static func alternatives(_ words: [String], _ range: ClosedRange<Int>) -> String {
+        words.joined(separator: ", ") + " or \(range.lowerBound)..\(range.upperBound)"
     }
 
     /// Whether a value of this form is within the range.
@@ -82,6 +92,8 @@ public enum ConfigurationType: Sendable, Hashable {
         case (.probability, .fraction(let value)): value > 0 && value <= 1
         case (.fraction(let range), .fraction(let value)): range.contains(value)
         case (.choice(let words), .word(let value)): words.contains(value)
+        case (.choiceOrCount(let words, _, _), .word(let value)): words.contains(value)
+        case (.choiceOrCount(_, let range, _), .integer(let value)): range.contains(value)
         case (.text(let maxBytes), .text(let value)): isOneLine(value, maxBytes)
         case (.path(let maxBytes), .text(let value)):
             isOneLine(value, maxBytes) && value.utf8.first == UInt8(ascii: "/")

@@ -141,8 +141,7 @@ extension Doctor {
         let bound = MemoryBound(configuration, cpus: system.onlineCPUs)
         let total = Int64(bound.total)
         func text(_ bytes: Int64) -> String { HumanUnits.bytes(bytes) }
-        let detail =
-            "at most \(text(total)) in flight: rings \(text(Int64(bound.rings))), batches \(text(Int64(bound.batches))), encoded \(text(Int64(bound.encoded)))"
+        let detail = "at most \(text(total)) in flight: \(bound.detail)"
         let remedy = "make queue.max_bytes or rings.bulk_bytes smaller"
         if let limit = system.memoryLimitBytes, limit < total {
             return [
@@ -206,9 +205,4 @@ extension Doctor {
         }
         return [.init(.archive, "directory", .ok, free)]
     }
-}
-
-extension MemoryBound {
-    /// Bytes of all of it.
-    var total: Int { rings + batches + encoded }
 }

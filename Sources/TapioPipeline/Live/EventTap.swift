@@ -11,6 +11,8 @@ public final class EventTap: Sendable {
     static let chunkBytes = 256 << 10
     /// Chunks that exist at a time, in all hands together.
     static let chunks = 16
+    /// Bytes of records that they can hold together.
+    public static var mostBytes: Int { chunks * chunkBytes }
     /// Chunks of decoded events that one watcher may leave unread.
     static let unreadChunks = 32
 

@@ -53,7 +53,7 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             let out = Output()
             do {
-                let loaded = try source.load()
+                let loaded = try source.loadForAgent()
                 let hash = Hexadecimal.text(loaded.configuration.fingerprint)
                 if output.json {
                     try out.line(JSONOutput.text(Answer(isValid: true, files: loaded.files, hash: hash)))

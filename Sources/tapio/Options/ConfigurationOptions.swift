@@ -28,7 +28,12 @@ struct ConfigurationOptions: ParsableArguments {
         try ConfigurationOptions.load(config: config, settings: settings, flags: flags)
     }
 
-    /// The same without a command line.
+    /// The same, and whether an agent on this machine could run with it.
+    func loadForAgent() throws -> LoadedConfiguration {
+        try ConfigurationLoader(schema: .agent, machine: MachineFacts.current).load(sources())
+    }
+
+    /// Like ``load(flags:)`` without a command line.
     static func load(
         config: String? = nil,
         settings: [String] = [],

@@ -1,0 +1,111 @@
+import TapioAgent
+import Testing
+
+@Suite("Configuration: what this machine cannot do is an error where it is written")
+struct ConfigurationMachineTests {
+    private func machine(
+        online: [Int] = [0, 1, 2, 3, 6],
+        allowed: [Int] = [0, 1, 3, 6],
+        memory: Int64? = 16 << 30,
+        limit: Int64? = nil
+    ) -> MachineFacts {
+        MachineFacts(onlineCPUs: online, allowedCPUs: allowed, memoryBytes: memory, memoryLimitBytes: limit)
+    }
+
+    private func errors(_ text: String, on machine: MachineFacts) -> [String] {
+        let directory = TemporaryDirectory()
+        let path = directory.write("tapio.yaml", text)
+        do throws(ConfigurationErrors) {
+            _ = try ConfigurationLoader(schema: testSchema, machine: { machine }).load(.init(file: .named(path)))
+            return []
+        } catch {
+            return error.errors.map { "\($0.line ?? 0):\($0.column ?? 0) \($0.key ?? "-") \($0.message); \($0.remedy)" }
+        }
+    }
+
+    @Test("a CPU that is not there, or not the agent's to use, names those that are")
+    func cpu() {
+        #expect(
+            errors("reader:\n  cpu: 7\n", on: machine()) == [
+                "2:8 reader.cpu 7 is no CPU of this machine: it must be auto or one of 0-1,3,6; name one of them, or auto"
+            ]
+        )
+        #expect(
+            errors("reader: {cpu: 2}", on: machine()) == [
+                "1:15 reader.cpu 2 is a CPU that the agent may not use: it must be auto or one of 0-1,3,6; name one of them, or auto"
+            ]
+        )
+        #expect(errors("reader: {cpu: 6}", on: machine()) == [])
+        #expect(errors("reader: {cpu: auto}", on: machine()) == [])
+    }
+
+    @Test("more readers than CPUs")
+    func readers() {
+        #expect(
+            errors("batch: {}\nreaders: 5\n", on: machine()) == [
+                "2:10 readers 5 are more than the CPUs that the agent may use: it must be auto, per-cpu or 1..4; lower it"
+            ]
+        )
+        for text in ["4", "1", "auto", "per-cpu"] { #expect(errors("readers: \(text)", on: machine()) == []) }
+        #expect(
+            errors("readers: 0", on: machine()) == [
+                "1:10 readers \"0\" is out of range: it must be auto, per-cpu or 1..1024; correct or remove it, the default is auto"
+            ]
+        )
+        #expect(
+            errors("readers: all", on: machine()).first?.contains("\"all\" is not auto, per-cpu or 1..1024") == true
+        )
+    }
+
+    @Test("rings that would take more than half of the memory name their sum, and what there may be")
+    func rings() {
+        let limited = machine(limit: 40 << 20)
+        #expect(
+            errors("rings:\n  urgent_bytes: 1MiB\n  bulk_bytes: 4MiB\n", on: limited) == [
+                "3:15 rings.bulk_bytes the rings of 5 CPUs take 25MiB, more than half of the 40MiB that the control group allows: both together must be at most 4MiB for each CPU; make rings.urgent_bytes or rings.bulk_bytes smaller"
+            ]
+        )
+        // The greater one is named, where it was given; else the other.
+        #expect(
+            errors("rings:\n  urgent_bytes: 1GiB\n", on: machine(memory: 10 << 30)).first?.hasPrefix(
+                "2:17 rings.urgent_bytes"
+            ) == true
+        )
+        #expect(errors("rings: {urgent_bytes: 2MiB}", on: limited).first?.hasPrefix("1:23 rings.bulk_bytes") == true)
+        // The defaults are checked as well: they are nobody's mistake, but they do not fit.
+        #expect(errors("", on: limited).first?.hasPrefix("0:0 rings.bulk_bytes") == true)
+        #expect(errors("", on: machine(limit: 50 << 20)) == [])
+    }
+
+    @Test("what is not known of the machine is not checked, and no machine is asked for a command that only looks")
+    func unknown() throws {
+        let unknown = MachineFacts(onlineCPUs: [], allowedCPUs: [], memoryBytes: nil, memoryLimitBytes: nil)
+        let text = "reader: {cpu: 4000}\nreaders: 1024\nrings: {bulk_bytes: 1GiB}\n"
+        #expect(errors(text, on: unknown) == [])
+        let loaded = try load(text)
+        #expect(loaded.configuration.readers == .count(1024))
+        #expect(loaded.configuration.reader.cpu == 4000)
+    }
+
+    @Test("all misfits are told together, and only when each value is itself allowed")
+    func together() {
+        #expect(errors("reader: {cpu: 9}\nreaders: 9\n", on: machine()).count == 2)
+        #expect(errors("reader: {cpu: 9}\nreaders: many\n", on: machine()).count == 1)
+    }
+
+    @Test("this machine has CPUs and memory")
+    func current() throws {
+        let facts = MachineFacts.current()
+        #expect(!facts.onlineCPUs.isEmpty && !facts.allowedCPUs.isEmpty)
+        #expect(Set(facts.allowedCPUs).isSubset(of: facts.onlineCPUs))
+        #expect(try #require(facts.memoryBytes) > 1 << 20)
+    }
+
+    @Test("readers are written as they are read")
+    func rendering() throws {
+        for text in ["auto", "per-cpu", "3"] {
+            let loaded = try load("readers: \(text)")
+            #expect(testSchema.show(loaded).contains("readers: \(text)"))
+        }
+    }
+}
