@@ -54,6 +54,7 @@ struct OverloadTests {
         let isWhole = try await agent.wait { $0.overflow.kinds.allSatisfy { $0.keep == 1 && $0.rung == "full" } }
         #expect(isWhole)
         let last = await agent.agent.status()
+        print(lowest, deepest, last.overflow.kinds, last.ledger.map { ($0.kind, $0.counts) }, agent.warnings.joined(separator: "\n"), separator: "\n")
         let flooded = try #require(last.overflow.kinds.first { $0.kind == Self.flooding })
         #expect(flooded.epochs >= 2)
         #expect(flooded.since != nil)

@@ -109,6 +109,7 @@ actor OverflowController {
         tell(nowNs)
         if isIdle {
             countedNs = nil
+            reading = PressureReading()
             return
         }
         guard let loads = readCounters(pressure, nowNs) else { return }

@@ -190,7 +190,7 @@ public struct StatusReport: Codable, Sendable {
         public init() {}
     }
 
-    /// How near each stage is to its bound: 0…1. Where nothing happens the last values stay.
+    /// How near each stage was to its bound in the last twentieth of a second: 0…1.
     public struct Pressure: Codable, Sendable {
         /// The fullest ring of critical and high events.
         public var urgentRing = 0.0

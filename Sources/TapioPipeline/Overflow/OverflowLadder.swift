@@ -20,7 +20,7 @@ public struct OverflowLadder: Sendable {
         public fileprivate(set) var rung: Rung
         /// The probability in force has had so many predecessors. From 0.
         public fileprivate(set) var epoch: UInt64 = 0
-        /// When the epoch began, monotonic ns.
+        /// When the epoch began, on the clock of the ticks; 0 for the first.
         public fileprivate(set) var sinceNs: UInt64
         /// Events a second that want to pass.
         public fileprivate(set) var demand = 0.0
