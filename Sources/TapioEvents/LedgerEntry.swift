@@ -70,7 +70,8 @@ public struct LedgerEntry: Sendable, Hashable, Codable {
 
     private static var counts: [WritableKeyPath<LedgerEntry, UInt64>] {
         [
-            \.attempted, \.filtered, \.sampledOut, \.countedOnly, \.ringFull, \.submitted, \.received, \.malformed, \.aggregated,
+            \.attempted, \.filtered, \.sampledOut, \.countedOnly, \.ringFull, \.submitted, \.received, \.malformed,
+            \.aggregated,
             \.shed, \.failed, \.archived,
         ]
     }

@@ -156,7 +156,7 @@ extension EndToEnd {
                 for start, count in duckdb.sql(sys.argv[2]).fetchall(): print(f'{int(start)} {int(count)}')
                 """
             let output = try InteractiveProcess.run([
-                Self.python, "-c", script, agent.archive, String(page[start..<end]),
+                Self.python, "-c", script, agent.archive, query,
             ])
             let classes = output.split(separator: "\n").map { line in
                 line.split(separator: " ").compactMap { Int64($0) }

@@ -1,4 +1,5 @@
 import TapioAgent
+import TapioRings
 import Testing
 
 @Suite("Configuration: what this machine cannot do is an error where it is written")

@@ -54,7 +54,14 @@ struct OverloadTests {
         let isWhole = try await agent.wait { $0.overflow.kinds.allSatisfy { $0.keep == 1 && $0.rung == "full" } }
         #expect(isWhole)
         let last = await agent.agent.status()
-        print(lowest, deepest, last.overflow.kinds, last.ledger.map { ($0.kind, $0.counts) }, agent.warnings.joined(separator: "\n"), separator: "\n")
+        print(
+            lowest,
+            deepest,
+            last.overflow.kinds,
+            last.ledger.map { ($0.kind, $0.counts) },
+            agent.warnings.joined(separator: "\n"),
+            separator: "\n"
+        )
         let flooded = try #require(last.overflow.kinds.first { $0.kind == Self.flooding })
         #expect(flooded.epochs >= 2)
         #expect(flooded.since != nil)
@@ -189,7 +196,7 @@ private final class OverloadedAgent {
             record.header.pid = UInt32(1 + index % 50)
             record.ip_version = 4
             withUnsafeMutableBytes(of: &value.bytes) { $0.storeBytes(of: record, as: tapio_tcp.self) }
-            try object.setElement(index, ofArray: "bench_records", to: value)
+            try object.setElement(index, ofMap: "bench_records", to: value)
         }
     }
 

@@ -113,7 +113,8 @@ public actor Agent {
         } catch {
             throw .archive(error)
         }
-        let recordPlane: KernelRecordPlane
+        let readers = try Self.planReaders(loaded.configuration)
+        let recordPlanes: [KernelRecordPlane]
         aggregation = AggregationSwitch(registry)
         do throws(KernelError) {
             exporter = try ArchiveExporter(
@@ -127,14 +128,17 @@ public actor Agent {
                     try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
                 }
             )
-            recordPlane = try KernelRecordPlane(plane)
+            var planes: [KernelRecordPlane] = []
+            for reader in readers.readers { planes.append(try KernelRecordPlane(plane, cpus: Set(reader.drains))) }
+            recordPlanes = planes
         } catch {
             throw .kernel(error)
         }
         do throws(BufferPoolError) {
             pipeline = try Pipeline(
                 configuration: loaded.configuration.pipeline,
-                planes: [recordPlane],
+                planes: recordPlanes,
+                readers: loaded.configuration.readerConfigurations(readers),
                 registry: registry,
                 ledger: ledger,
                 clock: clock,
@@ -153,6 +157,21 @@ public actor Agent {
             logger: logger,
             aggregate: { [aggregation] isOverloaded, kind in aggregation.setOverloaded(isOverloaded, kind) }
         )
+    }
+
+    /// Which reader drains the rings of which CPUs, and where it runs.
+    private static func planReaders(_ configuration: AgentConfiguration) throws(AgentError) -> ReaderPlan {
+        let topology: CPUTopology
+        do throws(CPUTopologyError) {
+            topology = try CPUTopology.current()
+        } catch {
+            throw .readers("\(error)")
+        }
+        do throws(ReaderPlanError) {
+            return try ReaderPlan(topology, policy: configuration.readers)
+        } catch {
+            throw .readers("\(error)")
+        }
     }
 
     // MARK: - From start to stop

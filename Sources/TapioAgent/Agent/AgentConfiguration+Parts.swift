@@ -4,6 +4,7 @@ import TapioCollectors
 import TapioEvents
 import TapioKernel
 import TapioPipeline
+import TapioRings
 
 // What the parts of the agent take from the configuration.
 extension AgentConfiguration {
@@ -28,9 +29,23 @@ extension AgentConfiguration {
         result.maxEncodedBytes = queue.maxEncodedBytes
         result.encoders = encoders ?? 1
         result.compressionLevel = Int32(archive.compressionLevel)
-        result.reader.cpus = reader.cpu.map { [$0] }
         result.reader.tuning = readerTuning
         return result
+    }
+
+    /// How each reader of a plan works. A CPU that the operator named holds for all of them.
+    func readerConfigurations(_ plan: ReaderPlan) -> [ReaderConfiguration] {
+        plan.readers.map { reader in
+            var result = ReaderConfiguration()
+            if plan.readers.count > 1 {
+                let name = "tapio-\(reader.name)"
+                result.name = name.utf8.count <= PinnedThread.longestName ? name : reader.name
+            }
+            result.cpus = self.reader.cpu.map { [$0] } ?? reader.runsOn
+            result.node = reader.node
+            result.tuning = readerTuning
+            return result
+        }
     }
 
     var readerTuning: ReaderTuning {

@@ -14,6 +14,8 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
     case kernel(KernelError)
     /// A thread cannot be as it was asked for.
     case thread(ThreadError)
+    /// The readers cannot be as they were asked for.
+    case readers(String)
     /// The memory for batches cannot be reserved.
     case memory(BufferPoolError)
     /// The control socket cannot be had.
@@ -24,7 +26,7 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
     /// One line.
     public var description: String {
         switch self {
-        case .privileges(let line), .control(let line): line
+        case .privileges(let line), .control(let line), .readers(let line): line
         case .configuration(let errors): "\(errors)"
         case .archive(let error): "\(error)"
         case .kernel(let error): "\(error)"

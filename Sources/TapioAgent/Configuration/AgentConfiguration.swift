@@ -1,3 +1,5 @@
+public import TapioRings
+
 /// Everything that an operator can decide about the agent: one value, checked as a whole before anything starts.
 ///
 /// `AgentConfiguration()` holds the defaults, and nothing else does: ``ConfigurationSchema`` reads each key's default from

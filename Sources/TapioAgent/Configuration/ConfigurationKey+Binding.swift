@@ -1,3 +1,5 @@
+import TapioRings
+
 /// Where in the configuration a key's value is stored.
 typealias ConfigurationStorage<Value> = any WritableKeyPath<AgentConfiguration, Value> & Sendable
 

@@ -1,3 +1,4 @@
+import TapioRings
 import TapioEvents
 
 /// What is possible elsewhere and not on this machine: the one place for checks that depend on it. `config check`, the start

@@ -1,4 +1,4 @@
-public import TapioRings
+import TapioRings
 
 // How many threads drain the rings, as the configuration says it.
 extension ReaderPolicy {

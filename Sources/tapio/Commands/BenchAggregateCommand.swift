@@ -22,16 +22,7 @@ extension BenchCommand {
 
         func run() throws {
             let results = options.measure()
-            let out = Output()
-            if output.json {
-                try out.line(JSONOutput.text(["aggregate": results]))
-            } else {
-                for line in BenchCommand.lines(results, output.paint) { try out.line(line) }
-            }
-            if BuildFacts.isDebug {
-                StandardError.warning("this is a debug build: it is many times slower than a release build")
-            }
-            try out.flush()
+            try BenchCommand.write(["aggregate": results], output) { BenchCommand.lines(results, $0) }
         }
     }
 

@@ -39,10 +39,12 @@ struct BenchCommand: ParsableCommand {
         )
 
         @OptionGroup var options: EncodeOptions
+        @OptionGroup var repetition: Repetition
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            try BenchCommand.write(Answer(encode: [options.measure()]), showsColumns: options.columns, output)
+            let answer = Answer(encode: [try options.measure(runs: repetition.runs)])
+            try BenchCommand.write(answer, showsColumns: options.columns, output)
         }
     }
 
@@ -60,27 +62,41 @@ struct BenchCommand: ParsableCommand {
 
         @OptionGroup var parse: ParseOptions
         @OptionGroup var encode: EncodeOptions
+        @OptionGroup var aggregate: AggregateOptions
         @OptionGroup var pipeline: PipelineOptions
         @OptionGroup var ring: RingOptions
         @OptionGroup var kernel: KernelOptions
         @OptionGroup var heap: HeapOptions
+        @OptionGroup var repetition: Repetition
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
             // From the smallest to the whole; each that leaves memory or threads behind in a process of its own.
+            let runs = repetition.runs
             let answer = Answer(
                 rings: try RingsBenchmark().run(),
                 pool: try PoolBenchmark().run(),
                 cache: [CacheBenchmark().run()],
-                parse: [parse.measure()],
-                encode: [try encode.measure()],
-                pipeline: try await pipeline.measure(),
-                ring: try ring.measure(),
-                kernel: try await kernel.measure(),
+                parse: [parse.measure(runs: runs)],
+                encode: [try encode.measure(runs: runs)],
+                aggregate: aggregate.measure(),
+                pipeline: try await pipeline.measure(runs: runs),
+                ring: try ring.measure(runs: runs),
+                kernel: try await kernel.measure(runs: runs),
                 heap: try await heap.measure()
             )
             try BenchCommand.write(answer, showsColumns: encode.columns, output)
             if !answer.closes { throw ExitStatus.failed.code }
+        }
+    }
+
+    /// How often.
+    struct Repetition: ParsableArguments {
+        @Option(help: ArgumentHelp("How often; shown is the run with the median of CPU time.", valueName: "n"))
+        var runs = 3
+
+        func validate() throws {
+            if !(1...99).contains(runs) { throw ValidationError("--runs \(runs): 1 to 99") }
         }
     }
 
@@ -114,7 +130,13 @@ struct BenchCommand: ParsableCommand {
             if !(1...19).contains(level) { throw ValidationError("--level \(level): 1 to 19") }
         }
 
-        func measure() throws -> EncodeBenchmark.Result {
+        /// The run with the median of CPU time.
+        func measure(runs: Int) throws -> EncodeBenchmark.Result {
+            let results = try (0..<runs).map { _ in try measure() }.sorted { $0.totalNs < $1.totalNs }
+            return results[runs / 2]
+        }
+
+        private func measure() throws -> EncodeBenchmark.Result {
             var options = EncodeBenchmark.Options()
             options.events = events
             options.batchRows = batchRows
@@ -131,6 +153,7 @@ struct BenchCommand: ParsableCommand {
         var cache: [CacheBenchmark.Result] = []
         var parse: [ParseBenchmark.Result] = []
         var encode: [EncodeBenchmark.Result] = []
+        var aggregate: [AggregateBenchmark.Result] = []
         var pipeline: [PipelineBenchmark.Result] = []
         var ring: [RingBenchmark.Result] = []
         var kernel: [KernelAnswer] = []
@@ -158,6 +181,7 @@ struct BenchCommand: ParsableCommand {
             var all = [lines(answer.rings, paint), lines(answer.pool, paint), lines(answer.cache, paint)]
             all += answer.parse.map { lines($0, paint) }
             all += answer.encode.map { lines($0, showsColumns, paint) }
+            all += [lines(answer.aggregate, paint)]
             all += answer.pipeline.map { lines($0, paint) }
             all += [lines(answer.ring, paint), lines(answer.kernel, paint)]
             all += answer.heap.map { lines($0, paint) }

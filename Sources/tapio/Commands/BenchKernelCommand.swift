@@ -30,10 +30,11 @@ extension BenchCommand {
         )
 
         @OptionGroup var options: KernelOptions
+        @OptionGroup var repetition: Repetition
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let answer = Answer(kernel: try await options.measure())
+            let answer = Answer(kernel: try await options.measure(runs: repetition.runs))
             try BenchCommand.write(answer, showsColumns: false, output)
             if answer.kernel.contains(where: { !$0.figures.isProven }) { throw ExitStatus.failed.code }
         }
@@ -54,10 +55,11 @@ extension BenchCommand {
         )
 
         @OptionGroup var options: RingOptions
+        @OptionGroup var repetition: Repetition
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let answer = Answer(ring: try options.measure())
+            let answer = Answer(ring: try options.measure(runs: repetition.runs))
             try BenchCommand.write(answer, showsColumns: false, output)
             if answer.ring.contains(where: { !$0.isClosed }) { throw ExitStatus.failed.code }
         }
@@ -124,9 +126,6 @@ extension BenchCommand {
             .emit(perSecond: 1_000_000), .emit(perSecond: 1_500_000), .emit(perSecond: nil),
         ]
 
-        @Option(help: ArgumentHelp("Runs of each load; shown is the one with the median of user CPU.", valueName: "n"))
-        var runs = 3
-
         @Option(help: ArgumentHelp("Cause each load so many times as often.", valueName: "factor"))
         var scale = 1.0
 
@@ -161,12 +160,11 @@ extension BenchCommand {
         var settings: [ConfigurationFlag] = []
 
         func validate() throws {
-            if !(1...99).contains(runs) { throw ValidationError("--runs \(runs): 1 to 99") }
             if !(0.001...1000).contains(scale) { throw ValidationError("--scale \(scale): 0.001 to 1000") }
             if !(1...64).contains(generators) { throw ValidationError("--generators \(generators): 1 to 64") }
         }
 
-        func measure() async throws -> [KernelAnswer] {
+        func measure(runs: Int) async throws -> [KernelAnswer] {
             var answers: [KernelAnswer] = []
             for load in loads {
                 var answer = KernelAnswer()
@@ -230,22 +228,18 @@ extension BenchCommand {
         )
         var readerCPU: Int?
 
-        @Option(help: ArgumentHelp("How often.", valueName: "n"))
-        var repeats = 3
-
         func validate() throws {
             if !(1000...10_000_000_000).contains(records) {
                 throw ValidationError("--records \(records): 1000 to 10000000000")
             }
-            if !(1...99).contains(repeats) { throw ValidationError("--repeats \(repeats): 1 to 99") }
         }
 
-        func measure() throws -> [RingBenchmark.Result] {
+        func measure(runs: Int) throws -> [RingBenchmark.Result] {
             var options = RingBenchmark.Options()
             options.records = records
             options.cpus = cpus
             options.readerCPU = readerCPU
-            return try (0..<repeats).map { _ in try RingBenchmark(options).run() }
+            return try (0..<runs).map { _ in try RingBenchmark(options).run() }
         }
     }
 

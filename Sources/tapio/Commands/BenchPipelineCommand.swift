@@ -17,18 +17,19 @@ extension BenchCommand {
 
                 EXAMPLES
                   tapio bench pipeline
-                  tapio bench pipeline --baseline --cpu 1 --runs 5 --json
+                  tapio bench pipeline --baseline --pipeline-cpu 1 --runs 5 --json
                 """
         )
 
         @OptionGroup var options: PipelineOptions
         @Flag(help: "Measure the naive way beside it, an eighth of the events.")
         var baseline = false
+        @OptionGroup var repetition: Repetition
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
             var answer = Answer()
-            answer.pipeline = [try await options.measureHere(withBaseline: baseline)]
+            answer.pipeline = [try await options.measureHere(runs: repetition.runs, withBaseline: baseline)]
             try BenchCommand.write(answer, showsColumns: false, output)
             if !answer.closes { throw ExitStatus.failed.code }
         }
@@ -47,11 +48,12 @@ extension BenchCommand {
         )
 
         @OptionGroup var options: ParseOptions
+        @OptionGroup var repetition: Repetition
         @OptionGroup var output: OutputOptions
 
         func run() throws {
             var answer = Answer()
-            answer.parse = [options.measure()]
+            answer.parse = [options.measure(runs: repetition.runs)]
             try BenchCommand.write(answer, showsColumns: false, output)
         }
     }
@@ -61,11 +63,8 @@ extension BenchCommand {
         @Option(help: ArgumentHelp("Events of a run, all in memory.", valueName: "n"))
         var pipelineEvents = 2_000_000
 
-        @Option(help: ArgumentHelp("How often.", valueName: "n"))
-        var pipelineRuns = 3
-
         @Option(help: ArgumentHelp("The CPU to run on. Default: the last.", valueName: "cpu"))
-        var cpu: Int?
+        var pipelineCpu: Int?
 
         @Option(help: ArgumentHelp("Where the files go meanwhile. Default: $TMPDIR.", valueName: "dir"))
         var pipelineDirectory: String?
@@ -74,28 +73,26 @@ extension BenchCommand {
             if !(1000...50_000_000).contains(pipelineEvents) {
                 throw ValidationError("--pipeline-events \(pipelineEvents): 1000 to 50000000")
             }
-            if !(1...99).contains(pipelineRuns) { throw ValidationError("--pipeline-runs \(pipelineRuns): 1 to 99") }
-            if let cpu, !(0..<8192).contains(cpu) { throw ValidationError("--cpu \(cpu): no CPU has this number") }
         }
 
         /// In this process, which is bound to the CPU from then on.
-        func measureHere(withBaseline: Bool) async throws -> PipelineBenchmark.Result {
-            try BenchmarkCPU.bind(to: cpu)
+        func measureHere(runs: Int, withBaseline: Bool) async throws -> PipelineBenchmark.Result {
+            try BenchmarkCPU.bind(to: pipelineCpu)
             var benchmark = PipelineBenchmark.Options()
             benchmark.events = pipelineEvents
-            benchmark.runs = pipelineRuns
+            benchmark.runs = runs
             benchmark.baselineEvents = withBaseline ? max(1, pipelineEvents / 8) : 0
             benchmark.directory = pipelineDirectory.map { AbsolutePath.of($0) } ?? NSTemporaryDirectory()
             return try await PipelineBenchmark(registry: CollectorRegistry.schemas, options: benchmark).run()
         }
 
         /// In a process of its own, with the baseline.
-        func measure() async throws -> [PipelineBenchmark.Result] {
+        func measure(runs: Int) async throws -> [PipelineBenchmark.Result] {
             var arguments = [
                 "bench", "pipeline", "--baseline", "--json", "--pipeline-events", "\(pipelineEvents)",
-                "--pipeline-runs", "\(pipelineRuns)",
+                "--runs", "\(runs)",
             ]
-            if let cpu { arguments += ["--cpu", "\(cpu)"] }
+            if let pipelineCpu { arguments += ["--pipeline-cpu", "\(pipelineCpu)"] }
             if let pipelineDirectory { arguments += ["--pipeline-directory", pipelineDirectory] }
             let answer: PartialAnswer = try await BenchCommand.output(of: arguments)
             return answer.pipeline
@@ -107,20 +104,16 @@ extension BenchCommand {
         @Option(help: ArgumentHelp("Records in all.", valueName: "n"))
         var parseRecords = 1_000_000
 
-        @Option(help: ArgumentHelp("How often.", valueName: "n"))
-        var parseRuns = 3
-
         func validate() throws {
             if !(1000...50_000_000).contains(parseRecords) {
                 throw ValidationError("--parse-records \(parseRecords): 1000 to 50000000")
             }
-            if !(1...99).contains(parseRuns) { throw ValidationError("--parse-runs \(parseRuns): 1 to 99") }
         }
 
-        func measure() -> ParseBenchmark.Result {
+        func measure(runs: Int) -> ParseBenchmark.Result {
             var options = ParseBenchmark.Options()
             options.records = parseRecords
-            options.runs = parseRuns
+            options.runs = runs
             return ParseBenchmark(registry: CollectorRegistry.schemas, options: options).run()
         }
     }

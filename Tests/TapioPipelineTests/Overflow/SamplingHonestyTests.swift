@@ -147,7 +147,7 @@ struct SamplingHonestyTests {
             record.ip_version = 4
             withUnsafeMutableBytes(of: &value.bytes) { $0.storeBytes(of: record, as: tapio_tcp.self) }
             for _ in 0..<size {
-                try object.setElement(index, ofArray: "bench_records", to: value)
+                try object.setElement(index, ofMap: "bench_records", to: value)
                 index += 1
             }
         }
