@@ -14,6 +14,7 @@ private struct RunBuilder {
         _ entry: String,
         _ kind: String? = nil,
         reason: String? = nil,
+        note: String? = nil,
         from: Int64? = nil,
         _ counts: [String: Int64] = [:]
     ) {
@@ -27,6 +28,7 @@ private struct RunBuilder {
         ]
         row["ledger_kind"] = kind.map { .string($0) }
         row["ledger_reason"] = reason.map { .string($0) }
+        row["ledger_note"] = note.map { .string($0) }
         for (name, count) in counts { row["ledger_\(name)"] = .int(count) }
         rows.append(row)
     }
@@ -251,6 +253,28 @@ struct LedgerVerifierTests {
         #expect(problems(run(weight: 10)) == [])
         #expect(problems(run(weight: 30)).count == 1)
         #expect(problems(run(weight: 2)).count == 1)
+    }
+
+    @Test("while a kind is counted only no row stands for it, and the ledger says that it was")
+    func countedOnly() {
+        func run(tells: Bool, weight: Double) -> RunBuilder {
+            var run = RunBuilder()
+            run.ledger("start")
+            run.sampled(1000, weight: weight)
+            let note = "sampled 0.1 -> sampled 0.1, lowest counted_only, 4 epochs"
+            if tells { run.ledger("sampling", "tcp_close", reason: "rings", note: note) }
+            run.ledger(
+                "interval",
+                "tcp_close",
+                ["attempted": 100_000, "sampled_out": 99_000, "archived": 1000, "in_flight": 0]
+            )
+            run.ledger("stop")
+            run.seal()
+            return run
+        }
+        #expect(problems(run(tells: true, weight: 10)) == [])
+        #expect(problems(run(tells: false, weight: 10)).count == 1)
+        #expect(problems(run(tells: true, weight: 1000)).count == 1)
     }
 
     @Test("without sampling the weights have to be exact")

@@ -9,6 +9,8 @@ struct LedgerRun {
     private(set) var stop: ArchivedLedgerRow?
     private var kinds: [String: Sums] = [:]
     private var weights: [String: SampleWeights] = [:]
+    /// Kinds of which none was kept for a time.
+    private var countedOnly: Set<String> = []
     /// Its archive is damaged, so that rows of the ledger may be missing.
     var isDamaged = false
     /// Its last segment is being written.
@@ -45,6 +47,7 @@ struct LedgerRun {
         guard let kind = row.kind ?? (row.entry == "stop" ? "" : nil) else { return }
         switch row.entry {
         case "stop": stop = row
+        case "sampling": if row.note?.contains("counted_only") ?? false { countedOnly.insert(kind) }
         case "gap":
             // What was lost before this run began, it reports for the one before.
             if hasStart && row.fromUs < startUs && row.toUs <= startUs { return }
@@ -153,6 +156,7 @@ struct LedgerRun {
                 kept: count("archived") &+ count("aggregated"),
                 sampledOut: count("sampled_out"),
                 lost: count("ring_full") &+ count("malformed") &+ count("shed") &+ count("failed"),
+                wasCountedOnly: countedOnly.contains(kind),
                 isWhole: hasStart && stop != nil
             )
             if let outcome = check.outcome {

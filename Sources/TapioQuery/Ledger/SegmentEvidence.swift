@@ -5,6 +5,7 @@ struct ArchivedLedgerRow: Sendable, Hashable {
     var entry: String
     var kind: String?
     var reason: String?
+    var note: String?
     var tsUs: Int64
     var subNs: Int64
     var sequence: Int64
@@ -95,6 +96,7 @@ struct SegmentEvidence: Sendable {
             entry: try text("ledger_entry") ?? "",
             kind: try text("ledger_kind"),
             reason: try text("ledger_reason"),
+            note: try text("ledger_note"),
             tsUs: try integer("ts") ?? 0,
             subNs: try integer("ts_sub_ns") ?? 0,
             sequence: try integer("seq") ?? 0,

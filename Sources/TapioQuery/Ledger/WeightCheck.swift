@@ -5,7 +5,7 @@ import TapioEvents
 /// On the exact side stands archived + aggregated + sampled out. Without sampling both are equal; else they differ by chance, in
 /// units of the sampling's own standard error. Events that were kept by the sampling and lost later are on neither side, and
 /// neither is what they stand for: with L of them the estimate may be too small by up to L times what the greatest weight
-/// has above 1.
+/// has above 1. While a kind is counted only, none is kept, and no weight stands for it.
 struct WeightCheck {
     /// What came out.
     struct Outcome: Hashable {
@@ -22,6 +22,8 @@ struct WeightCheck {
     let sampledOut: Int64
     /// Lost in rings, readers and archive.
     let lost: Int64
+    /// Whether none of the kind was kept for a time.
+    let wasCountedOnly: Bool
     /// Whether the whole run is there, from its start row to its stop row.
     let isWhole: Bool
 
@@ -44,6 +46,9 @@ struct WeightCheck {
         let error = weights.independentError(sampledOut: sampledOut)
         let errors = error > 0 ? difference / error : 0
         let figures = "\(exact) events, \(estimate) by weight, \(Self.signed(errors)) σ"
+        if wasCountedOnly && beyond < 0 {
+            return outcome(.note, "\(figures): some were counted only, and no row stands for them")
+        }
         if beyond == 0 || abs(beyond) <= Self.mostErrors * error { return outcome(.ok, figures) }
         if abs(beyond) <= Self.mostErrors * weights.clusterError {
             return outcome(.note, "\(figures): chance only where whole processes are kept or left out")
