@@ -253,6 +253,27 @@ struct LedgerVerifierTests {
         #expect(problems(run(weight: 2)).count == 1)
     }
 
+    @Test("events that are counted only are a gap with their exact number, and no weight has to stand for them")
+    func countedOnly() {
+        func run(tells: Int, weight: Double) -> RunBuilder {
+            var run = RunBuilder()
+            run.ledger("start")
+            run.sampled(1000, weight: weight)
+            run.ledger(
+                "interval",
+                "tcp_close",
+                ["attempted": 100_000, "sampled_out": 99_000, "archived": 1000, "in_flight": 0]
+            )
+            if tells > 0 { run.ledger("gap", "tcp_close", reason: "counted_only", ["count": Int64(tells)]) }
+            run.ledger("stop")
+            run.seal()
+            return run
+        }
+        #expect(problems(run(tells: 90_000, weight: 10)) == [])
+        #expect(problems(run(tells: 0, weight: 10)).count == 1)
+        #expect(problems(run(tells: 90_000, weight: 100)).count == 1)
+    }
+
     @Test("without sampling the weights have to be exact")
     func unsampledWeights() {
         var run = RunBuilder()
