@@ -111,7 +111,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioKernelTests",
-            dependencies: ["TapioKernel", "TapioBPF", "TapioTestSupport"],
+            dependencies: ["TapioKernel", "TapioBPF", "TapioRings", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -1,5 +1,8 @@
+import Glibc
+import Synchronization
 import TapioBPF
 import TapioKernel
+import TapioRings
 import TapioTestSupport
 import Testing
 
@@ -25,6 +28,32 @@ struct RunnableProgramTests {
         #expect(counts.attempted == 100_100)
         #expect(counts.ringFull > 0)
         #expect(counts.submitted + counts.ringFull == counts.attempted)
+    }
+
+    @Test("a bulk ring that fills up wakes the sleeping reader once; a few events do not")
+    func fillingWakes() throws {
+        var configuration = KernelPlaneConfiguration()
+        configuration.urgentBytes = 1 << 16
+        configuration.bulkBytes = 1 << 16
+        let plane = try KernelPlane(configuration: configuration)
+        let object = try object(plane)
+        let program = try object.runnable("bench_fixed")
+        let waiter = try RingWaiter(plane: plane)
+        let wake = Mutex<RingWaiter.Wake?>(nil)
+        let sleeper = try PinnedThread(name: "sleeper") {
+            let reason = waiter.wait(milliseconds: 60_000)
+            wake.withLock { $0 = reason }
+        }
+        let cpus = Set(plane.rings.map(\.cpu))
+        while !cpus.allSatisfy({ plane.control.isReaderWaiting(cpu: $0) }) { sched_yield() }
+        // 88 bytes each: an eighth of the ring is 94 of them.
+        try program.run(tapio_bench_run(first: 0, count: 20))
+        #expect(cpus.allSatisfy { plane.control.isReaderWaiting(cpu: $0) })
+        try program.run(tapio_bench_run(first: 0, count: 200))
+        sleeper.join()
+        #expect(wake.withLock { $0 } == .urgent)
+        // And one that is filled already lets nobody sleep.
+        #expect(waiter.wait(milliseconds: 60_000) == .urgent)
     }
 
     @Test("records of the array come out of the rings, in turn and in their lanes")

@@ -63,6 +63,9 @@ enum {
 	TAPIO_COUNTS = 6,
 };
 
+/// A bulk ring of which one in so many bytes is filled wakes a sleeping reader.
+#define TAPIO_WAKE_PART 8
+
 /// A keep probability is a fraction of this: an event is kept if 30 random bits are below it.
 #define TAPIO_KEEP_ALL (1u << 30)
 

@@ -37,6 +37,10 @@ enum {
 	BPF_RB_NO_WAKEUP = 1ULL << 0,
 	BPF_RB_FORCE_WAKEUP = 1ULL << 1,
 };
+enum {
+	BPF_RB_AVAIL_DATA = 0,
+	BPF_RB_RING_SIZE = 1,
+};
 
 // Opaque to programs; the verifier knows its size (include/uapi/linux/bpf.h).
 struct bpf_dynptr {

@@ -164,14 +164,25 @@ static __always_inline void tapio_stamp(struct tapio_header *header, struct tapi
 	header->priority = priority;
 }
 
-/// An urgent event wakes this CPU's reader once per sleep; all others are found by its timer.
+/// Whether a burst has filled the bulk ring of this CPU to a part that the reader should not sleep over.
+static __always_inline bool tapio_is_filling(__u8 priority)
+{
+	void *ring = tapio_ring_of(priority);
+	return ring && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) * TAPIO_WAKE_PART >=
+	                   bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
+}
+
+/// An urgent event wakes this CPU's reader once per sleep, and so does a bulk ring that fills up; all else is found by
+/// its timer.
 static __always_inline __u64 tapio_wakeup(__u8 priority)
 {
 	struct tapio_control *control = tapio_settings();
-	if (tapio_lane_of(priority) != TAPIO_LANE_URGENT || !control)
+	if (!control)
 		return BPF_RB_NO_WAKEUP;
 	__u32 *waiting = &control->reader_waiting[bpf_get_smp_processor_id() & (TAPIO_WAIT_SLOTS - 1)];
 	if (!*waiting)
+		return BPF_RB_NO_WAKEUP;
+	if (tapio_lane_of(priority) != TAPIO_LANE_URGENT && !tapio_is_filling(priority))
 		return BPF_RB_NO_WAKEUP;
 	*waiting = 0;
 	return BPF_RB_FORCE_WAKEUP;

@@ -12,9 +12,11 @@ struct EventBudget: Sendable, Hashable {
     private var tooMuch = Double.infinity
     private var cutNs: UInt64 = 0
 
-    /// Cuts to a part of what `flow` events a second, which were too much.
-    mutating func cut(flow: Double, nowNs: UInt64) {
-        let carried = min(limit ?? .infinity, flow)
+    /// Cuts to a part of `flow` events a second, which were too much; but at once to no less than a part of what was let
+    /// through, `demand` where all was: a flow that was small, since a burst found the reader asleep, says little.
+    mutating func cut(flow: Double, demand: Double, nowNs: UInt64) {
+        let before = limit ?? demand
+        let carried = min(before, max(flow, before * OverflowPolicy.deepestCut))
         tooMuch = carried
         limit = carried * OverflowPolicy.cut
         cutNs = nowNs

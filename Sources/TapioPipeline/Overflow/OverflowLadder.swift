@@ -232,7 +232,11 @@ public struct OverflowLadder: Sendable {
         var flow = carried.all
         switch cause {
         case .urgentRing where isBulkCountedOnly:
-            return urgentBudget.cut(flow: max(0, carried.urgent - wanted(.critical)), nowNs: nowNs)
+            return urgentBudget.cut(
+                flow: max(0, carried.urgent - wanted(.critical)),
+                demand: wanted(.high),
+                nowNs: nowNs
+            )
         case .urgentRing:
             // Whatever bulk takes of the reader's time, it takes from urgent ones that are being lost.
             flow *= OverflowPolicy.deepestCut
@@ -242,7 +246,8 @@ public struct OverflowLadder: Sendable {
             flow *= max(OverflowPolicy.deepestCut, min(1, part))
         case .bulkRing, .recovery, .demand, .configuration: break
         }
-        budget.cut(flow: flow, nowNs: nowNs)
+        let demand = Priority.allCases.reduce(0) { $0 + wanted($1) }
+        budget.cut(flow: flow, demand: demand, nowNs: nowNs)
     }
 
     /// How long the effect of a cut is awaited.
