@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TapioRings
 import Testing
@@ -124,7 +125,10 @@ struct LookupCacheTests {
         let threads = try (0..<readers).map { reader in
             try PinnedThread(name: "asker-\(reader)") {
                 var key: UInt64 = 0
+                var asked = 0
                 while !isDone.load(ordering: .relaxed) {
+                    asked += 1
+                    if asked % 4096 == 0 { sched_yield() }
                     key = (key + 7) % UInt64(keys)
                     guard let id = cache.lookUp(key, reader: reader, nowNs: Self.second) else { continue }
                     if UInt64(id >> 16) != key || UInt64(id & 0xFF) != key { wrong.add(1, ordering: .relaxed) }

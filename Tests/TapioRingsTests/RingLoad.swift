@@ -111,15 +111,13 @@ func giveWay() {
 }
 
 /// How a thread waits for the other side of a full or empty ring: it tries again for some time, in case the other runs
-/// on another CPU, and then gives way. To give way at once would take hours on a busy machine, where a turn comes after
-/// some milliseconds and a small ring is full again after two items.
+/// on another CPU, and then gives way.
 struct Patience {
     private var tries = 0
 
     mutating func wait() {
         tries += 1
-        guard tries % 256 == 0 else { return }
-        giveWay()
+        if tries % 64 == 0 { giveWay() }
     }
 }
 
