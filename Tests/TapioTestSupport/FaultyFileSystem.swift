@@ -85,43 +85,55 @@ public final class FaultyFileSystem: FileSystem {
         }
     }
 
+    /// As the real one, unless it was told to fail.
     public func create(_ path: String) throws(FileError) -> any WritableFile {
         try enter("open", path)
         return File(try real.create(path), self)
     }
 
+    /// As the real one, unless it was told to fail.
     public func open(_ path: String) throws(FileError) -> any ReadableFile { try real.open(path) }
 
+    /// As the real one, unless it was told to fail.
     public func map(_ path: String) throws(FileError) -> MappedFile { try real.map(path) }
 
+    /// As the real one, unless it was told to fail.
     public func makeDirectory(_ path: String) throws(FileError) -> Bool {
         try enter("mkdir", path)
         return try real.makeDirectory(path)
     }
 
+    /// As the real one, unless it was told to fail.
     public func list(_ path: String) throws(FileError) -> [DirectoryEntry] { try real.list(path) }
 
+    /// As the real one, unless it was told to fail.
     public func facts(of path: String) throws(FileError) -> FileFacts? { try real.facts(of: path) }
 
+    /// As the real one, unless it was told to fail.
     public func rename(_ path: String, to newPath: String) throws(FileError) {
         try enter("rename", path)
         try real.rename(path, to: newPath)
     }
 
+    /// As the real one, unless it was told to fail.
     public func remove(_ path: String) throws(FileError) {
         try enter("unlink", path)
         try real.remove(path)
     }
 
+    /// As the real one, unless it was told to fail.
     public func removeDirectory(_ path: String) throws(FileError) -> Bool { try real.removeDirectory(path) }
 
+    /// As the real one, unless it was told to fail.
     public func syncDirectory(_ path: String) throws(FileError) {
         try enter("fsync", path)
         try real.syncDirectory(path)
     }
 
+    /// As the real one, unless it was told to fail.
     public func space(at path: String) throws(FileError) -> FileSystemSpace { try real.space(at: path) }
 
+    /// As the real one, unless it was told to fail.
     public func lock(_ path: String, contents: String) throws(FileError) -> FileLockOutcome {
         try real.lock(path, contents: contents)
     }
