@@ -8,7 +8,7 @@ public struct PoolBenchmark: Sendable {
     /// What is measured.
     public struct Options: Sendable {
         /// Buffers that each thread takes of 4 KiB; of the greater ones a half and a sixteenth.
-        public var takes = 800_000
+        public var takes = 80_000
         /// Numbers of threads, each 1 to 64.
         public var threads = [1, 2]
         /// How often each is run.

@@ -93,7 +93,7 @@ extension BenchCommand {
     /// How the pool is measured.
     struct PoolOptions: ParsableArguments {
         @Option(help: ArgumentHelp("Buffers of 4 KiB that a thread takes; of greater ones fewer.", valueName: "n"))
-        var takes = 800_000
+        var takes = 80_000
 
         @Option(
             help: ArgumentHelp("Numbers of threads, 1 to 64.", valueName: "n,n"),
