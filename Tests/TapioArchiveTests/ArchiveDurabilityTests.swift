@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TapioRings
 import Testing
 
 @testable import TapioArchive
@@ -87,6 +88,28 @@ struct ArchiveDurabilityTests {
         }
         archive.close()
         #expect(heard.seconds.map { $0[0] } == (0..<40).map { Int64($0) })
+    }
+
+    @Test("who waits for a sync to be due is told at once where it is, and woken by what makes it so")
+    func waiting() throws {
+        let (fixture, heard) = fixture(.interval(ns: ArchiveFixture.secondNs))
+        let archive = try fixture.open()
+        #expect(!archive.waitUntilSyncIsDue(upTo: .milliseconds(1)))
+        fixture.clock.advance(seconds: 2)
+        // Nothing was appended: nothing is due, however long ago the last sync was.
+        #expect(!archive.waitUntilSyncIsDue(upTo: .milliseconds(1)))
+        let thread = try PinnedThread(name: "sync") {
+            while !archive.waitUntilSyncIsDue(upTo: .seconds(3600)) {}
+            archive.syncIfDue()
+        }
+        try archive.append(batch(1))
+        thread.join()
+        #expect(heard.seconds == [[1, 2]])
+        // The interval has begun anew.
+        try archive.append(batch(2))
+        #expect(!archive.waitUntilSyncIsDue(upTo: .milliseconds(1)))
+        fixture.clock.advance(seconds: 1)
+        #expect(archive.waitUntilSyncIsDue(upTo: .seconds(3600)))
     }
 
     @Test("more groups than are kept in mind for one sync are counted, not told of")

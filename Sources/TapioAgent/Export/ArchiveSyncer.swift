@@ -8,8 +8,8 @@ final class ArchiveSyncer: Sendable {
     private let isStopping = Atomic<Bool>(false)
     private let thread = Mutex<PinnedThread?>(nil)
 
-    /// A few looks in each interval of the policy, which is a second.
-    private static let periodNs: UInt64 = 250_000_000
+    /// How long a stop may take that finds the thread asleep.
+    private static let longestSleep = Duration.milliseconds(250)
 
     init(_ archive: Archive) {
         self.archive = archive
@@ -19,8 +19,7 @@ final class ArchiveSyncer: Sendable {
         let started = try PinnedThread(name: "tapio-sync") { [self] in
             // Pairs with the store in `stop`; nothing else is shared.
             while !isStopping.load(ordering: .relaxed) {
-                archive.syncIfDue()
-                MonotonicClock.sleep(nanoseconds: Self.periodNs)
+                if archive.waitUntilSyncIsDue(upTo: Self.longestSleep) { archive.syncIfDue() }
             }
         }
         thread.withLock { $0 = started }

@@ -1,4 +1,5 @@
 import Synchronization
+import TapioRings
 
 /// A node's archive, open for writing: `<root>/node=<node>/`. The format is described in ArchiveFormat.swift.
 ///
@@ -12,6 +13,9 @@ public final class Archive: Sendable {
     private let state: Mutex<ArchiveState>
     /// A copy for those who only look: the lock on ``state`` is held while the disk works, which may take seconds.
     private let shown: Mutex<Shown>
+    /// Rings when something was appended, for ``waitUntilSyncIsDue(upTo:)``.
+    private let appended = Doorbell()
+    private let appends = Atomic<UInt64>(0)
 
     private struct Shown {
         var counters: ArchiveCounters
@@ -123,6 +127,9 @@ public final class Archive: Sendable {
     /// though the rows may turn up after a restart.)
     public func append(_ batch: ArchiveBatch) throws(ArchiveWriteError) {
         try withState { state throws(ArchiveWriteError) in try state.append(batch) }
+        // Pairs with the acquiring loads of the one who waits.
+        appends.add(1, ordering: .releasing)
+        appended.ring()
     }
 
     /// Why the open segment should end, before `batch` where one is given, or nil: the moment to append the ledger's rows.
@@ -141,6 +148,24 @@ public final class Archive: Sendable {
     public func syncIfDue() -> Bool {
         guard let work = withState({ $0.takeDueSync() }) else { return false }
         return carryOut(work)
+    }
+
+    /// Sleeps until ``syncIfDue()`` has something to do, at most for `limit`: what is appended while no sync was made for an
+    /// interval is due at once. One thread at a time.
+    /// - Returns: Whether a sync is due.
+    public func waitUntilSyncIsDue(upTo limit: Duration) -> Bool {
+        let deadlineNs = MonotonicClock.monotonicNs &+ UInt64(max(0, limit / .nanoseconds(1)))
+        while true {
+            let seen = appends.load(ordering: .acquiring)
+            let until = state.withLock { $0.untilSyncNs }
+            if until == 0 { return true }
+            let now = MonotonicClock.monotonicNs
+            guard now < deadlineNs else { return false }
+            let rest = Int64(clamping: deadlineNs - now)
+            let _: Void? = appended.wait(upTo: .nanoseconds(min(rest, until ?? rest))) {
+                appends.load(ordering: .acquiring) != seen ? () : nil
+            }
+        }
     }
 
     /// Makes all that was appended durable now, whatever the policy.

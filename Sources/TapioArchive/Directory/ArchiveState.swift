@@ -251,12 +251,16 @@ struct ArchiveState: Sendable {
         }
     }
 
+    /// How long until a sync is due, nanoseconds; nil where nothing is to be synced.
+    var untilSyncNs: Int64? {
+        guard case .interval(let interval) = options.sync, let open, open.needsSync else { return nil }
+        return max(0, lastSyncNs + interval - nowNs)
+    }
+
     /// The sync that is due, if any.
     mutating func takeDueSync() -> SyncWork? {
-        guard case .interval(let interval) = options.sync, let open, open.needsSync else { return nil }
-        let now = nowNs
-        guard now - lastSyncNs >= interval else { return nil }
-        lastSyncNs = now
+        guard untilSyncNs == 0, let open else { return nil }
+        lastSyncNs = nowNs
         return open.syncWork()
     }
 

@@ -91,6 +91,7 @@ struct NaivePipeline {
     private static let bufferBytes = 65_536
 
     private static func write(_ queue: NaiveQueue, to file: Int32) -> (events: Int, bytes: Int, errno: Int32) {
+        let compressor = NaiveCompressor()
         var buffer: [UInt8] = []
         var result = (events: 0, bytes: 0, errno: Int32(0))
         func flush() {
@@ -106,7 +107,7 @@ struct NaivePipeline {
         }
         // The queue goes on to be emptied after an error: its other side must not wait for ever.
         while let event = queue.pop() {
-            let frame = compressed(json(event))
+            let frame = compressor.compressed(json(event))
             buffer += frame
             result.events += 1
             result.bytes += frame.count
@@ -118,34 +119,53 @@ struct NaivePipeline {
 
     /// The event as an object of JSON.
     static func json(_ event: Event) -> [UInt8] {
-        var text = "{"
+        var text: [UInt8] = [UInt8(ascii: "{")]
         for (name, value) in event.fields {
-            if text.utf8.count > 1 { text += "," }
-            text += "\"\(name)\":"
+            if text.count > 1 { text.append(UInt8(ascii: ",")) }
+            append(name, to: &text)
+            text.append(UInt8(ascii: ":"))
             switch value {
-            case let text_ as String:
-                text += "\""
-                for scalar in text_.unicodeScalars {
-                    switch scalar {
-                    case "\"", "\\": text += "\\\(scalar)"
-                    case _ where scalar.value < 0x20:
-                        text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-                    default: text.unicodeScalars.append(scalar)
-                    }
-                }
-                text += "\""
-            default: text += "\(value)"
+            case let value as String: append(value, to: &text)
+            case let value as Int64: text += String(value).utf8
+            case let value as Double: text += String(value).utf8
+            default: text += "null".utf8
             }
         }
-        return Array((text + "}\n").utf8)
+        text += "}\n".utf8
+        return text
     }
 
-    /// A frame of zstd for one event.
-    static func compressed(_ bytes: [UInt8]) -> [UInt8] {
+    private static func append(_ string: String, to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "\""))
+        for byte in string.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += [UInt8(ascii: "\\"), byte]
+            case ..<0x20: text += "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8
+            default: text.append(byte)
+            }
+        }
+        text.append(UInt8(ascii: "\""))
+    }
+}
+
+/// Makes a frame of zstd for each event, in a context that is kept.
+///
+/// Invariant: `context` is only used by the thread that owns it.
+@safe private struct NaiveCompressor: ~Copyable {
+    private let context: OpaquePointer
+
+    init() {
+        guard let context = unsafe ZSTD_createCCtx() else { fatalError("out of memory: cannot make a zstd context") }
+        unsafe self.context = context
+    }
+
+    deinit { unsafe ZSTD_freeCCtx(context) }
+
+    func compressed(_ bytes: [UInt8]) -> [UInt8] {
         let bound = ZSTD_compressBound(bytes.count)
         return unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
             let written = unsafe bytes.withUnsafeBytes {
-                unsafe ZSTD_compress(buffer.baseAddress, bound, $0.baseAddress, $0.count, 1)
+                unsafe ZSTD_compressCCtx(context, buffer.baseAddress, bound, $0.baseAddress, $0.count, 1)
             }
             precondition(ZSTD_isError(written) == 0, "zstd has no room for a frame of its own bound")
             count = written
