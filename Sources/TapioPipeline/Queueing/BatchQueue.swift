@@ -21,7 +21,6 @@ final class BatchQueue: Sendable {
     private let doorbell = Doorbell()
     /// Batches in the deques or on their way into them.
     private let reserved = Atomic<Int>(0)
-    private let bulkQueued = Atomic<Int>(0)
     private let heldBytes = Atomic<Int>(0)
     private let highWaterMark = Atomic<Int>(0)
 
@@ -40,13 +39,12 @@ final class BatchQueue: Sendable {
         guard reserve(upTo: isBulk && most > 1 ? most - 1 : most) else { return .full(batch) }
         // Counted first: a consumer may take it before this thread goes on.
         let bytes = batch.heldBytes
-        if isBulk { bulkQueued.add(1, ordering: .relaxed) }
         heldBytes.add(bytes, ordering: .relaxed)
         let result = (isBulk ? shelves[reader].bulk : shelves[reader].urgent).push(batch)
         if result.isPushed {
             doorbell.ring()
         } else {
-            release(isBulk: isBulk, bytes: bytes)
+            release(bytes)
         }
         return result
     }
@@ -63,7 +61,7 @@ final class BatchQueue: Sendable {
     func takeOldestBulk(reader: Int = 0) -> RowBatch? {
         for step in shelves.indices {
             if case .item(let batch) = shelves[(reader + step) % shelves.count].bulk.stealOldest() {
-                release(isBulk: true, bytes: batch.heldBytes)
+                release(batch.heldBytes)
                 return batch
             }
         }
@@ -81,9 +79,6 @@ final class BatchQueue: Sendable {
 
     /// Batches in it; approximate.
     var count: Int { max(0, reserved.load(ordering: .relaxed)) }
-
-    /// Bulk batches in it; approximate.
-    var bulkCount: Int { max(0, bulkQueued.load(ordering: .relaxed)) }
 
     /// Bytes of memory that its batches hold; approximate.
     var bytes: Int { max(0, heldBytes.load(ordering: .relaxed)) }
@@ -103,7 +98,7 @@ final class BatchQueue: Sendable {
                 let shelf = shelves[(home + step) % shelves.count]
                 switch (isBulk ? shelf.bulk : shelf.urgent).stealOldest() {
                 case .item(let batch):
-                    release(isBulk: isBulk, bytes: batch.heldBytes)
+                    release(batch.heldBytes)
                     if step > 0 { stolen.add(0) }
                     return .item(batch)
                 case .closed: closed += 1
@@ -132,10 +127,9 @@ final class BatchQueue: Sendable {
         return false
     }
 
-    private func release(isBulk: Bool, bytes: Int) {
+    private func release(_ bytes: Int) {
         reserved.subtract(1, ordering: .relaxed)
         heldBytes.subtract(bytes, ordering: .relaxed)
-        if isBulk { bulkQueued.subtract(1, ordering: .relaxed) }
     }
 }
 
