@@ -18,11 +18,12 @@ struct MemoryBound: CustomStringConvertible {
 
     init(_ configuration: AgentConfiguration, cpus: Int) {
         let pipeline = configuration.pipeline
+        let readers = configuration.readers.count(cpus: cpus)
         rings = cpus * (configuration.rings.urgentBytes + configuration.rings.bulkBytes)
-        batches = pipeline.mostBatchBytes(readers: 1)
+        batches = pipeline.mostBatchBytes(readers: readers)
         encoded = pipeline.maxEncodedBytes
         kept = configuration.queue.retryBytes
-        aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: 1)
+        aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: readers)
         liveView = EventTap.mostBytes
     }
 

@@ -13,6 +13,15 @@ extension ReaderPolicy {
         }
     }
 
+    /// Readers on a machine with so many CPUs and one NUMA node; `auto` has one more for each further node.
+    func count(cpus: Int) -> Int {
+        switch self {
+        case .auto: 1
+        case .perCPU: cpus
+        case .count(let count): count
+        }
+    }
+
     init?(_ value: ConfigurationValue) {
         switch value {
         case .word(Self.words[0]): self = .auto
