@@ -23,12 +23,17 @@ extension SPSCRing where Element: ~Copyable {
         case .popped(let known): filled = known
         }
         let count = min(limit, filled)
-        // Release: the moves out before the slots' return; pairs with the acquire in `freeSlots`.
-        defer { unsafe consumer.pointee.head.store(consumer.pointee.next, ordering: .releasing) }
-        for _ in 0..<count {
-            let position = unsafe consumer.pointee.next
+        // Local, and stored once: a store for each element would keep the loop from being unrolled.
+        var position = unsafe consumer.pointee.next
+        let end = position &+ UInt64(count)
+        defer {
+            unsafe consumer.pointee.next = position
+            // Release: the moves out before the slots' return; pairs with the acquire in `freeSlots`.
+            unsafe consumer.pointee.head.store(position, ordering: .releasing)
+        }
+        while position != end {
             let element = unsafe slot(at: position).move()
-            unsafe consumer.pointee.next = position &+ 1
+            position &+= 1
             try body(element)
         }
         return .popped(count)

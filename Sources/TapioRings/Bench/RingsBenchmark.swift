@@ -236,7 +236,8 @@ public struct RingsBenchmark: Sendable {
         var number = 0
         while number < items {
             let count = min(batch, items - number)
-            for index in 0..<count { buffer[index] = BenchItem(UInt64(number + index)) }
+            var batch = buffer.mutableSpan
+            for index in 0..<count { batch[index] = BenchItem(UInt64(number + index)) }
             var sent = 0
             while sent < count {
                 let taken = push(buffer.span.extracting(sent..<count))
