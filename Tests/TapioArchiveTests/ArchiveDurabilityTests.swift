@@ -112,6 +112,28 @@ struct ArchiveDurabilityTests {
         #expect(archive.waitUntilSyncIsDue(upTo: .seconds(3600)))
     }
 
+    @Test("what had waited for an interval before it came waits for no other")
+    func waitedBefore() throws {
+        let (fixture, heard) = fixture(.interval(ns: ArchiveFixture.secondNs))
+        let archive = try fixture.open()
+        fixture.clock.advance(seconds: 10)
+        try archive.append(batch(10))
+        #expect(archive.syncIfDue())
+        // A young one has time, with one of 9 seconds ago behind it there is none; but many of those take turns.
+        try archive.append(batch(10))
+        fixture.clock.advance(seconds: 0.06)
+        #expect(!archive.syncIfDue())
+        try archive.append(batch(1))
+        #expect(archive.syncIfDue())
+        try archive.append(batch(1))
+        #expect(!archive.syncIfDue())
+        fixture.clock.advance(seconds: 0.04)
+        #expect(!archive.syncIfDue())
+        fixture.clock.advance(seconds: 0.01)
+        #expect(archive.syncIfDue())
+        #expect(heard.seconds.count == 4)
+    }
+
     @Test("more groups than are kept in mind for one sync are counted, not told of")
     func bound() throws {
         var (fixture, heard) = fixture(.segment)

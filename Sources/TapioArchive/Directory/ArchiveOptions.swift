@@ -2,7 +2,8 @@
 public enum SyncPolicy: Sendable, Hashable {
     /// After each batch, before `append` returns: nothing acknowledged is lost, at about 1 ms a batch.
     case batch
-    /// At most once in this many nanoseconds, by ``Archive/syncIfDue()`` from a thread of the caller's choice.
+    /// At most once in this many nanoseconds, by ``Archive/syncIfDue()`` from a thread of the caller's choice; in a twentieth
+    /// of them for a batch whose oldest event had waited as long when it was appended.
     case interval(ns: Int64)
     /// Only when a segment is sealed: the least work, up to a segment lost.
     case segment

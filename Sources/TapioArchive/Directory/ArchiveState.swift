@@ -20,6 +20,8 @@ struct ArchiveState: Sendable {
     var annotations: [Prologue.Fact] = []
     var failure: Failure?
     var lastSyncNs: Int64
+    /// Whether events that are not durable yet were older than the interval between syncs when they were appended.
+    private var hasWaited = false
     var lastRetentionNs: Int64
     var isExhaustionKnown = false
     var counters = ArchiveCounters()
@@ -89,6 +91,9 @@ struct ArchiveState: Sendable {
         counters.batchesWritten += 1
         counters.rowsWritten += UInt64(rows)
         counters.groupBytesWritten += UInt64(batch.group.bytes.count)
+        if case .interval(let interval) = options.sync, options.clock.utcNs() - batch.minTimestampNs >= interval {
+            hasWaited = true
+        }
         if let reason = ownRotation(nowNs: now, next: nil) { seal(reason) }
     }
 
@@ -254,13 +259,17 @@ struct ArchiveState: Sendable {
     /// How long until a sync is due, nanoseconds; nil where nothing is to be synced.
     var untilSyncNs: Int64? {
         guard case .interval(let interval) = options.sync, let open, open.needsSync else { return nil }
-        return max(0, lastSyncNs + interval - nowNs)
+        return max(0, lastSyncNs + (hasWaited ? interval / Self.syncsOfWaiting : interval) - nowNs)
     }
+
+    /// So many syncs may be made in an interval for events that have waited as long before they came here.
+    private static let syncsOfWaiting: Int64 = 20
 
     /// The sync that is due, if any.
     mutating func takeDueSync() -> SyncWork? {
         guard untilSyncNs == 0, let open else { return nil }
         lastSyncNs = nowNs
+        hasWaited = false
         return open.syncWork()
     }
 

@@ -388,10 +388,14 @@ final class ReaderLoop<Plane: RecordPlane> {
     private func handOver(_ intake: inout LaneIntake, sealsAll: Bool) {
         push(&intake)
         guard intake.waiting == nil, let open = intake.open, !open.isEmpty else { return }
-        guard sealsAll || intake.isDue(nowNs: nowNs, maxAgeNs: maxBatchAgeNs) else { return }
+        guard sealsAll || intake.isDue(nowNs: nowNs, maxAgeNs: ageOfSealing) else { return }
         seal(&intake)
         push(&intake)
     }
+
+    /// An event may have waited for one pass when it was read, and the next may come too late: neither shall make it older
+    /// than the batch may be.
+    private var ageOfSealing: UInt64 { maxBatchAgeNs - min(2 * timer.idleIntervalNs, maxBatchAgeNs / 2) }
 
     private func shed(_ batch: RowBatch) {
         for kind in kinds where batch.eventCount(of: kind) > 0 {
