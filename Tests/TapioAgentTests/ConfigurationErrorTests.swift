@@ -145,5 +145,10 @@ struct ConfigurationErrorTests {
                 "1:32 archive.retention.max_bytes 8GiB is less"
             ) == true
         )
+        #expect(
+            errors("{reader: {cpu: 0}, readers: per-cpu}").first?.hasPrefix(
+                "1:16 reader.cpu 0 would pin all of readers, per-cpu, to one CPU"
+            ) == true
+        )
     }
 }

@@ -58,15 +58,19 @@ struct EventTextTests {
             ("agg_max", .int(3_000_000_000)), ("agg_sum", .int(9)), ("agg_histogram", .string("76:1 120:1203")),
         ]
         let columns = Dictionary(uniqueKeysWithValues: SummaryFields.columns.map { ($0.name, $0) })
-        func line(weight: Double) -> String {
+        func line(weight: Double, pid: Int64 = 42) -> String {
             var event = Self.event(kind: "process_exit", values)
             event.values = event.values.map { column, value in
-                (columns[column.name] ?? column, column.name == "weight" ? .double(weight) : value)
+                let value = column.name == "pid" ? EventValue.int(pid) : value
+                return (columns[column.name] ?? column, column.name == "weight" ? .double(weight) : value)
             }
             return EventLine().text(event)
         }
         #expect(line(weight: 1204).hasSuffix("  ×1,204 in 5s 1.2ms to 3s exit 1"))
         #expect(line(weight: 2408).hasSuffix("  ×1,204 in 5s (weight 2408) 1.2ms to 3s exit 1"))
+        // One of many processes has no pid to show.
+        #expect(line(weight: 1204).contains(" curl[42] "))
+        #expect(line(weight: 1204, pid: 0).contains(" curl "))
     }
 
     @Test("exit shows code, signal and lifetime")

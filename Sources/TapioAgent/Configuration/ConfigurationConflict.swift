@@ -1,3 +1,5 @@
+import TapioRings
+
 /// Two keys whose values are each allowed and make no sense together.
 struct ConfigurationConflict {
     let key: String
@@ -17,6 +19,17 @@ struct ConfigurationConflict {
                     message: "\(DurationNotation.text(reader.idleIntervalNs)) is shorter than reader.drain_interval, "
                         + DurationNotation.text(reader.drainIntervalNs),
                     remedy: "raise it, or lower reader.drain_interval"
+                )
+            )
+        }
+        let isOne = configuration.readers == .auto || configuration.readers == .count(1)
+        if let cpu = reader.cpu, !isOne {
+            conflicts.append(
+                Self(
+                    key: "reader.cpu",
+                    other: "readers",
+                    message: "\(cpu) would pin all of readers, \(configuration.readers.value), to one CPU",
+                    remedy: "make it auto, so that each reader runs on the CPUs whose rings it reads, or readers 1"
                 )
             )
         }

@@ -26,7 +26,10 @@ public struct EventLine: Sendable {
         let kind = event.string("kind") ?? "?"
         line.add(padded(TerminalText.escape(kind, limit: 40), 15), style(of: kind), gap: 2)
         let comm = TerminalText.escape(event.string("comm") ?? "", limit: 40)
-        let process = if case .int(let pid) = event["pid"] { "\(comm)[\(pid)]" } else { comm }
+        let isSummary = event["agg_count"] != .null
+        // Summaries that are not by process have no pid: 0 stands for nobody, or for the kernel's idle thread.
+        let process =
+            if case .int(let pid) = event["pid"], pid != 0 || !isSummary { "\(comm)[\(pid)]" } else { comm }
         line.add(padded(process, 22), .plain, gap: 2)
         if let pod = event.string("pod") {
             let namespace = event.string("namespace").map { $0 + "/" } ?? ""
@@ -34,7 +37,6 @@ public struct EventLine: Sendable {
         }
         var details = EventDetails(event)
         line.runs += details.runs(kind: kind)
-        let isSummary = event["agg_count"] != .null
         if case .double(let weight) = event["weight"], weight > 1, !isSummary {
             line.add("×" + HumanUnits.decimal(weight), .faint)
         }
