@@ -58,10 +58,50 @@ struct ParquetFormatTests {
     @Test("the smallest format is taken, a dearer one only when it saves a sixty-fourth")
     func smallest() {
         let candidates = ColumnFormat.integerCandidates
-        let sizes = [6_400, nil, 6_301, 6_300, 6_290, nil, 6_400]
-        let choice = ColumnFormats.smallest(candidates) { sizes[candidates.firstIndex(of: $0)!] }
-        #expect(choice == candidates[3])
+        var sizes = [6_400, nil, 6_301, 6_300, 6_290, nil, 6_400]
+        var tried: [ColumnFormat] = []
+        func choice(stored: Int) -> ColumnFormat? {
+            ColumnFormats.smallest(candidates) { format in
+                tried.append(format)
+                return format.effort == .none ? stored : sizes[candidates.firstIndex(of: format)!]
+            }
+        }
+        #expect(choice(stored: 6_399) == candidates[3])
+        #expect(tried.filter { $0.effort == .more } == Array(candidates[5...]))
+        // What compression doesn't make smaller by more than that is stored.
+        let stored = choice(stored: 6_398)
+        #expect(stored?.effort == CompressionEffort.none && stored?.encoding == candidates[3].encoding)
+        // More effort doesn't make up for a format that takes much more, or can't be had.
+        sizes[2] = nil
+        sizes[4] = 7_090
+        tried = []
+        #expect(choice(stored: 9_999) == candidates[3])
+        #expect(!tried.contains { $0.effort == .more })
         #expect(ColumnFormats.smallest(candidates) { _ in nil } == nil)
+    }
+
+    @Test(
+        "a stored frame is what zstd reads, of any length",
+        arguments: [0, 1, 255, 131_071, 131_072, 131_073, 300_000]
+    )
+    func storedFrame(count: Int) throws {
+        var generator = SeededGenerator(seed: UInt64(count))
+        var content = ScratchBuffer<UInt8>()
+        for _ in 0..<count { content.append(UInt8.random(in: 0...255, using: &generator)) }
+        var frame = ScratchBuffer<UInt8>()
+        ZstdStoredFrame.store(content, into: &frame)
+        #expect(frame.count == ZstdStoredFrame.byteCount(of: count))
+        let bytes = unsafe Array(frame.elements)
+        let read = try ZstdDecompressor.decompress(bytes.span.bytes, size: count)
+        #expect(unsafe Array(read.bytes.prefix(count)) == Array(content.elements))
+        // Damage anywhere is found: magic, sizes, content, checksum.
+        for place in Set([0, 3, 5, 8, 9, 11, frame.count / 2, frame.count - 1]) {
+            var damaged = bytes
+            damaged[place] ^= 0x40
+            #expect(throws: ParquetError.self) {
+                _ = try ZstdDecompressor.decompress(damaged.span.bytes, size: count)
+            }
+        }
     }
 
     @Test("each column is tried at first and then once in a period")

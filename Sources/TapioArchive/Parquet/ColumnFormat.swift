@@ -32,10 +32,10 @@ struct ColumnFormat: Sendable, Hashable {
 /// The format of each column that was the smallest when all were tried.
 ///
 /// All formats are tried on whole columns, once at first and then in one of ``period`` groups, another one for each column:
-/// about a tenth more time, spread evenly. In between a column that changes is written correctly, only not at its smallest.
+/// about a thirtieth more time, spread evenly. In between a column that changes is written correctly, only not at its smallest.
 struct ColumnFormats {
     /// Groups from one trial of a column to the next.
-    static let period = 64
+    static let period = 128
     /// Columns with fewer values are neither tried nor written as tried: they take few bytes and tell little.
     static let fewestValues = 8_192
 
@@ -53,14 +53,26 @@ struct ColumnFormats {
     /// Notes what a trial gave.
     mutating func choose(_ format: ColumnFormat, for column: Int) { chosen[column] = format }
 
-    /// The candidate with the fewest bytes; one that is dearer to write has to save a sixty-fourth.
+    /// The candidate with the fewest bytes; one that is dearer to write has to save a sixty-fourth, more effort is tried only
+    /// where the same with less comes within an eighth of the best, and compression has to save a sixty-fourth as well.
     static func smallest(_ candidates: [ColumnFormat], byteCount: (ColumnFormat) -> Int?) -> ColumnFormat? {
         var best: (format: ColumnFormat, bytes: Int)?
+        var tried: [ColumnFormat: Int] = [:]
         for candidate in candidates {
+            if candidate.effort == .more, let known = best {
+                var same = candidate
+                same.effort = .usual
+                guard let bytes = tried[same], bytes <= known.bytes + known.bytes / 8 else { continue }
+            }
             guard let bytes = byteCount(candidate) else { continue }
+            tried[candidate] = bytes
             if let known = best, bytes > known.bytes - known.bytes / 64 { continue }
             best = (candidate, bytes)
         }
-        return best?.format
+        guard let best else { return nil }
+        var stored = best.format
+        stored.effort = .none
+        guard let bytes = byteCount(stored), bytes <= best.bytes + best.bytes / 64 else { return best.format }
+        return stored
     }
 }

@@ -2,6 +2,8 @@ import TapioRings
 
 /// How hard zstd tries.
 enum CompressionEffort: Sendable {
+    /// Not at all: for columns where a trial showed that it saves next to nothing.
+    case none
     /// The level that was asked for.
     case usual
     /// At least level 2, which finds shorter repeats: for columns where a trial showed that it pays.
@@ -88,6 +90,7 @@ struct PageWriter: ~Copyable {
     ) -> Size {
         let begin = measuresCompression ? MonotonicClock.threadCPUNs : 0
         switch effort {
+        case .none: ZstdStoredFrame.store(page, into: &frame)
         case .usual: compressor.compress(page, into: &frame)
         case .more: harderCompressor.compress(page, into: &frame)
         }

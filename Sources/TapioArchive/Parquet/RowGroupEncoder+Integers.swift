@@ -7,6 +7,12 @@ extension RowGroupEncoder {
     ///   - validity: A bit per row, lowest first, set where there is a value; nil when all have one.
     public func int64(_ column: Int, values: Span<Int64>, validity: Span<UInt64>? = nil) {
         check(column, types: [.int64, .timestampMicros])
+        integers(column, values: values, validity: validity)
+    }
+
+    /// Gives an int32, int64 or timestamp column; parameters as for ``int64(_:values:validity:)``. Traps when a value doesn't fit.
+    public func integers(_ column: Int, values: Span<Int64>, validity: Span<UInt64>? = nil) {
+        check(column, types: [.int32, .int64, .timestampMicros])
         check(column, valueCount: values.count, validity: validity)
         guard values.count > 0 else { return allNull(column) }
         unsafe values.withUnsafeBufferPointer { unsafe encode(column, integers: $0, validity: validity) }
@@ -52,6 +58,11 @@ extension RowGroupEncoder {
             minimum = min(minimum, value)
             maximum = max(maximum, value)
         }
+        precondition(
+            schema.columns[column].type != .int32
+                || (Int32(exactly: minimum) != nil && Int32(exactly: maximum) != nil),
+            "\(schema.columns[column].name): \(minimum) to \(maximum) is no int32"
+        )
         let statistics = ColumnStatistics(
             nullCount: rowCount - values.count,
             minimum: .integer(minimum),

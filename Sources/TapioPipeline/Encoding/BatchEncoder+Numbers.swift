@@ -8,9 +8,12 @@ extension BatchEncoder {
         for run in sorter.runs {
             guard let field = filling.fields[run.layout] else { continue }
             let isRequired = filling.column.isRequired
+            let isNarrow = filling.column.type == .int32
             switch field.source {
             case .uint8(let at): gather(UInt8.self, at, run, field.absence, isRequired: isRequired)
             case .uint16(let at): gather(UInt16.self, at, run, field.absence, isRequired: isRequired)
+            // What fills 32 bits of a signed column keeps its bits, not its value.
+            case .uint32(let at) where isNarrow: gather(Int32.self, at, run, field.absence, isRequired: isRequired)
             case .uint32(let at): gather(UInt32.self, at, run, field.absence, isRequired: isRequired)
             case .uint64(let at): gather(UInt64.self, at, run, field.absence, isRequired: isRequired)
             case .bootTime(let at): gatherTimes(at, run, field.absence, clock, isRequired: isRequired)
@@ -26,23 +29,8 @@ extension BatchEncoder {
         guard scratch.count > 0 else { return }
         let validity = unsafe UnsafeBufferPointer(start: scratch.validity, count: scratch.rows / 64 + 1)
         let valid = scratch.count == scratch.rows ? nil : unsafe validity.span
-        if filling.column.type == .int32 {
-            // In place: the narrow value never lies behind a wide one that is still to be read.
-            let wide = unsafe scratch.integers
-            let narrow = UnsafeMutableRawPointer(wide)
-            for place in 0..<scratch.count {
-                let value = unsafe Int32(truncatingIfNeeded: wide[place])
-                unsafe narrow.storeBytes(of: value, toByteOffset: place * 4, as: Int32.self)
-            }
-            let values = unsafe UnsafeBufferPointer(
-                start: UnsafePointer(narrow.assumingMemoryBound(to: Int32.self)),
-                count: scratch.count
-            )
-            unsafe rowGroup.int32(column, values: values.span, validity: valid)
-        } else {
-            let values = unsafe UnsafeBufferPointer(start: scratch.integers, count: scratch.count)
-            unsafe rowGroup.int64(column, values: values.span, validity: valid)
-        }
+        let values = unsafe UnsafeBufferPointer(start: scratch.integers, count: scratch.count)
+        unsafe rowGroup.integers(column, values: values.span, validity: valid)
     }
 
     /// Gathers and encodes a column of weights; `sums` gets their sum by run.
@@ -88,7 +76,7 @@ extension BatchEncoder {
         )
     }
 
-    private func gather<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    private func gather<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: Number.Type,
         _ at: Int,
         _ run: KindRun,
@@ -102,26 +90,29 @@ extension BatchEncoder {
                 unsafe scratch.integers[first + place] = Int64(truncatingIfNeeded: value)
             }
             finishAll(run)
-        case .allOnes: gather(type, at, run, absent: .max)
+        case .allOnes: gather(type, at, run, absent: ~0)
         case .zero: gather(type, at, run, absent: 0)
         }
     }
 
     @inline(__always)
-    private func gather<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    private func gather<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: Number.Type,
         _ at: Int,
         _ run: KindRun,
         absent: Number
     ) {
         var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
         let target = unsafe scratch.integers
-        unsafe forEach(run, at, type) { place, value in
+        unsafe forEach(run, at, type) { _, value in
             let isPresent = value != absent
+            // Written even for an absent one: there is room for a value per row.
             unsafe target[next] = Int64(truncatingIfNeeded: value)
             next += isPresent ? 1 : 0
-            unsafe scratch.mark(run.rows.lowerBound + place, isPresent)
+            bits.add(isPresent)
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -135,13 +126,14 @@ extension BatchEncoder {
         }
         let absent: Int64 = absence == .zero ? 0 : -1
         var next = scratch.count
-        unsafe forEach(run, at, Int64.self) { place, boot in
+        var bits = scratch.bits(of: run.rows)
+        unsafe forEach(run, at, Int64.self) { _, boot in
             let isPresent = boot != absent
-            // Written even for the last absent one: there is room for a value per row.
             unsafe scratch.integers[next] = clock.utcMicroseconds(boot: boot)
             next += isPresent ? 1 : 0
-            unsafe scratch.mark(run.rows.lowerBound + place, isPresent)
+            bits.add(isPresent)
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -159,10 +151,10 @@ extension BatchEncoder {
         _ type: Number.Type,
         _ body: (Int, Number) -> Void
     ) {
-        var record = unsafe UnsafeRawPointer(sorter.fixed) + run.start + at
+        var field = unsafe UnsafeRawPointer(sorter.fixed) + run.place(of: at)
         for place in 0..<run.rows.count {
-            body(place, unsafe record.loadUnaligned(as: type))
-            unsafe record += run.stride
+            body(place, unsafe field.load(as: type))
+            unsafe field += KindRun.wordBytes
         }
     }
 
@@ -176,14 +168,15 @@ extension BatchEncoder {
         _ second: Second.Type,
         _ body: (Int, First, Second) -> Void
     ) {
-        var record = unsafe UnsafeRawPointer(sorter.fixed) + run.start
+        let firsts = unsafe UnsafeRawPointer(sorter.fixed) + run.place(of: firstAt)
+        let seconds = unsafe UnsafeRawPointer(sorter.fixed) + run.place(of: secondAt)
         for place in 0..<run.rows.count {
+            let offset = place * KindRun.wordBytes
             body(
                 place,
-                unsafe record.loadUnaligned(fromByteOffset: firstAt, as: first),
-                unsafe record.loadUnaligned(fromByteOffset: secondAt, as: second)
+                unsafe firsts.load(fromByteOffset: offset, as: first),
+                unsafe seconds.load(fromByteOffset: offset, as: second)
             )
-            unsafe record += run.stride
         }
     }
 }

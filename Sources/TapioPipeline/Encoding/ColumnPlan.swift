@@ -29,7 +29,10 @@ struct ColumnPlan: Sendable {
         fillings = registry.columns.enumerated().map { index, column in
             let fields = fieldsOfLayout.map { $0[index] }
             for case .some(let field) in fields {
-                precondition(ColumnPlan.fits(field), "the source of column \(column.name) does not make its type")
+                precondition(
+                    ColumnPlan.fits(field),
+                    "the source of column \(column.name) does not make its type, or crosses a word"
+                )
             }
             let isEnrichment = fields.contains { field in
                 if case .some(.enrichment) = field?.source { true } else { false }
@@ -42,15 +45,22 @@ struct ColumnPlan: Sendable {
         kindNames = (0..<EventKind.limit).map { Array(registry.name(of: EventKind(rawValue: UInt8($0))).utf8) }
     }
 
-    /// Whether a source gives what its column holds.
+    /// Whether a source gives what its column holds, and lies in the record as ``KindRun/place(of:)`` asks: nothing reaches over
+    /// the end of an 8-byte word, and what is longer begins with one. So C lays out its structs, but for arrays of bytes.
     private static func fits(_ field: Field) -> Bool {
         switch field.source {
-        case .uint8, .uint16, .uint32, .uint64, .bootTimeSubNs:
-            field.column.type == .int32 || field.column.type == .int64
-        case .bootTime: field.column.type == .timestamp
-        case .weight, .weightSum: field.column.type == .double
-        case .hex64, .paddedString, .string, .arguments, .ipAddress, .symbol, .kindName, .enrichment:
-            field.column.type == .string
+        case .uint8: field.column.type == .int32 || field.column.type == .int64
+        case .uint16(let at): (field.column.type == .int32 || field.column.type == .int64) && at % 2 == 0
+        case .uint32(let at): (field.column.type == .int32 || field.column.type == .int64) && at % 4 == 0
+        case .uint64(let at): field.column.type == .int64 && at % 8 == 0
+        case .bootTimeSubNs(let at): (field.column.type == .int32 || field.column.type == .int64) && at % 8 == 0
+        case .bootTime(let at): field.column.type == .timestamp && at % 8 == 0
+        case .weight(let at): field.column.type == .double && at % 4 == 0
+        case .weightSum(let count, let keep): field.column.type == .double && count % 8 == 0 && keep % 4 == 0
+        case .hex64(let at), .ipAddress(let at): field.column.type == .string && at % 8 == 0
+        case .paddedString(let at, let count): field.column.type == .string && at % 8 == 0 && count % 8 == 0
+        case .string(let at), .arguments(let at): field.column.type == .string && at % 4 == 0
+        case .symbol, .kindName, .enrichment: field.column.type == .string
         }
     }
 }

@@ -53,11 +53,49 @@ final class ColumnScratch {
         }
     }
 
-    /// Says whether a row has a value.
-    ///
-    /// - Precondition: `row` is below `rows`.
+    /// Where the bits of `rows` go, one after another.
+    func bits(of rows: Range<Int>) -> ValidityBits {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows)
+        return unsafe ValidityBits(words: validity, rows: rows)
+    }
+}
+
+/// Says of rows, one after another, whether they have a value: a word of memory at a time, as adding to a word in memory for
+/// each row would make each wait for the one before.
+///
+/// Invariant: `words` has a bit for each row below `end`, and bits are added below it only.
+@safe
+struct ValidityBits: ~Copyable {
+    private let words: UnsafeMutablePointer<UInt64>
+    private let end: Int
+    private var row: Int
+    private var word: UInt64 = 0
+
+    fileprivate init(words: UnsafeMutablePointer<UInt64>, rows: Range<Int>) {
+        unsafe self.words = words
+        row = rows.lowerBound
+        end = rows.upperBound
+    }
+
+    /// Says it of the next row.
     @inline(__always)
-    @unsafe func mark(_ row: Int, _ isPresent: Bool) {
-        unsafe validity[row >> 6] |= (isPresent ? 1 : 0) << UInt64(row & 63)
+    mutating func add(_ isPresent: Bool) {
+        word |= (isPresent ? 1 : 0) << UInt64(row & 63)
+        row += 1
+        if row & 63 == 0 { store() }
+    }
+
+    /// Call it after the last row.
+    @inline(__always)
+    mutating func finish() {
+        precondition(row == end, "a bit for each row")
+        if row & 63 != 0 { store() }
+    }
+
+    /// Adds the bits up to `row` to those of other rows in their word.
+    @inline(__always)
+    private mutating func store() {
+        unsafe words[(row - 1) >> 6] |= word
+        word = 0
     }
 }

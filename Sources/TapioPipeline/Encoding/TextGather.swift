@@ -35,29 +35,29 @@ struct TextGather: ~Copyable {
         let isRequired = filling.column.isRequired
         for run in sorter.runs {
             guard let field = filling.fields[run.layout] else { continue }
-            let fixed = unsafe UnsafeRawPointer(sorter.fixed) + run.start
+            let fixed = unsafe UnsafeRawPointer(sorter.fixed)
             let positions = unsafe sorter.positions + run.rows.lowerBound
             switch field.source {
             case .paddedString(let at, let count):
-                unsafe padded(run, fixed + at, count, scratch)
+                unsafe padded(run, fixed + run.place(of: at), count, scratch)
             case .ipAddress(let at):
-                unsafe addresses(run, fixed + at, scratch)
+                unsafe addresses(run, fixed + run.place(of: at), scratch)
             case .symbol(let at, let names):
-                unsafe symbols(run, fixed + at, names.map { Array($0.utf8) }, isRequired, scratch)
+                unsafe symbols(run, fixed + run.place(of: at), names.map { Array($0.utf8) }, isRequired, scratch)
             case .kindName(let at) where at == RecordCheck.kindOffset:
                 constant(run, plan.kindNames[Int(run.kind.rawValue)], scratch)
             case .kindName(let at):
                 var names = plan.kindNames
                 names[Int(EventKind.ledger.rawValue)] = []
-                unsafe symbols(run, fixed + at, names, isRequired, scratch)
+                unsafe symbols(run, fixed + run.place(of: at), names, isRequired, scratch)
             case .hex64(let at):
-                unsafe hex(run, fixed + at, field.absence, scratch)
+                unsafe hex(run, fixed + run.place(of: at), field.absence, scratch)
             case .string(let at):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe strings(run, fixed + at, records, positions, isNullable, scratch)
+                unsafe strings(run, fixed + run.place(of: at), records, positions, isNullable, scratch)
             case .arguments(let at):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe arguments(run, fixed + at, records, positions, isNullable, scratch)
+                unsafe arguments(run, fixed + run.place(of: at), records, positions, isNullable, scratch)
             case .enrichment(let column):
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
                 unsafe enrich(run, ids, enrichment, column, isRequired, scratch)
@@ -75,7 +75,7 @@ struct TextGather: ~Copyable {
         finishAll(run, scratch)
     }
 
-    /// Bytes that end at the first NUL.
+    /// Bytes that end at the first NUL, from `count` / 8 columns of words.
     @unsafe private mutating func padded(
         _ run: KindRun,
         _ start: UnsafeRawPointer,
@@ -83,28 +83,44 @@ struct TextGather: ~Copyable {
         _ scratch: ColumnScratch
     ) {
         let indices = unsafe scratch.indices + scratch.count
-        var record = unsafe start
-        for place in 0..<run.rows.count {
-            let previous = unsafe record - run.stride
-            if place > 0, unsafe areEqual(record, previous, count) {
-                unsafe indices[place] = indices[place - 1]
-            } else {
-                var length = 0
-                while length < count, unsafe record.load(fromByteOffset: length, as: UInt8.self) != 0 { length += 1 }
-                unsafe indices[place] = interner.intern(UnsafeRawBufferPointer(start: record, count: length))
+        let words = count / KindRun.wordBytes
+        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { value in
+            for place in 0..<run.rows.count {
+                let first = unsafe start + place * KindRun.wordBytes
+                var isNew = place == 0
+                for word in 0..<words {
+                    let bytes = unsafe (first + word * run.columnBytes).load(as: UInt64.self)
+                    isNew = unsafe isNew || bytes != value[word]
+                    unsafe value[word] = bytes
+                }
+                if isNew {
+                    let bytes = UnsafeRawBufferPointer(value)
+                    let length = unsafe bytes.firstIndex(of: 0) ?? count
+                    unsafe indices[place] = interner.intern(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
+                } else {
+                    unsafe indices[place] = indices[place - 1]
+                }
             }
-            unsafe record += run.stride
         }
         finishAll(run, scratch)
     }
 
     @unsafe private mutating func addresses(_ run: KindRun, _ start: UnsafeRawPointer, _ scratch: ColumnScratch) {
         let indices = unsafe scratch.indices + scratch.count
-        var record = unsafe start
+        var address = SIMD2<UInt64>()
         for place in 0..<run.rows.count {
-            let number = unsafe raw.intern(UnsafeRawBufferPointer(start: record, count: 16))
+            let first = unsafe start + place * KindRun.wordBytes
+            let here = unsafe SIMD2(
+                first.load(as: UInt64.self),
+                (first + run.columnBytes).load(as: UInt64.self)
+            )
+            if place > 0, here == address {
+                unsafe indices[place] = indices[place - 1]
+                continue
+            }
+            address = here
+            let number = unsafe withUnsafeBytes(of: &address) { unsafe raw.intern($0) }
             unsafe indices[place] = text(of: number) { RecordText.ipAddress($0) }
-            unsafe record += run.stride
         }
         finishAll(run, scratch)
     }
@@ -124,15 +140,18 @@ struct TextGather: ~Copyable {
         for (byte, name) in names.enumerated().prefix(256) where !name.isEmpty { texts[byte] = Self.unknown }
         var record = unsafe start
         var next = scratch.count
-        for place in 0..<run.rows.count {
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
+        for _ in 0..<run.rows.count {
             let byte = unsafe Int(record.load(as: UInt8.self))
             if texts[byte] == Self.unknown {
                 let name = names[byte]
                 texts[byte] = interner.intern(unsafe name.span.bytes)
             }
-            unsafe add(texts[byte], place, run, &next, scratch)
-            unsafe record += run.stride
+            unsafe add(texts[byte], &next, &bits, indices)
+            unsafe record += KindRun.wordBytes
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -144,16 +163,19 @@ struct TextGather: ~Copyable {
     ) {
         var record = unsafe start
         var next = scratch.count
-        for place in 0..<run.rows.count {
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
+        for _ in 0..<run.rows.count {
             let value = unsafe record.loadUnaligned(as: UInt64.self)
             var index = Self.absent
             if !(value == .max && absence == .allOnes) {
                 let digits = Array(RecordText.hex(value).utf8)
                 index = interner.intern(unsafe digits.span.bytes)
             }
-            unsafe add(index, place, run, &next, scratch)
-            unsafe record += run.stride
+            unsafe add(index, &next, &bits, indices)
+            unsafe record += KindRun.wordBytes
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -167,12 +189,15 @@ struct TextGather: ~Copyable {
     ) {
         var record = unsafe start
         var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
         for place in 0..<run.rows.count {
             let bytes = unsafe string(record, records.record(at: positions[place]))
             let index = isNullable && bytes.count == 0 ? Self.absent : unsafe interner.intern(bytes)
-            unsafe add(index, place, run, &next, scratch)
-            unsafe record += run.stride
+            unsafe add(index, &next, &bits, indices)
+            unsafe record += KindRun.wordBytes
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -186,6 +211,8 @@ struct TextGather: ~Copyable {
     ) {
         var record = unsafe start
         var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
         for place in 0..<run.rows.count {
             let bytes = unsafe string(record, records.record(at: positions[place]))
             var index = Self.absent
@@ -193,9 +220,10 @@ struct TextGather: ~Copyable {
                 let number = unsafe raw.intern(bytes)
                 index = text(of: number) { RecordText.commandLine($0) }
             }
-            unsafe add(index, place, run, &next, scratch)
-            unsafe record += run.stride
+            unsafe add(index, &next, &bits, indices)
+            unsafe record += KindRun.wordBytes
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -209,6 +237,8 @@ struct TextGather: ~Copyable {
     ) {
         if textOfID.isEmpty { textOfID = [UInt32](repeating: Self.unknown, count: table.entries.count) }
         var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
         for place in 0..<run.rows.count {
             let id = unsafe Int(ids[place])
             // An id that the table doesn't have says nothing.
@@ -218,8 +248,9 @@ struct TextGather: ~Copyable {
                 index = value.isEmpty && !isRequired ? Self.absent : interner.intern(unsafe value.span.bytes)
                 textOfID[id < textOfID.count ? id : 0] = index
             }
-            unsafe add(index, place, run, &next, scratch)
+            unsafe add(index, &next, &bits, indices)
         }
+        bits.finish()
         scratch.count = next
     }
 
@@ -253,36 +284,20 @@ struct TextGather: ~Copyable {
 
     /// Adds a row's value, or none.
     @inline(__always)
-    @unsafe private func add(_ index: UInt32, _ place: Int, _ run: KindRun, _ next: inout Int, _ scratch: ColumnScratch)
-    {
+    @unsafe private func add(
+        _ index: UInt32,
+        _ next: inout Int,
+        _ bits: inout ValidityBits,
+        _ indices: UnsafeMutablePointer<UInt32>
+    ) {
         let isPresent = index != Self.absent
-        unsafe scratch.indices[next] = index
+        unsafe indices[next] = index
         next += isPresent ? 1 : 0
-        unsafe scratch.mark(run.rows.lowerBound + place, isPresent)
+        bits.add(isPresent)
     }
 
     private func finishAll(_ run: KindRun, _ scratch: ColumnScratch) {
         scratch.count += run.rows.count
         scratch.markAll(run.rows)
-    }
-
-    @inline(__always)
-    @unsafe private func areEqual(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
-        var at = 0
-        while at + 8 <= count {
-            guard
-                unsafe left.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                    == right.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            else { return false }
-            at += 8
-        }
-        while at < count {
-            guard
-                unsafe left.load(fromByteOffset: at, as: UInt8.self)
-                    == right.load(fromByteOffset: at, as: UInt8.self)
-            else { return false }
-            at += 1
-        }
-        return true
     }
 }
