@@ -40,12 +40,12 @@ public struct KernelMeasurement: Sendable, Hashable, Codable {
     /// How many there were, as a query tells from these rows' weights and from summaries; an estimate where events were
     /// sampled out.
     public var told: [String: Double] = [:]
-    /// From the kernel's timestamp until a record was read, ns: first and last record of each drain, at most 25 % too high.
+    /// From the kernel's timestamp until a record was read, ns: first and last record of each drain, at most 6.25 % too high.
     public var latencyP50Ns: UInt64 = 0
     /// The same for 99 of 100.
     public var latencyP99Ns: UInt64 = 0
     /// From the kernel's timestamp until a record was durable on disk, ns: earliest and latest event of each row group, at
-    /// most 25 % too high.
+    /// most 6.25 % too high.
     public var durableP50Ns: UInt64 = 0
     /// The same for 99 of 100.
     public var durableP99Ns: UInt64 = 0
