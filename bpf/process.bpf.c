@@ -1,16 +1,12 @@
 // Processes: exec, fork, exit, and those that were there before the agent.
 #include "kernel/emit.h"
+#include "kernel/exit.h"
 #include "kernel/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 /// Bytes of arguments that a record may carry; the agent sets it, also while the programs run.
 volatile __u32 args_limit = TAPIO_ARGS_BYTES;
-/// Whether sched_process_exit tells which thread is a process's last (Linux 6.16 and later).
-const volatile bool exit_tells_group_dead = false;
-
-#define SIGNAL_GROUP_EXIT 0x00000004 // include/linux/sched/signal.h
-#define EEXIST 17                    // include/uapi/asm-generic/errno-base.h
 
 /// Records of variable size are built here. A program that may sleep or be preempted holds its slot while others run
 /// on its CPU, so that each program claims a slot of its own.
@@ -26,18 +22,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch_slot);
 } scratch SEC(".maps");
-
-/// Before Linux 6.16 two threads that exit together may both look like the last one: the first to write here is.
-struct process_key {
-	__u64 start_ns;
-	__u64 pid;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct process_key);
-	__type(value, __u8);
-} exited SEC(".maps");
 
 static __always_inline struct scratch_slot *scratch_claim(void)
 {
@@ -151,20 +135,6 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
-/// Whether the thread that exits is the last of its process. The count of live threads is taken down before the
-/// tracepoint, so that on kernels that don't tell, more than one thread may find it 0.
-static __always_inline bool is_last(const __u64 *ctx, const struct task_struct *task, __u64 start_ns)
-{
-	if (exit_tells_group_dead)
-		return ctx[1] & 1;
-	if (task->signal->live.counter != 0)
-		return false;
-	struct process_key key = {.start_ns = start_ns, .pid = task->tgid};
-	__u8 one = 1;
-	// Any other failure must not lose the exit.
-	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) != -EEXIST;
-}
-
 SEC("tp_btf/sched_process_exit")
 int process_exit(__u64 *ctx)
 {
@@ -172,7 +142,7 @@ int process_exit(__u64 *ctx)
 	const struct task_struct *task = (const struct task_struct *)ctx[0];
 	const struct task_struct *leader = task->group_leader;
 	__u64 start_ns = leader->start_boottime;
-	if (!is_last(ctx, task, start_ns) || tapio_is_agent(task->tgid)) {
+	if (!tapio_is_last(ctx, task, start_ns) || tapio_is_agent(task->tgid)) {
 		tapio_filtered(kind);
 		return 0;
 	}
@@ -184,8 +154,7 @@ int process_exit(__u64 *ctx)
 	__builtin_memset(record->header.comm, 0, sizeof record->header.comm);
 	bpf_probe_read_kernel_str(record->header.comm, sizeof record->header.comm, leader->comm);
 
-	const struct signal_struct *signal = task->signal;
-	__u32 code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	__u32 code = tapio_exit_code(task);
 	record->start_ns = start_ns;
 	record->duration_ns = record->header.time_ns - start_ns;
 	record->exit_code = code >> 8 & 0xff;

@@ -118,7 +118,9 @@ int tapio_bpf_set_constant(struct bpf_object *object, const char *name, const vo
 
 int tapio_bpf_set_variable(struct bpf_object *object, const char *name, const void *value, size_t size)
 {
-	return set_in_section(object, ".data", name, value, size);
+	// One that begins as zero lies in .bss.
+	int result = set_in_section(object, ".data", name, value, size);
+	return result == -ENOENT ? set_in_section(object, ".bss", name, value, size) : result;
 }
 
 int tapio_bpf_map_create(enum bpf_map_type type, const char *name, uint32_t key_size, uint32_t value_size,

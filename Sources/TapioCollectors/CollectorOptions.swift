@@ -1,5 +1,15 @@
 /// An option that a collector understands.
 public struct CollectorOption: Sendable, Equatable {
+    /// How an operator writes it.
+    public enum Form: Sendable {
+        /// A number of what the name ends in; of bytes with a unit.
+        case number
+        /// true or false: 1 or 0.
+        case flag
+        /// A time with a unit: nanoseconds.
+        case duration
+    }
+
     /// Its name in the configuration; carries the unit.
     public let name: String
     /// What it may be set to.
@@ -8,14 +18,28 @@ public struct CollectorOption: Sendable, Equatable {
     public let defaultValue: Int
     /// One line of documentation.
     public let summary: String
+    /// How it is written.
+    public let form: Form
 
     /// Declares an option.
-    public init(_ name: String, _ range: ClosedRange<Int>, default defaultValue: Int, _ summary: String) {
+    public init(
+        _ name: String,
+        _ range: ClosedRange<Int>,
+        default defaultValue: Int,
+        form: Form = .number,
+        _ summary: String
+    ) {
         precondition(range.contains(defaultValue))
         self.name = name
         self.range = range
         self.defaultValue = defaultValue
+        self.form = form
         self.summary = summary
+    }
+
+    /// Declares an option that is on or off.
+    public static func flag(_ name: String, default isOn: Bool, _ summary: String) -> Self {
+        Self(name, 0...1, default: isOn ? 1 : 0, form: .flag, summary)
     }
 }
 
@@ -34,4 +58,7 @@ public struct CollectorOptions: Sendable, Equatable {
         }
         set { values[option.name] = newValue }
     }
+
+    /// Whether an option that is a flag is on.
+    public func isOn(_ option: CollectorOption) -> Bool { self[option] != 0 }
 }

@@ -6,6 +6,8 @@ public enum CollectorRegistry {
     public static let all: [CollectorDescriptor] = [
         ProcessCollector.descriptor,
         NetworkCollector.descriptor,
+        MemoryCollector.descriptor,
+        SignalCollector.descriptor,
     ]
 
     /// The collector of that name.

@@ -20,9 +20,7 @@ public actor ProcessCollector: Collector {
     public func start() throws(CollectorError) {
         let argsBytes = UInt32(options[Self.argsBytes])
         let fresh = try AttachedObject(Self.name, plane: plane) { (object, catalog) throws(KernelError) in
-            // Without `void *__data`: the task, and since Linux 6.16 whether its whole group is dead.
-            let tellsGroupDead = (catalog.argumentCount("sched_process_exit") ?? 0) >= 2
-            try object.setConstant("exit_tells_group_dead", tellsGroupDead)
+            try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
             try object.setVariable("args_limit", argsBytes)
         }
         iteratorProblem = nil
@@ -140,10 +138,7 @@ extension ProcessCollector {
                 .uint32(at: offset(\tapio_process_exit.exit_code))
             ),
             Field(.signal, .uint32(at: offset(\tapio_process_exit.signal)), absent: .zero),
-            Field(
-                Column(265, "core_dumped", .int32, "1 where a core dump was made."),
-                .uint32(at: offset(\tapio_process_exit.core_dumped))
-            ),
+            Field(.coreDumped, .uint32(at: offset(\tapio_process_exit.core_dumped))),
         ],
         aggregation: Aggregation(
             by: ["cgroup_id", "uid", "comm", "exit_code", "signal"],

@@ -26,6 +26,12 @@ public struct RecordDecoder: Sendable {
         switch field.source {
         case .uint8(let at): number(UInt64(record.uint8(at: at)), allOnes: 0xff, field.absence)
         case .uint16(let at): number(UInt64(record.uint16(at: at)), allOnes: 0xffff, field.absence)
+        case .uint32(let at) where field.column.type == .int32:
+            switch number(UInt64(record.uint32(at: at)), allOnes: 0xffff_ffff, field.absence) {
+            // What fills the 32 bits of a signed column is negative.
+            case .int(let value): .int(Int64(Int32(truncatingIfNeeded: value)))
+            case let other: other
+            }
         case .uint32(let at): number(UInt64(record.uint32(at: at)), allOnes: 0xffff_ffff, field.absence)
         case .uint64(let at): number(record.uint64(at: at), allOnes: .max, field.absence)
         case .bootTime(let at):
@@ -38,7 +44,8 @@ public struct RecordDecoder: Sendable {
             record.uint64(at: at) == .max && field.absence == .allOnes
                 ? .null : .string(RecordText.hex(record.uint64(at: at)))
         case .paddedString(let at, let count):
-            text(record.extracting(at..<at + count), until: 0)
+            record.uint8(at: at) == 0 && field.absence == .zero
+                ? .null : text(record.extracting(at..<at + count), until: 0)
         case .string(let at):
             string(string(at: at, in: record), field.absence) { String(decoding: $0, as: UTF8.self) }
         case .arguments(let at):

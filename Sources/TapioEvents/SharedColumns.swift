@@ -20,4 +20,6 @@ extension Column {
     public static let networkNamespace = Column(72, "netns", .int64, "Inode of the network namespace.")
     /// `signal`
     public static let signal = Column(73, "signal", .int32, "Number of the signal.")
+    /// `core_dumped`
+    public static let coreDumped = Column(265, "core_dumped", .int32, "1 where a core dump was made.")
 }

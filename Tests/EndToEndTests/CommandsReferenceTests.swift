@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import TapioCollectors
+import TapioEvents
 import Testing
 
 @testable import tapio
@@ -47,6 +49,26 @@ import Testing
         #expect(
             written == CommandsReferenceTests.page,
             "run TAPIO_WRITE_DOCS=1 swift test --filter CommandsReferenceTests"
+        )
+    }
+}
+
+@Suite("docs/events.md") struct EventsReferenceTests {
+    private static let file = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("docs/events.md")
+
+    @Test("it holds what `tapio schema --markdown` says")
+    func isCurrent() throws {
+        let schemas = CollectorRegistry.schemas.schemas
+        let text = SchemaText(schemas: schemas, isWhole: true, paint: Paint(usesColour: false))
+        let page = text.markdown.map { $0 + "\n" }.joined()
+        if ProcessInfo.processInfo.environment["TAPIO_WRITE_DOCS"] != nil {
+            try page.write(to: Self.file, atomically: true, encoding: .utf8)
+        }
+        #expect(
+            try String(contentsOf: Self.file, encoding: .utf8) == page,
+            "run TAPIO_WRITE_DOCS=1 swift test --filter EventsReferenceTests"
         )
     }
 }

@@ -79,9 +79,43 @@ struct EventTextTests {
             kind: "process_exit",
             [("exit_code", .int(0)), ("signal", .int(9)), ("core_dumped", .int(0)), ("duration_ns", .int(1_200_000))]
         )
-        #expect(EventLine().text(killed).hasSuffix(" killed by signal 9 after 1.2ms"))
+        #expect(EventLine().text(killed).hasSuffix(" killed by SIGKILL after 1.2ms"))
         let plain = Self.event(kind: "process_exit", [("exit_code", .int(3)), ("signal", .int(0))])
         #expect(EventLine().text(plain).hasSuffix(" exit 3"))
+    }
+
+    @Test("a signal shows who sent it to whom, and a death by one who was it")
+    func signals() {
+        let sent = Self.event(
+            kind: "signal_sent",
+            [
+                ("signal", .int(15)), ("target_pid", .int(7)), ("target_tid", .int(9)),
+                ("target_comm", .string("nginx")),
+                ("signal_code", .int(0)), ("signal_source", .string("kill")), ("signal_result", .string("ignored")),
+                ("signal_scope", .string("process")),
+            ]
+        )
+        #expect(EventLine().text(sent).hasSuffix("  SIGTERM → nginx[7/9] by kill ignored"))
+        let fault = Self.event(
+            kind: "signal_death",
+            [
+                ("signal", .int(11)), ("signal_code", .int(1)), ("signal_source", .string("fault")),
+                ("core_dumped", .int(1)),
+                ("fault_address", .string("0000000000000008")), ("duration_ns", .int(1_200_000)),
+                ("latency_ns", .int(50_000)),
+            ]
+        )
+        #expect(
+            EventLine().text(fault).hasSuffix(
+                "  killed by SIGSEGV fault code 1 at 0x0000000000000008 core dumped after 1.2ms (50us after the signal)"
+            )
+        )
+        let killed = Self.event(
+            kind: "signal_death",
+            [("signal", .int(35)), ("sender_pid", .int(3)), ("sender_comm", .string("sh\u{1b}[31m"))]
+        )
+        let line = EventLine().text(killed)
+        #expect(line.contains("killed by SIGRTMIN+1 from sh") && line.hasSuffix("[3]") && !line.contains("\u{1b}"))
     }
 
     @Test("tcp shows both ends, IPv6 in brackets, and units")

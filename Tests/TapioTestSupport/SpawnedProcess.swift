@@ -21,8 +21,19 @@ public struct SpawnedProcess {
         }
         arguments.append(nil)
         defer { arguments.forEach { $0?.deallocate() } }
+        // The threads of Swift's runtime block most signals, which their children would inherit.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, path, nil, nil, arguments, environ)
+        let result = posix_spawn(&pid, path, nil, &attributes, arguments, environ)
         precondition(result == 0, "cannot start \(path): errno \(result)")
         self.pid = pid
     }

@@ -28,6 +28,10 @@ enum {
 	TAPIO_KIND_TCP_FAILED = 35,
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
+	TAPIO_KIND_OOM_KILL = 128,
+	TAPIO_KIND_MEMORY_RECLAIM = 129,
+	TAPIO_KIND_SIGNAL_SENT = 160,
+	TAPIO_KIND_SIGNAL_DEATH = 161,
 	// The last block, from 240 on, is the benchmarks' (tapio_bench.h).
 	/// One past the greatest number that a kind may have.
 	TAPIO_KIND_LIMIT = 256,
@@ -200,6 +204,112 @@ struct tapio_tcp {
 	uint32_t srtt_us;
 };
 
+/// oom_kill. The header names the victim. Absent fields are TAPIO_ABSENT_64.
+struct tapio_oom_kill {
+	struct tapio_header header;
+	uint64_t start_ns;
+	/// Of the victim: its address space, and what of it is in memory, as the kernel's own message tells it.
+	uint64_t virtual_bytes;
+	uint64_t anonymous_bytes;
+	uint64_t file_bytes;
+	uint64_t shared_bytes;
+	uint64_t page_table_bytes;
+	/// Of the nearest cgroup above the victim, itself among them, whose limit is used up; absent where none is: the
+	/// whole machine was out of memory.
+	uint64_t full_cgroup_id;
+	uint64_t limit_bytes;
+	uint64_t usage_bytes;
+	/// Who asked for memory when there was none.
+	uint32_t trigger_pid;
+	/// -1000 to 1000, signed.
+	uint32_t score_adjustment;
+	char trigger_comm[TAPIO_COMM_BYTES];
+};
+
+enum {
+	/// A cgroup reached its limit.
+	TAPIO_RECLAIM_CGROUP = 0,
+	/// The machine ran short.
+	TAPIO_RECLAIM_DIRECT = 1,
+};
+
+/// memory_reclaim.
+struct tapio_memory_reclaim {
+	struct tapio_header header;
+	uint64_t duration_ns;
+	uint64_t reclaimed_bytes;
+	/// TAPIO_RECLAIM_…
+	uint8_t cause;
+	uint8_t reserved[7];
+};
+
+/// Where a signal came from (kernel_siginfo.si_code, include/uapi/asm-generic/siginfo.h).
+enum {
+	TAPIO_SIGNAL_UNKNOWN = 0,
+	/// kill(2), or a write to cgroup.kill.
+	TAPIO_SIGNAL_KILL = 1,
+	/// tkill(2), tgkill(2), pthread_kill(3), raise(3).
+	TAPIO_SIGNAL_THREAD = 2,
+	/// sigqueue(3).
+	TAPIO_SIGNAL_QUEUE = 3,
+	/// A timer of the process's own.
+	TAPIO_SIGNAL_TIMER = 4,
+	/// A descriptor or message queue of which the process wanted to hear.
+	TAPIO_SIGNAL_IO = 5,
+	/// The kernel: a terminal's keys, the OOM killer, a broken pipe, a limit.
+	TAPIO_SIGNAL_KERNEL = 6,
+	/// What the thread itself did: an address that is not there, an illegal instruction.
+	TAPIO_SIGNAL_FAULT = 7,
+	/// A child that stopped, went on or ended.
+	TAPIO_SIGNAL_CHILD = 8,
+};
+
+/// signal_sent. The header names the sender; pid 0 where the kernel sent it by itself.
+struct tapio_signal {
+	struct tapio_header header;
+	uint64_t target_start_ns;
+	/// Where a fault happened; absent for other signals.
+	uint64_t fault_address;
+	uint32_t target_pid;
+	uint32_t target_tid;
+	uint32_t signal;
+	/// kernel_siginfo.si_code, signed.
+	uint32_t code;
+	/// NUL-padded.
+	char target_comm[TAPIO_COMM_BYTES];
+	/// TAPIO_SIGNAL_…
+	uint8_t source;
+	/// What became of it: delivered, ignored, already pending, no room, no room for its details
+	/// (include/trace/events/signal.h).
+	uint8_t result;
+	/// 0 for one thread, 1 for the process.
+	uint8_t to_process;
+	uint8_t reserved[5];
+};
+
+/// signal_death. The header names the process that died.
+struct tapio_signal_death {
+	struct tapio_header header;
+	uint64_t start_ns;
+	/// From the start to the exit of the last thread.
+	uint64_t duration_ns;
+	/// From the signal to the exit of the last thread; absent where the signal was not seen.
+	uint64_t latency_ns;
+	uint64_t fault_address;
+	/// Who sent it; 0 where nobody did, or it was not seen.
+	uint64_t sender_start_ns;
+	uint32_t sender_pid;
+	/// Absent where nobody sent it.
+	uint32_t sender_uid;
+	uint32_t signal;
+	/// 0x80000000 where the signal was not seen.
+	uint32_t code;
+	char sender_comm[TAPIO_COMM_BYTES];
+	uint8_t source;
+	uint8_t core_dumped;
+	uint8_t reserved[6];
+};
+
 /// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that
 /// are alike in the kind's grouping key. The fixed part then holds the key and the first one's time, CPU and sequence;
 /// all else in it is zero. Absent fields are TAPIO_ABSENT_64.
@@ -292,6 +402,10 @@ _Static_assert(sizeof(struct tapio_process_exec) == 104, "layout");
 _Static_assert(sizeof(struct tapio_process_fork) == 80, "layout");
 _Static_assert(sizeof(struct tapio_process_exit) == 96, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
+_Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
+_Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
+_Static_assert(sizeof(struct tapio_signal) == 120, "layout");
+_Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
 _Static_assert(sizeof(struct tapio_control) == 4104, "words without gaps");

@@ -67,6 +67,7 @@ struct cgroup {
 
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
 };
 
 enum cgroup_subsys_id {
@@ -91,10 +92,39 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	__s64 counter;
+} atomic_long_t;
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+};
+
+struct percpu_counter {
+	__s64 count;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
+	short oom_score_adj;
+};
+
+struct kernel_siginfo {
+	int si_signo;
+	int si_code;
+	union {
+		struct {
+			void *_addr;
+		} _sigfault;
+	} _sifields;
 };
 
 struct inode {
@@ -114,7 +144,18 @@ struct file {
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
+	unsigned long total_vm;
+	atomic_long_t pgtables_bytes;
+	struct percpu_counter rss_stat[4];
 	struct file *exe_file;
+};
+
+/// Until Linux 6.1.
+struct mm_rss_stat {
+	atomic_long_t count[4];
+};
+struct mm_struct___one_counter {
+	struct mm_rss_stat rss_stat;
 };
 
 struct task_struct {

@@ -137,18 +137,26 @@ extension CollectorOptionDeclaration {
         self.init(
             collector: descriptor.name,
             summary: descriptor.summary,
-            options: descriptor.options.map { option in
-                let unit = option.name.split(separator: "_").last.map(String.init) ?? ""
-                let isSize = unit == "bytes"
-                return Option(
-                    name: option.name,
-                    type: isSize ? .size(option.range) : .integer(option.range, unit: unit),
-                    defaultValue: isSize ? .bytes(option.defaultValue) : .integer(option.defaultValue),
-                    summary: option.summary,
-                    reload: .live
-                )
-            }
+            options: descriptor.options.map(Option.init)
         )
+    }
+}
+
+extension CollectorOptionDeclaration.Option {
+    init(_ option: CollectorOption) {
+        let unit = option.name.split(separator: "_").last.map(String.init) ?? ""
+        let (type, value): (ConfigurationType, ConfigurationValue) =
+            switch option.form {
+            case .flag: (.flag, .flag(option.defaultValue != 0))
+            case .duration:
+                (
+                    .duration(UInt64(option.range.lowerBound)...UInt64(option.range.upperBound)),
+                    .duration(UInt64(option.defaultValue))
+                )
+            case .number where unit == "bytes": (.size(option.range), .bytes(option.defaultValue))
+            case .number: (.integer(option.range, unit: unit), .integer(option.defaultValue))
+            }
+        self.init(name: option.name, type: type, defaultValue: value, summary: option.summary, reload: .live)
     }
 }
 

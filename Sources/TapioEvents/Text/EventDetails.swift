@@ -16,6 +16,8 @@ struct EventDetails {
         case "process_exec", "process_existing": describeExec()
         case "process_fork": describeFork()
         case "process_exit": describeExit()
+        case "signal_sent": describeSignal()
+        case "signal_death": describeDeath()
         case "_ledger": describeLedger()
         default: if event["dst_addr"] != .null { describeConnection() }
         }
@@ -45,12 +47,52 @@ struct EventDetails {
     private mutating func describeExit() {
         let code = takeInt("exit_code")
         if let signal = takeInt("signal"), signal != 0 {
-            add("killed by signal \(signal)", .red)
+            add("killed by \(SignalName.name(of: signal))", .red)
         } else if let code {
             add("exit \(code)", code == 0 ? .plain : .red)
         }
         if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
         if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
+    }
+
+    private mutating func describeSignal() {
+        if let signal = takeInt("signal") { add(SignalName.name(of: signal), .bold) }
+        let target = process("target_comm", "target_pid", "target_tid")
+        if !target.isEmpty { add("→ \(target)", .bold) }
+        describeSource()
+        if let result = take("signal_result"), result != "delivered" {
+            add(result.split(separator: "_").joined(separator: " "), .yellow)
+        }
+        shown.formUnion(["signal_scope", "target_start_ts"])
+    }
+
+    private mutating func describeDeath() {
+        if let signal = takeInt("signal") { add("killed by \(SignalName.name(of: signal))", .red) }
+        let sender = process("sender_comm", "sender_pid", "sender_pid")
+        if !sender.isEmpty { add("from \(sender)", .bold) }
+        describeSource()
+        if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
+        if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
+        if let latency = takeInt("latency_ns") { add("(\(HumanUnits.duration(ns: latency)) after the signal)", .faint) }
+        shown.formUnion(["sender_start_ts", "sender_uid"])
+    }
+
+    private mutating func describeSource() {
+        let code = takeInt("signal_code")
+        if let source = take("signal_source") {
+            add(source == "fault" ? "fault" : "by \(source)", .faint)
+            if source == "fault", let code { add("code \(code)", .faint) }
+        }
+        if let address = take("fault_address") { add("at 0x\(address)") }
+    }
+
+    /// `name[pid]`, with the thread where that is another; empty where nobody is known.
+    private mutating func process(_ comm: String, _ pid: String, _ tid: String) -> String {
+        let name = take(comm) ?? ""
+        let thread = takeInt(tid)
+        guard let number = takeInt(pid) else { return name }
+        let isThread = thread.map { $0 != number } ?? false
+        return isThread ? "\(name)[\(number)/\(thread!)]" : "\(name)[\(number)]"
     }
 
     private mutating func describeConnection() {
@@ -88,7 +130,8 @@ struct EventDetails {
 
     /// The measures of these kinds are times; that of a kind which nobody knew when this was written may be anything.
     private static func measure(_ value: Int64, of kind: String) -> String {
-        ["process_exit", "tcp_connect", "tcp_accept", "tcp_close", "tcp_failed"].contains(kind)
+        ["process_exit", "signal_death", "memory_reclaim", "tcp_connect", "tcp_accept", "tcp_close", "tcp_failed"]
+            .contains(kind)
             ? HumanUnits.duration(ns: value) : HumanUnits.count(value)
     }
 

@@ -39,7 +39,8 @@ struct TextGather: ~Copyable {
             let positions = unsafe sorter.positions + run.rows.lowerBound
             switch field.source {
             case .paddedString(let at, let count):
-                unsafe padded(run, fixed + run.place(of: at), count, scratch)
+                let isNullable = field.absence == .zero && !isRequired
+                unsafe padded(run, fixed + run.place(of: at), count, isNullable, scratch)
             case .ipAddress(let at):
                 unsafe addresses(run, fixed + run.place(of: at), scratch)
             case .symbol(let at, let names):
@@ -80,10 +81,14 @@ struct TextGather: ~Copyable {
         _ run: KindRun,
         _ start: UnsafeRawPointer,
         _ count: Int,
+        _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
-        let indices = unsafe scratch.indices + scratch.count
         let words = count / KindRun.wordBytes
+        var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
+        var index = Self.absent
         unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { value in
             for place in 0..<run.rows.count {
                 let first = unsafe start + place * KindRun.wordBytes
@@ -96,13 +101,14 @@ struct TextGather: ~Copyable {
                 if isNew {
                     let bytes = UnsafeRawBufferPointer(value)
                     let length = unsafe bytes.firstIndex(of: 0) ?? count
-                    unsafe indices[place] = interner.intern(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
-                } else {
-                    unsafe indices[place] = indices[place - 1]
+                    let text = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<length])
+                    index = isNullable && length == 0 ? Self.absent : unsafe interner.intern(text)
                 }
+                unsafe add(index, &next, &bits, indices)
             }
         }
-        finishAll(run, scratch)
+        bits.finish()
+        scratch.count = next
     }
 
     @unsafe private mutating func addresses(_ run: KindRun, _ start: UnsafeRawPointer, _ scratch: ColumnScratch) {

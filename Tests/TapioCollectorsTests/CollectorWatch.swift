@@ -1,0 +1,92 @@
+import Glibc
+import TapioCollectors
+import TapioEvents
+import TapioKernel
+import Testing
+
+/// A collector on rings of its own, and the events that came out of them.
+final class CollectorWatch {
+    let plane: KernelPlane
+    let collector: any Collector
+    private let registry: SchemaRegistry
+    private(set) var events: [DecodedEvent] = []
+
+    /// Starts it; it must have nothing to complain about.
+    init(
+        _ descriptor: CollectorDescriptor,
+        options: CollectorOptions = CollectorOptions(),
+        at place: SourceLocation = #_sourceLocation
+    ) async throws {
+        registry = SchemaRegistry(descriptor.schemas)
+        var configuration = KernelPlaneConfiguration()
+        configuration.bulkBytes = 1 << 22
+        plane = try KernelPlane(configuration: configuration)
+        collector = descriptor.make(plane, options)
+        try await collector.start()
+        #expect(try await collector.health().problems == [], sourceLocation: place)
+    }
+
+    /// The events so far that `matches` picks, in the order of time, once there are `count` of them; fewer after ten seconds.
+    func events(_ count: Int = 1, where matches: (DecodedEvent) -> Bool) -> [DecodedEvent] {
+        let deadline = ClockOffset.bootNow() + 10_000_000_000
+        while true {
+            drain()
+            let found = events.filter(matches)
+            if found.count >= count || ClockOffset.bootNow() > deadline { return found.sorted { $0.time < $1.time } }
+            usleep(1000)
+        }
+    }
+
+    /// The one event of a kind that `matches` picks; records an issue if there is none, or more.
+    func event(
+        _ kind: String,
+        at place: SourceLocation = #_sourceLocation,
+        where matches: (DecodedEvent) -> Bool
+    ) throws -> DecodedEvent {
+        let found = events { $0["kind"] == .string(kind) && matches($0) }
+        #expect(found.count == 1, "\(kind): \(found.count) events", sourceLocation: place)
+        return try #require(found.first, sourceLocation: place)
+    }
+
+    /// Events of a kind that no ring ever saw, by outcome.
+    func counts(_ schema: String) throws -> KernelCounts {
+        let kind = try #require(registry.schemas.first { $0.name == schema }?.kind)
+        return try plane.counters().counts(kind: kind.rawValue)
+    }
+
+    private func drain() {
+        let check = RecordCheck(registry)
+        let decoder = RecordDecoder(registry)
+        let clock = ClockOffset(utcMinusBootNs: 0)
+        for ring in plane.rings {
+            let drained = ring.drain { record in
+                guard check.fault(in: record) == nil else {
+                    Issue.record("a malformed record")
+                    return
+                }
+                events.append(decoder.decode(record, clock: clock))
+            }
+            #expect(drained.fault == nil)
+        }
+    }
+}
+
+extension DecodedEvent {
+    /// When it happened, microseconds since boot.
+    var time: Int64 {
+        guard case .timestamp(let microseconds) = self["ts"] else { return 0 }
+        return microseconds
+    }
+
+    /// The number in a column.
+    func number(_ column: String) -> Int64? {
+        guard case .int(let number) = self[column] else { return nil }
+        return number
+    }
+
+    /// The text in a column.
+    func string(_ column: String) -> String? {
+        guard case .string(let text) = self[column] else { return nil }
+        return text
+    }
+}
