@@ -1,58 +1,13 @@
 // Processes: exec, fork, exit, and those that were there before the agent.
 #include "kernel/emit.h"
 #include "kernel/exit.h"
+#include "kernel/scratch.h"
 #include "kernel/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 /// Bytes of arguments that a record may carry; the agent sets it, also while the programs run.
 volatile __u32 args_limit = TAPIO_ARGS_BYTES;
-
-/// Records of variable size are built here. A program that may sleep or be preempted holds its slot while others run
-/// on its CPU, so that each program claims a slot of its own.
-#define SCRATCH_SLOTS 4
-struct scratch_slot {
-	__u64 busy;
-	struct tapio_process_exec record;
-	__u8 strings[TAPIO_RECORD_BYTES - sizeof(struct tapio_process_exec)];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SCRATCH_SLOTS);
-	__type(key, __u32);
-	__type(value, struct scratch_slot);
-} scratch SEC(".maps");
-
-static __always_inline struct scratch_slot *scratch_claim(void)
-{
-#pragma unroll
-	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
-		__u32 key = i;
-		struct scratch_slot *slot = bpf_map_lookup_elem(&scratch, &key);
-		if (slot && __sync_val_compare_and_swap(&slot->busy, 0, 1) == 0)
-			return slot;
-	}
-	return NULL;
-}
-
-static __always_inline void scratch_release(struct scratch_slot *slot)
-{
-	__sync_lock_test_and_set(&slot->busy, 0);
-}
-
-/// Appends a kernel string at `end`, without its NUL; gives the new end.
-static __always_inline __u32 append_string(struct tapio_process_exec *record, __u32 end, struct tapio_string *into,
-                                           const char *from)
-{
-	into->offset = end;
-	into->length = 0;
-	end &= 2047; // for the verifier: no string starts beyond
-	long length = bpf_probe_read_kernel_str((char *)record + end, TAPIO_PATH_BYTES, from);
-	if (length <= 1 || length > TAPIO_PATH_BYTES)
-		return end;
-	into->length = length - 1;
-	return end + (__u32)length - 1;
-}
 
 /// How many bytes of an argument area of `total` bytes go into the record.
 static __always_inline __u64 args_wanted(__u64 total)
@@ -88,7 +43,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		tapio_refused(kind);
 		return 0;
 	}
-	struct tapio_process_exec *record = &slot->record;
+	struct tapio_process_exec *record = (void *)slot->bytes;
 	begin(record, task);
 	record->exe_inode = bprm->file->f_inode->i_ino;
 	record->argc = bprm->argc;
@@ -181,7 +136,7 @@ int process_existing(struct bpf_iter__task *ctx)
 		tapio_refused(kind);
 		return 0;
 	}
-	struct tapio_process_exec *record = &slot->record;
+	struct tapio_process_exec *record = (void *)slot->bytes;
 	begin(record, task);
 	__u32 end = sizeof *record;
 	record->exe = (struct tapio_string){.offset = end};

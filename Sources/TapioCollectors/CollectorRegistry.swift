@@ -8,6 +8,7 @@ public enum CollectorRegistry {
         NetworkCollector.descriptor,
         MemoryCollector.descriptor,
         SignalCollector.descriptor,
+        CgroupCollector.descriptor,
     ]
 
     /// The collector of that name.

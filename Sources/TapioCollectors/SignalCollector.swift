@@ -82,22 +82,13 @@ extension SignalCollector {
         "A signal was sent; the event names the sender, or nobody where the kernel sent it.",
         fields: [
             Field(.signal, .uint32(at: offset(\tapio_signal.signal))),
-            Field(
-                Column(2560, "target_pid", .int32, "The process that the signal was sent to."),
-                .uint32(at: offset(\tapio_signal.target_pid))
-            ),
-            Field(
-                Column(2561, "target_tid", .int32, "The thread that was chosen for it."),
-                .uint32(at: offset(\tapio_signal.target_tid))
-            ),
+            Field(.targetPid, .uint32(at: offset(\tapio_signal.target_pid))),
+            Field(.targetTid, .uint32(at: offset(\tapio_signal.target_tid))),
             Field(
                 Column(2562, "target_start_ts", .timestamp, "Start of that process: with target_pid, its identity."),
                 .bootTime(at: offset(\tapio_signal.target_start_ns))
             ),
-            Field(
-                Column(2563, "target_comm", .string, "Name of that thread."),
-                .paddedString(at: offset(\tapio_signal.target_comm), count: Int(TAPIO_COMM_BYTES))
-            ),
+            Field(.targetComm, .paddedString(at: offset(\tapio_signal.target_comm), count: Int(TAPIO_COMM_BYTES))),
             Field(signalCode, .uint32(at: offset(\tapio_signal.code))),
             Field(signalSource, .symbol(at: offset(\tapio_signal.source), names: sourceNames)),
             Field(

@@ -22,4 +22,10 @@ extension Column {
     public static let signal = Column(73, "signal", .int32, "Number of the signal.")
     /// `core_dumped`
     public static let coreDumped = Column(265, "core_dumped", .int32, "1 where a core dump was made.")
+    /// `target_pid`
+    public static let targetPid = Column(2560, "target_pid", .int32, "The process that it was done to.")
+    /// `target_tid`
+    public static let targetTid = Column(2561, "target_tid", .int32, "The thread of it that it was done to.")
+    /// `target_comm`
+    public static let targetComm = Column(2563, "target_comm", .string, "Name of that thread.")
 }

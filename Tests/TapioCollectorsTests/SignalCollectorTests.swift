@@ -1,16 +1,22 @@
 import Glibc
-import TapioCollectors
 import TapioEvents
 import TapioKernel
 import TapioTestSupport
 import Testing
+
+@testable import TapioCollectors
 
 extension RealKernel {
     @Suite("Signals")
     struct SignalCollectorTests {
         private static let me = Int64(getpid())
 
-        private func sleeper() -> SpawnedProcess { SpawnedProcess("/bin/sleep", ["sleep", "1000"]) }
+        /// A process that sleeps, under its own name: that is set a moment after the spawn has returned.
+        private func sleeper() -> SpawnedProcess {
+            let process = SpawnedProcess("/bin/sleep", ["sleep", "1000"])
+            while !(ProcFile.read("/proc/\(process.pid)/comm") ?? "sleep").hasPrefix("sleep") { usleep(100) }
+            return process
+        }
 
         private func python(_ script: String) -> SpawnedProcess {
             SpawnedProcess("/usr/bin/python3", ["python3", "-c", script])

@@ -14,6 +14,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_oom_kill>.size == 160)
         #expect(MemoryLayout<tapio_memory_reclaim>.size == 88)
         #expect(MemoryLayout<tapio_signal>.size == 120)
+        #expect(MemoryLayout<tapio_cgroup>.size == 112)
         #expect(MemoryLayout<tapio_signal_death>.size == 144)
         #expect(MemoryLayout<tapio_summary>.size == 48)
         #expect(MemoryLayout<tapio_ledger>.size == 216)

@@ -32,6 +32,9 @@ enum {
 	TAPIO_KIND_MEMORY_RECLAIM = 129,
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
+	TAPIO_KIND_CGROUP_CREATE = 224,
+	TAPIO_KIND_CGROUP_REMOVE = 225,
+	TAPIO_KIND_CGROUP_ATTACH = 226,
 	// The last block, from 240 on, is the benchmarks' (tapio_bench.h).
 	/// One past the greatest number that a kind may have.
 	TAPIO_KIND_LIMIT = 256,
@@ -310,6 +313,26 @@ struct tapio_signal_death {
 	uint8_t reserved[6];
 };
 
+/// All cgroup kinds. The header names who did it.
+struct tapio_cgroup {
+	struct tapio_header header;
+	/// Inode of the cgroup's directory.
+	uint64_t group_id;
+	/// As in /proc/<pid>/cgroup: 0 for version 2.
+	uint32_t hierarchy;
+	/// Below its hierarchy's root, which has 0.
+	uint32_t level;
+	/// cgroup_attach: who was moved; 0 and empty for the others.
+	uint32_t target_pid;
+	uint32_t target_tid;
+	char target_comm[TAPIO_COMM_BYTES];
+	/// From its hierarchy's root.
+	struct tapio_string path;
+	/// cgroup_attach: 1 where the whole process was moved.
+	uint8_t is_process;
+	uint8_t reserved[3];
+};
+
 /// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that
 /// are alike in the kind's grouping key. The fixed part then holds the key and the first one's time, CPU and sequence;
 /// all else in it is zero. Absent fields are TAPIO_ABSENT_64.
@@ -406,6 +429,7 @@ _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
+_Static_assert(sizeof(struct tapio_cgroup) == 112, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
 _Static_assert(sizeof(struct tapio_control) == 4104, "words without gaps");

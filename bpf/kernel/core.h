@@ -60,9 +60,8 @@ struct kernfs_node {
 	__u64 id;
 };
 
-struct cgroup {
-	int level;
-	struct kernfs_node *kn;
+struct cgroup_root {
+	int hierarchy_id;
 };
 
 struct cgroup_subsys_state {
@@ -73,6 +72,13 @@ struct cgroup_subsys_state {
 enum cgroup_subsys_id {
 	memory_cgrp_id = 0, // the real value is relocated
 	CGROUP_SUBSYS_COUNT = 64,
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[CGROUP_SUBSYS_COUNT];
+	struct cgroup_root *root;
 };
 
 struct css_set {

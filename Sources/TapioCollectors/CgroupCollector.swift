@@ -1,0 +1,154 @@
+import TapioBPF
+import TapioEvents
+public import TapioKernel
+
+/// Watches cgroups: made, removed and entered. Containers and systemd's units begin and end with theirs.
+public actor CgroupCollector: Collector {
+    private let plane: KernelPlane
+    private var options: CollectorOptions
+    private var attached: AttachedObject?
+
+    /// A collector that does nothing until it is started.
+    public init(plane: KernelPlane, options: CollectorOptions) {
+        self.plane = plane
+        self.options = options
+    }
+
+    /// Attaches.
+    public func start() throws(CollectorError) {
+        let tellsAll = options.isOn(Self.allHierarchies)
+        attached = try AttachedObject(Self.name, plane: plane) { (object, _) throws(KernelError) in
+            try object.setVariable("tells_all_hierarchies", tellsAll)
+        }
+    }
+
+    /// Detaches; does nothing where it is not attached.
+    public func stop() {
+        attached?.object.detach()
+        attached = nil
+    }
+
+    /// Takes over `all_hierarchies` while the programs run.
+    public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
+        self.options = options
+        guard let attached else { return }
+        do throws(KernelError) {
+            try attached.object.setVariable("tells_all_hierarchies", options.isOn(Self.allHierarchies))
+        } catch {
+            throw CollectorError(collector: Self.name, error)
+        }
+    }
+
+    /// Its programs; throws where it is not attached.
+    public func health() throws(CollectorError) -> CollectorHealth {
+        guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
+        return attached.health()
+    }
+}
+
+// MARK: - What it declares
+
+extension CgroupCollector {
+    static let name = "cgroup"
+
+    /// Whether the version 1 hierarchies of other controllers than memory are told of as well.
+    public static let allHierarchies = CollectorOption.flag(
+        "all_hierarchies",
+        default: false,
+        "Whether version 1 hierarchies of other controllers than memory, with the same containers again, are told of."
+    )
+
+    /// Its line in the registry.
+    public static let descriptor = CollectorDescriptor(
+        name: name,
+        summary:
+            "Cgroups that were made and removed, and processes that moved: containers and units as the kernel sees them.",
+        schemas: [create, remove, attach],
+        options: [allHierarchies],
+        tracepoints: ["cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task"].map(Tracepoint.init(raw:)),
+        make: { CgroupCollector(plane: $0, options: $1) }
+    )
+
+    private static let create = schema(
+        TAPIO_KIND_CGROUP_CREATE,
+        "cgroup_create",
+        "A cgroup was made; the event names who made it.",
+        [],
+        by: []
+    )
+
+    private static let remove = schema(
+        TAPIO_KIND_CGROUP_REMOVE,
+        "cgroup_remove",
+        "A cgroup was removed; the event names who removed it.",
+        [],
+        by: []
+    )
+
+    private static let attach = schema(
+        TAPIO_KIND_CGROUP_ATTACH,
+        "cgroup_attach",
+        "A process or thread was moved into a cgroup; the event names who moved it.",
+        [
+            Field(.targetPid, .uint32(at: offset(\.target_pid))),
+            Field(.targetTid, .uint32(at: offset(\.target_tid))),
+            Field(
+                .targetComm,
+                .paddedString(at: offset(\.target_comm), count: Int(TAPIO_COMM_BYTES))
+            ),
+            Field(
+                Column(3588, "attach_scope", .string, "Whether one thread was moved or the whole process."),
+                .symbol(at: offset(\.is_process), names: ["thread", "process"])
+            ),
+        ],
+        by: ["target_cgroup_id", "target_comm"]
+    )
+
+    private static func schema(
+        _ kind: Int,
+        _ name: String,
+        _ summary: String,
+        _ fields: [Field],
+        by key: [String]
+    ) -> EventSchema {
+        EventSchema(
+            EventKind(kind),
+            name,
+            collector: self.name,
+            priority: .normal,
+            record: tapio_cgroup.self,
+            summary,
+            fields: common + fields,
+            aggregation: Aggregation(by: ["cgroup_id", "uid", "comm", "cgroup_hierarchy"] + key)
+        )
+    }
+
+    private static let common = [
+        Field(
+            Column(3584, "target_cgroup_id", .int64, "Inode of that cgroup's directory: the cgroup_id of those in it."),
+            .uint64(at: offset(\.group_id))
+        ),
+        Field(
+            Column(3585, "cgroup_path", .string, "Path of that cgroup from its hierarchy's root."),
+            .string(at: offset(\.path)),
+            absent: .zero
+        ),
+        Field(
+            Column(
+                3586,
+                "cgroup_hierarchy",
+                .int32,
+                "Number of the hierarchy as in /proc/PID/cgroup: 0 for version 2."
+            ),
+            .uint32(at: offset(\.hierarchy))
+        ),
+        Field(
+            Column(3587, "cgroup_level", .int32, "How far below its hierarchy's root it is."),
+            .uint32(at: offset(\.level))
+        ),
+    ]
+
+    private static func offset<Value>(_ path: KeyPath<tapio_cgroup, Value>) -> Int {
+        MemoryLayout<tapio_cgroup>.offset(of: path)!
+    }
+}
