@@ -37,6 +37,8 @@ struct CollectorsCommand: ParsableCommand {
         var minimum: Int
         var maximum: Int
         var defaultValue: Int
+        /// Range and default as an operator writes them; the numbers are bytes, nanoseconds, or 1 and 0 for true and false.
+        var values: String
         var summary: String
     }
 
@@ -55,6 +57,7 @@ struct CollectorsCommand: ParsableCommand {
                         minimum: option.range.lowerBound,
                         maximum: option.range.upperBound,
                         defaultValue: option.defaultValue,
+                        values: option.valuesText,
                         summary: option.summary
                     )
                 },
@@ -85,7 +88,7 @@ struct CollectorsCommand: ParsableCommand {
             let name = "collectors.\(entry.name).\(option.name)"
             table.row([
                 "option",
-                "\(name) (\(option.minimum) to \(option.maximum), default \(option.defaultValue)): \(option.summary)",
+                "\(name) (\(option.values)): \(option.summary)",
             ])
         }
         if let error = entry.error { table.row([("error", .red), (error, .red)]) }
