@@ -40,7 +40,7 @@ test-rings: deps ## Run the tests of rings, deque and pool with millions of item
 
 tsan: deps ## Run the tests of the concurrent parts under ThreadSanitizer
 	$(RING_TESTS) --scratch-path .build-rings-tsan --sanitize=thread
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter '$(TSAN_SUITES)'
+	TAPIO_PACKAGE=pipeline $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter '$(TSAN_SUITES)'
 
 build: deps ## Build for debugging
 	$(SWIFT) build --build-tests

@@ -164,11 +164,18 @@ let package = Package(
     cLanguageStandard: .gnu2x
 )
 
-// What threads share, alone: an optimised build of its tests, which send millions of items, need not wait for the rest.
-if Context.environment["TAPIO_PACKAGE"] == "rings" {
-    let kept: Set = [
-        "CTapioSystem", "CTapioBench", "TapioRings", "TapioRingsTests", "TapioEnrichment", "TapioEnrichmentTests",
-    ]
+// Parts of the package, alone: what threads share, whose tests send millions of items and want an optimised build, and the
+// pipeline, which is built once more for a sanitizer. Neither need wait for the rest.
+let rings: Set = [
+    "CTapioSystem", "CTapioBench", "TapioRings", "TapioRingsTests", "TapioEnrichment", "TapioEnrichmentTests",
+]
+let pipeline: Set = [
+    "BPFCompiler", "CLibBPF", "CTapioLibBPF", "CTapioSystem", "CTapioBench", "CZstd", "TapioBPF", "TapioRings",
+    "TapioKernel",
+    "TapioEvents", "TapioCollectors", "TapioArchive", "TapioPipeline", "TapioPipelineTests", "TapioTestSupport",
+]
+if let part = Context.environment["TAPIO_PACKAGE"] {
+    let kept = part == "rings" ? rings : pipeline
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
 }

@@ -8,6 +8,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /// Bytes of arguments that a record may carry; the agent sets it, also while the programs run.
 volatile __u32 args_limit = TAPIO_ARGS_BYTES;
+/// Bits of a page's size.
+const volatile __u32 page_shift = 12;
 
 /// How many bytes of an argument area of `total` bytes go into the record.
 static __always_inline __u64 args_wanted(__u64 total)
@@ -116,6 +118,11 @@ int process_exit(__u64 *ctx)
 	record->signal = code & 0x7f;
 	record->core_dumped = code >> 7 & 1;
 	record->reserved = 0;
+	// The kernel has noted the peak, and what threads that ended before took; the last one's share is added after
+	// this.
+	const struct signal_struct *process = task->signal;
+	record->peak_rss_bytes = (__u64)process->maxrss << page_shift;
+	record->cpu_ns = process->sum_sched_runtime + task->se.sum_exec_runtime;
 	tapio_submit(record, TAPIO_PRIORITY_HIGH);
 	return 0;
 }

@@ -1,4 +1,3 @@
-import Glibc
 import TapioBPF
 import TapioEvents
 public import TapioKernel
@@ -22,7 +21,7 @@ public actor MemoryCollector: Collector {
             // The victim's user id came with the task itself, in Linux 6.8.
             let tellsTask = (catalog.argumentCount("mark_victim") ?? 0) >= 2
             try object.disableProgram(tellsTask ? "oom_kill_by_pid" : "oom_kill")
-            try object.setConstant("page_shift", UInt32(sysconf(Int32(_SC_PAGESIZE)).trailingZeroBitCount))
+            try object.setConstant("page_shift", PageSize.shift)
             try object.setVariable("reclaim_least_ns", least)
         }
     }

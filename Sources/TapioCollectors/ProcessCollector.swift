@@ -21,6 +21,7 @@ public actor ProcessCollector: Collector {
         let argsBytes = UInt32(options[Self.argsBytes])
         let fresh = try AttachedObject(Self.name, plane: plane) { (object, catalog) throws(KernelError) in
             try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
+            try object.setConstant("page_shift", PageSize.shift)
             try object.setVariable("args_limit", argsBytes)
         }
         iteratorProblem = nil
@@ -139,6 +140,14 @@ extension ProcessCollector {
             ),
             Field(.signal, .uint32(at: offset(\tapio_process_exit.signal)), absent: .zero),
             Field(.coreDumped, .uint32(at: offset(\tapio_process_exit.core_dumped))),
+            Field(
+                Column(266, "peak_rss_bytes", .int64, unit: .bytes, "The most that it ever had in memory."),
+                .uint64(at: offset(\tapio_process_exit.peak_rss_bytes))
+            ),
+            Field(
+                Column(267, "cpu_ns", .int64, unit: .nanoseconds, "CPU time of all its threads, user and kernel."),
+                .uint64(at: offset(\tapio_process_exit.cpu_ns))
+            ),
         ],
         aggregation: Aggregation(
             by: ["cgroup_id", "uid", "comm", "exit_code", "signal"],

@@ -49,6 +49,35 @@ extension RealKernel {
             #expect(exit.load(tapio_process_exit.self).exit_code == 0)
         }
 
+        @Test("a process's peak of memory and its CPU time are those that wait4 tells")
+        func resources() throws {
+            let fixture = try ProcessFixture()
+            let script = """
+                import threading, time
+                x = bytearray(b'x' * (48 << 20)); del x
+                def spin():
+                    end = time.process_time() + 0.1
+                    while time.process_time() < end: pass
+                threads = [threading.Thread(target=spin) for _ in range(3)]
+                for t in threads: t.start()
+                for t in threads: t.join()
+                """
+            let child = SpawnedProcess("/usr/bin/python3", ["python3", "-c", script])
+            var usage = rusage()
+            var status: Int32 = 0
+            #expect(wait4(child.pid, &status, 0, &usage) == child.pid && status == 0)
+            _ = fixture.finish()
+            let exit = try #require(fixture.of(TAPIO_KIND_PROCESS_EXIT, pid: child.pid).first)
+                .load(tapio_process_exit.self)
+            #expect(exit.peak_rss_bytes == UInt64(usage.ru_maxrss) * 1024)
+            #expect(exit.peak_rss_bytes > 48 << 20)
+            let waited = [usage.ru_utime, usage.ru_stime].reduce(0) {
+                $0 + Int64($1.tv_sec) * 1_000_000_000 + Int64($1.tv_usec) * 1000
+            }
+            // What the last thread takes between the event and its very end is in the one only.
+            #expect(abs(waited - Int64(exit.cpu_ns)) < 5_000_000)
+        }
+
         @Test("threads are counted as filtered, and are no processes", arguments: [true, false])
         func threads(tellsGroupDead: Bool) throws {
             let fixture = try ProcessFixture(tellsGroupDead: tellsGroupDead)

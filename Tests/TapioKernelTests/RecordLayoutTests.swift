@@ -9,7 +9,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_header>.size == 64)
         #expect(MemoryLayout<tapio_process_exec>.size == 104)
         #expect(MemoryLayout<tapio_process_fork>.size == 80)
-        #expect(MemoryLayout<tapio_process_exit>.size == 96)
+        #expect(MemoryLayout<tapio_process_exit>.size == 112)
         #expect(MemoryLayout<tapio_tcp>.size == 160)
         #expect(MemoryLayout<tapio_oom_kill>.size == 160)
         #expect(MemoryLayout<tapio_memory_reclaim>.size == 88)

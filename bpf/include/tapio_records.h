@@ -166,6 +166,10 @@ struct tapio_process_exit {
 	uint32_t signal;
 	uint32_t core_dumped;
 	uint32_t reserved;
+	/// The most that was ever in memory.
+	uint64_t peak_rss_bytes;
+	/// What all of its threads took of the CPUs.
+	uint64_t cpu_ns;
 };
 
 enum {
@@ -423,7 +427,7 @@ struct tapio_control {
 _Static_assert(sizeof(struct tapio_header) == 64, "a header is one cache line");
 _Static_assert(sizeof(struct tapio_process_exec) == 104, "layout");
 _Static_assert(sizeof(struct tapio_process_fork) == 80, "layout");
-_Static_assert(sizeof(struct tapio_process_exit) == 96, "layout");
+_Static_assert(sizeof(struct tapio_process_exit) == 112, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
 _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");

@@ -121,6 +121,12 @@ struct signal_struct {
 	int group_exit_code;
 	unsigned int flags;
 	short oom_score_adj;
+	unsigned long maxrss;
+	unsigned long long sum_sched_runtime;
+};
+
+struct sched_entity {
+	__u64 sum_exec_runtime;
 };
 
 struct kernel_siginfo {
@@ -165,6 +171,7 @@ struct mm_struct___one_counter {
 };
 
 struct task_struct {
+	struct sched_entity se;
 	int pid;
 	int tgid;
 	unsigned int flags;

@@ -53,6 +53,8 @@ struct EventDetails {
         }
         if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
         if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
+        if let cpu = takeInt("cpu_ns") { add("cpu \(HumanUnits.duration(ns: cpu))") }
+        if let peak = takeInt("peak_rss_bytes"), peak > 0 { add("peak \(HumanUnits.bytes(peak))") }
     }
 
     private mutating func describeSignal() {

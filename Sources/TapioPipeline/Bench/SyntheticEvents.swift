@@ -276,6 +276,8 @@ struct SyntheticEvents {
         record.start_ns = child.sinceNs
         record.duration_ns = timeNs - child.sinceNs
         record.exit_code = node.random.below(20) == 0 ? 1 : 0
+        record.peak_rss_bytes = node.random.logNormal(median: 900, sigma: 0.3) << 12
+        record.cpu_ns = min(record.duration_ns, node.random.logNormal(median: 700_000, sigma: 0.8))
         store(record)
         return node.processes[child.parent].container
     }
