@@ -18,6 +18,8 @@ public final class Pipeline: Sendable {
     public var batches: EncodedBatches { gate.batches }
     /// The live view.
     public let tap: EventTap
+    /// What its encoders work with, and what becomes of batches; the one who writes encodes the ledger's rows with it.
+    public let encoderMemory: ScratchMemory
 
     private let configuration: PipelineConfiguration
     private let services: ReaderServices
@@ -38,7 +40,7 @@ public final class Pipeline: Sendable {
     ///   - clock: What makes boot time UTC.
     ///   - enrichment: What is known of records beside their bytes.
     ///   - aggregation: Which kinds are merged into summaries; nil: none.
-    /// - Throws: If the batches' memory can't be reserved.
+    /// - Throws: If the batches' or the encoders' memory can't be reserved.
     public init<Plane: RecordPlane>(
         configuration: PipelineConfiguration,
         planes: [Plane],
@@ -62,6 +64,7 @@ public final class Pipeline: Sendable {
         let current = CurrentClock(clock)
         self.clock = current
         let tracker = BatchTracker()
+        encoderMemory = try configuration.makeEncoderMemory()
         tap = EventTap(registry: registry, clock: current)
         services = ReaderServices(
             registry: registry,
@@ -114,6 +117,7 @@ public final class Pipeline: Sendable {
             let encoders = try EncoderPool(
                 count: configuration.encoders,
                 compressionLevel: configuration.compressionLevel,
+                memory: encoderMemory,
                 services: services,
                 gate: gate,
                 clock: clock,
@@ -240,6 +244,8 @@ public final class Pipeline: Sendable {
             stolenBatches: services.queue.stolenFromOthers,
             queuedBytes: services.queue.bytes,
             maxBatchBytes: configuration.mostBatchBytes(readers: readerCount),
+            encoderMemory: encoderMemory.statistics,
+            maxEncoderBytes: configuration.encoderMemory.byteCount,
             encodedBacklog: gate.backlog,
             maxEncodedBytes: gate.mostBytes,
             sealedBatches: services.tracker.sealed,

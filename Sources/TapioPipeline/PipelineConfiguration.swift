@@ -1,5 +1,5 @@
 public import TapioEvents
-import TapioRings
+public import TapioRings
 
 /// How a pipeline works.
 public struct PipelineConfiguration: Sendable, Hashable {
@@ -14,8 +14,10 @@ public struct PipelineConfiguration: Sendable, Hashable {
     public var encoders = 1
     /// Encoded batches that may wait for the one who writes them.
     public var maxEncodedBatches = 16
-    /// Their compressed bytes.
+    /// Bytes of memory that they take.
     public var maxEncodedBytes = 8 << 20
+    /// The same of batches that the one who writes keeps after it has settled them, to try again.
+    public var maxKeptBytes = 0
     /// zstd's level.
     public var compressionLevel: Int32 = 1
     /// How each reader works; the names of further readers get a number.
@@ -41,6 +43,45 @@ public struct PipelineConfiguration: Sendable, Hashable {
         return tier == .large
             ? BufferPool.Limits(medium: rows, large: records) : BufferPool.Limits(medium: rows + records, large: 0)
     }
+
+    /// The most memory that encoders can take of their pool, in bytes: what they work with and what they made, except for the
+    /// batches that wait to be written or are kept.
+    public var mostEncoderBytes: Int { encoderMemory.byteCount - maxEncodedBytes - maxKeptBytes }
+
+    /// The buffers of the encoders' pool: enough for all encoders, the batches in their hands and those that wait, so that only
+    /// what is larger than any buffer comes from the heap.
+    public var encoderMemory: BufferPool.Limits {
+        let waiting = maxEncodedBytes + maxKeptBytes
+        let middle = PoolTier.medium.byteCount
+        return BufferPool.Limits(
+            // One more works: who writes encodes the ledger's rows.
+            small: (encoders + 1) * Self.smallScratchBuffers + waiting / (4 * PoolTier.small.byteCount),
+            medium: encoders * Self.mediumBuffers(recordBytes: batch.bytes)
+                + Self.mediumBuffers(recordBytes: Self.ledgerBatchBytes) + (waiting + middle - 1) / middle,
+            large: encoders * Self.largeScratchBuffers + Self.largeLedgerBuffers
+        )
+    }
+
+    /// Memory of a new pool for the encoders.
+    public func makeEncoderMemory() throws(BufferPoolError) -> ScratchMemory {
+        ScratchMemory(pool: try BufferPool(limits: encoderMemory))
+    }
+
+    /// What an encoder needs of the middle size: for the columns of a batch's records, and for what it becomes. That is rarely
+    /// a fifth of it; half must do.
+    private static func mediumBuffers(recordBytes: Int) -> Int {
+        BatchSorter.mostBlocks(recordBytes: recordBytes) + recordBytes / 2 / PoolTier.medium.byteCount
+            + mediumScratchBuffers
+    }
+
+    /// Buffers of each size that an encoder works with beside the columns, however large a batch is: a few more than it has
+    /// places that grow.
+    private static let smallScratchBuffers = 24
+    private static let mediumScratchBuffers = 24
+    private static let largeScratchBuffers = 16
+    /// A batch of the ledger's rows is small.
+    private static let ledgerBatchBytes = 1 << 20
+    private static let largeLedgerBuffers = 4
 
     /// Batches that can exist: with one more for each of the readers' lanes than can wait, none is short of a batch for want
     /// of anything but memory.

@@ -1,3 +1,5 @@
+public import TapioRings
+
 /// What a pipeline did until now; counts are never reset.
 public struct PipelineStatistics: Sendable, Hashable {
     /// By reader.
@@ -18,9 +20,13 @@ public struct PipelineStatistics: Sendable, Hashable {
     public var queuedBytes: Int
     /// The most bytes that batches can hold, wherever they are.
     public var maxBatchBytes: Int
+    /// The memory of the encoders and of encoded batches.
+    public var encoderMemory: ScratchStatistics
+    /// The most bytes of their pool.
+    public var maxEncoderBytes: Int
     /// Encoded batches that wait to be written.
     public var encodedBacklog: EncodedBacklog
-    /// The most compressed bytes that may wait.
+    /// The most bytes of memory that they may take.
     public var maxEncodedBytes: Int
     /// Batches sealed.
     public var sealedBatches: UInt64

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TapioRings
 import Testing
 
 @testable import TapioArchive
@@ -78,15 +79,26 @@ struct ArchiveOnDiskTests {
                 _ = try disk.open("\(root)/pipe")
             }
             var written = 0
-            try file.writeAll([[1, 2], [], [3], Array(repeating: 4, count: 100_000)], at: 0, written: &written)
+            let large = FilePiece.array(Array(repeating: 4, count: 100_000))
+            try file.writeAll([.array([1, 2]), .array([]), .array([3]), large], at: 0, written: &written)
             #expect(written == 100_003)
             #expect(try disk.open("\(root)/file").read(at: 1, count: 3) == [2, 3, 4])
             #expect(try disk.open("\(root)/file").read(at: 100_002, count: .max) == [4])
             #expect(try disk.open("\(root)/file").read(at: 200_000, count: 1) == [])
-            var many = (0..<200).map { [UInt8($0)] }
-            many.append([7])
+            // More than one call takes.
+            let many = (0..<700).map { FilePiece.array([UInt8(truncatingIfNeeded: $0)]) }
             try file.writeAll(many, at: 0, written: &written)
-            #expect(try disk.open("\(root)/file").read(at: 0, count: 201) == many.flatMap { $0 })
+            #expect(try disk.open("\(root)/file").read(at: 0, count: 700) == many.flatMap(\.bytes))
+            var writer = PieceWriter(ScratchMemory(pool: try BufferPool(limits: .init(small: 8, medium: 3))))
+            writer.append((0..<150_000).map { UInt8(truncatingIfNeeded: $0 / 3) })
+            let pieces = [FilePiece.array([9]), .encoded(writer.finish()), .encoded(.empty), .array([8, 7])]
+            let whole = pieces.flatMap(\.bytes)
+            for skipped in [0, 1, 2, 65_537, 65_538, 131_073, 140_000, 150_000, 150_001, 150_002] {
+                let other = try disk.create("\(root)/skipped-\(skipped)")
+                #expect(try other.write(pieces, skipping: skipped, at: 0) == whole.count - skipped)
+                let read = try disk.open(other.path).read(at: 0, count: .max)
+                #expect(read == Array(whole[skipped...]), "all but \(skipped) bytes")
+            }
         }
     }
 

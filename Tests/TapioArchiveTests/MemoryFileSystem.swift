@@ -194,11 +194,11 @@ final class MemoryFileSystem: FileSystem {
             self.system = system
         }
 
-        func write(_ pieces: [[UInt8]], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int {
+        func write(_ pieces: [FilePiece], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int {
             try system.state.withLock { state throws(FileError) in
                 guard state.generation == generation else { throw FileError(call: "pwritev", path: path, code: EBADF) }
                 try state.enter("pwritev", path)
-                var part = Array(pieces.joined())[skipped...]
+                var part = Array(pieces.map(\.bytes).joined())[skipped...]
                 if state.shortWrites != nil {
                     part = part.prefix(Int.random(in: 1...max(1, part.count), using: &state.shortWrites!))
                 }

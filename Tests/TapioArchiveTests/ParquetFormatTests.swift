@@ -1,3 +1,4 @@
+import TapioRings
 import Testing
 
 @testable import TapioArchive
@@ -86,9 +87,9 @@ struct ParquetFormatTests {
     )
     func storedFrame(count: Int) throws {
         var generator = SeededGenerator(seed: UInt64(count))
-        var content = ScratchBuffer<UInt8>()
+        var content = ScratchBuffer<UInt8>(.heap)
         for _ in 0..<count { content.append(UInt8.random(in: 0...255, using: &generator)) }
-        var frame = ScratchBuffer<UInt8>()
+        var frame = ScratchBuffer<UInt8>(.heap)
         ZstdStoredFrame.store(content, into: &frame)
         #expect(frame.count == ZstdStoredFrame.byteCount(of: count))
         let bytes = unsafe Array(frame.elements)

@@ -32,7 +32,7 @@ struct ParquetRoundTripTests {
         let columns = ParquetTestColumns.make(rowCount: 100, seed: 5)
         let schema = ParquetSchema(columns: columns.map(\.column))
         let group = ParquetTestFile.encode(columns, rowCount: 100, with: RowGroupEncoder(schema: schema))
-        let bytes = Array(repeating: 0, count: 1000) + group.bytes
+        let bytes = Array(repeating: 0, count: 1000) + Array(group.bytes)
         let info = try ParquetMetadata.parseRowGroup(group.metadata(at: 1000))
         #expect(info.uncompressedByteCount == group.uncompressedByteCount)
         for (index, column) in columns.enumerated() {

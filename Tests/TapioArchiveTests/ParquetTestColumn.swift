@@ -135,7 +135,7 @@ enum ParquetTestFile {
         var metadata: [[UInt8]] = []
         for group in groups {
             metadata.append(group.metadata(at: Int64(file.count)))
-            file += group.bytes
+            file += Array(group.bytes)
         }
         let footer = ParquetMetadata.fileMetaData(
             schema: schema,

@@ -13,7 +13,7 @@ struct DecodedGroup {
         let schema = registry.parquetSchema
         var bytes = ParquetMetadata.magic
         let start = bytes.count
-        bytes += batch.group.bytes
+        bytes += Array(batch.group.bytes)
         let footer = ParquetMetadata.fileMetaData(
             schema: schema,
             rowCount: Int64(batch.group.rowCount),

@@ -73,7 +73,7 @@ public final class FaultyFileSystem: FileSystem {
 
         var path: String { file.path }
 
-        func write(_ pieces: [[UInt8]], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int {
+        func write(_ pieces: [FilePiece], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int {
             system.waitWhileHeld()
             try system.enter("pwritev", path)
             return try file.write(pieces, skipping: skipped, at: offset)

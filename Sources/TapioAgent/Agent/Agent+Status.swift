@@ -84,6 +84,13 @@ extension Agent {
         result.batchesQueued = statistics.queuedBatches
         result.batchBytes = statistics.pool.buffers.bytesInUse
         result.batchBytesLimit = statistics.maxBatchBytes
+        let memory = statistics.encoderMemory
+        result.encoderBytes = memory.buffers?.bytesInUse ?? 0
+        result.encoderBytesLimit = statistics.maxEncoderBytes
+        result.encoderHeapBytes = memory.heapBytes
+        result.encoderHeapBytesHighWater = memory.heapBytesHighWater
+        result.encoderTooLarge = memory.tooLarge
+        result.encoderExhausted = memory.exhausted
         result.encodedBytes = statistics.encodedBacklog.bytes
         result.encodedBytesLimit = statistics.maxEncodedBytes
         result.liveViewSkipped = statistics.tap.skipped

@@ -117,17 +117,6 @@ public actor Agent {
         let recordPlanes: [KernelRecordPlane]
         aggregation = AggregationSwitch(registry)
         do throws(KernelError) {
-            exporter = try ArchiveExporter(
-                archive: archive,
-                registry: registry,
-                ledger: ledger,
-                clock: clock,
-                logger: logger,
-                retryBytes: loaded.configuration.queue.retryBytes,
-                readLedger: { [ledger, plane, registry] () throws(KernelError) in
-                    try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
-                }
-            )
             var planes: [KernelRecordPlane] = []
             for reader in readers.readers { planes.append(try KernelRecordPlane(plane, cpus: Set(reader.drains))) }
             recordPlanes = planes
@@ -146,6 +135,22 @@ public actor Agent {
             )
         } catch {
             throw .memory(error)
+        }
+        do throws(KernelError) {
+            exporter = try ArchiveExporter(
+                archive: archive,
+                registry: registry,
+                ledger: ledger,
+                clock: clock,
+                logger: logger,
+                retryBytes: loaded.configuration.queue.retryBytes,
+                memory: pipeline.encoderMemory,
+                readLedger: { [ledger, plane, registry] () throws(KernelError) in
+                    try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
+                }
+            )
+        } catch {
+            throw .kernel(error)
         }
         supervisor = CollectorSupervisor(CollectorRegistry.all, plane: plane, clock: .system)
         syncer = ArchiveSyncer(archive)

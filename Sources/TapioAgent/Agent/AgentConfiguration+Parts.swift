@@ -27,6 +27,7 @@ extension AgentConfiguration {
         result.batch = RowBatch.Limits(rows: batch.maxRows, bytes: batch.maxBytes)
         result.maxBatchBytes = queue.maxBytes
         result.maxEncodedBytes = queue.maxEncodedBytes
+        result.maxKeptBytes = queue.retryBytes
         result.encoders = encoders ?? 1
         result.compressionLevel = Int32(archive.compressionLevel)
         result.reader.tuning = readerTuning

@@ -7,9 +7,11 @@ struct MemoryBound: CustomStringConvertible {
     let rings: Int
     /// Bytes of records in open, queued and encoding batches.
     let batches: Int
-    /// Compressed bytes that wait to be written.
+    /// What encoders work with and what they just made.
+    let encoders: Int
+    /// Bytes of encoded batches that wait to be written, of the same pool.
     let encoded: Int
-    /// Compressed bytes that are kept while the archive cannot be written.
+    /// Bytes of encoded batches that are kept while the archive cannot be written, of the same pool.
     let kept: Int
     /// Bytes of groups of events that are merged, when there are as many as may be.
     let aggregates: Int
@@ -21,6 +23,7 @@ struct MemoryBound: CustomStringConvertible {
         let readers = configuration.readers.count(cpus: cpus)
         rings = cpus * (configuration.rings.urgentBytes + configuration.rings.bulkBytes)
         batches = pipeline.mostBatchBytes(readers: readers)
+        encoders = pipeline.mostEncoderBytes
         encoded = pipeline.maxEncodedBytes
         kept = configuration.queue.retryBytes
         aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: readers)
@@ -29,8 +32,8 @@ struct MemoryBound: CustomStringConvertible {
 
     private var parts: [(name: String, bytes: Int)] {
         [
-            ("rings", rings), ("batches", batches), ("encoded", encoded), ("kept for a retry", kept),
-            ("aggregates", aggregates), ("live view", liveView),
+            ("rings", rings), ("batches", batches), ("encoders", encoders), ("encoded", encoded),
+            ("kept for a retry", kept), ("aggregates", aggregates), ("live view", liveView),
         ]
     }
 

@@ -46,6 +46,7 @@ actor ArchiveExporter {
     /// - Parameters:
     ///   - readLedger: Reads the ledger as it is now.
     ///   - retryBytes: The most bytes of batches that wait to be tried again.
+    ///   - memory: Where memory for encoding the ledger's rows comes from.
     init(
         archive: Archive,
         registry: SchemaRegistry,
@@ -53,6 +54,7 @@ actor ArchiveExporter {
         clock: ClockOffset,
         logger: Logger,
         retryBytes: Int,
+        memory: ScratchMemory = .heap,
         time: ExportClock = .system,
         readLedger: @escaping @Sendable () throws(KernelError) -> LedgerReading
     ) throws(KernelError) {
@@ -64,7 +66,7 @@ actor ArchiveExporter {
         self.logger = logger
         self.time = time
         kept = RetryQueue(maxBytes: retryBytes)
-        encoder = BatchEncoder(registry: registry)
+        encoder = BatchEncoder(registry: registry, memory: memory)
         keeper = LedgerKeeper(registry: registry, since: try readLedger())
         shown = Mutex(ExportStatus(maxKeptBytes: retryBytes))
     }

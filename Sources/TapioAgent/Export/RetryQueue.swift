@@ -17,7 +17,7 @@ struct RetryQueue {
 
         /// What it takes in memory, bytes.
         var bytes: Int {
-            batch.group.bytes.count + batch.group.columns.count * Entry.columnBytes + batch.kinds.count
+            batch.group.bytes.heldBytes + batch.group.columns.count * Entry.columnBytes + batch.kinds.count
                 * Entry.kindBytes
         }
 

@@ -263,7 +263,19 @@ public struct StatusReport: Codable, Sendable {
         public var batchBytes = 0
         /// The most that they may hold.
         public var batchBytesLimit = 0
-        /// Compressed bytes that wait to be written.
+        /// Bytes of their pool that encoders and encoded batches hold.
+        public var encoderBytes = 0
+        /// The most that they may hold.
+        public var encoderBytesLimit = 0
+        /// Bytes that they hold beside the pool: what is larger than its buffers, or found none.
+        public var encoderHeapBytes = 0
+        /// The most that these ever were.
+        public var encoderHeapBytesHighWater = 0
+        /// How often something was larger than the pool's buffers.
+        public var encoderTooLarge: UInt64 = 0
+        /// How often the pool had no buffer left.
+        public var encoderExhausted: UInt64 = 0
+        /// Bytes of encoded batches that wait to be written.
         public var encodedBytes = 0
         /// The most that may wait.
         public var encodedBytesLimit = 0

@@ -25,7 +25,7 @@ enum Catalogue {
         let file = try fileSystem.create(temporary)
         var written = 0
         do throws(FileError) {
-            try file.writeAll([encode(segments)], at: 0, written: &written)
+            try file.writeAll([.array(encode(segments))], at: 0, written: &written)
             try fileSystem.rename(temporary, to: "\(directory)/\(fileName)")
         } catch {
             try? fileSystem.remove(temporary)

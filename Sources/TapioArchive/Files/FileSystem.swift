@@ -36,7 +36,7 @@ public protocol WritableFile: AnyObject, Sendable {
     var path: String { get }
     /// One positioned write of `pieces` one after another, without their first `skipped` bytes. May write less than all.
     /// - Returns: The bytes written, at least 1 if there was something to write.
-    func write(_ pieces: [[UInt8]], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int
+    func write(_ pieces: [FilePiece], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int
     /// Makes all that was written before durable (`fdatasync`).
     func sync() throws(FileError)
 }
@@ -104,7 +104,7 @@ public enum FileLockOutcome: Sendable {
 extension WritableFile {
     /// Writes all of `pieces` at `offset`, with as few calls as the system allows (one, as a rule).
     /// - Parameter written: Counts the bytes that reached the file, also when the call throws.
-    func writeAll(_ pieces: [[UInt8]], at offset: Int64, written: inout Int) throws(FileError) {
+    func writeAll(_ pieces: [FilePiece], at offset: Int64, written: inout Int) throws(FileError) {
         let total = pieces.reduce(0) { $0 + $1.count }
         written = 0
         while written < total {

@@ -13,7 +13,7 @@ final class PosixFile: WritableFile, ReadableFile {
 
     deinit { _ = Glibc.close(descriptor) }
 
-    func write(_ pieces: [[UInt8]], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int {
+    func write(_ pieces: [FilePiece], skipping skipped: Int, at offset: Int64) throws(FileError) -> Int {
         let total = pieces.reduce(0) { $0 + $1.count } - skipped
         guard total > 0 else { return 0 }
         let written = try PosixCall.size("pwritev", path) {
@@ -97,19 +97,21 @@ final class PosixFile: WritableFile, ReadableFile {
     func replaceContents(with text: String) throws(FileError) {
         _ = try PosixCall.value("ftruncate", path) { ftruncate(descriptor, 0) }
         var written = 0
-        try writeAll([Array(text.utf8)], at: 0, written: &written)
+        try writeAll([.array(Array(text.utf8))], at: 0, written: &written)
     }
+
+    /// The most parts of a call: far below IOV_MAX (1024), and a whole batch with its footer. The rest follows in the next.
+    private static let mostVectors = 256
 
     /// Gathers the pieces into one list for pwritev while each is pinned in its place.
     @unsafe private static func withVectors(
-        _ pieces: [[UInt8]],
+        _ pieces: [FilePiece],
         from index: Int,
         skipping skipped: Int,
         gathered: [iovec],
         _ body: ([iovec]) -> Int
     ) -> Int {
-        // 64 pieces are far below IOV_MAX (1024); the rest follows in the next call.
-        guard index < pieces.count, unsafe gathered.count < 64 else { return unsafe body(gathered) }
+        guard index < pieces.count, unsafe gathered.count < mostVectors else { return unsafe body(gathered) }
         let piece = pieces[index]
         guard skipped < piece.count else {
             return unsafe withVectors(
@@ -120,12 +122,33 @@ final class PosixFile: WritableFile, ReadableFile {
                 body
             )
         }
-        return unsafe piece.withUnsafeBytes { buffer in
-            // Invariant: skipped < piece.count, so the base exists; pwritev only reads through the mutable pointer.
-            let start = unsafe UnsafeMutableRawPointer(mutating: buffer.baseAddress.unsafelyUnwrapped + skipped)
-            let vector = unsafe iovec(iov_base: start, iov_len: piece.count - skipped)
-            return unsafe withVectors(pieces, from: index + 1, skipping: 0, gathered: gathered + [vector], body)
+        var vectors = unsafe gathered
+        switch piece {
+        case .array(let bytes):
+            return unsafe bytes.withUnsafeBytes { buffer in
+                unsafe vectors.append(vector(buffer, skipping: skipped))
+                return unsafe withVectors(pieces, from: index + 1, skipping: 0, gathered: vectors, body)
+            }
+        case .encoded(let bytes):
+            // Its memory stays where it is as long as `pieces` holds it.
+            return withExtendedLifetime(bytes) {
+                var rest = skipped
+                unsafe bytes.forEachPiece { buffer in
+                    if rest < buffer.count, unsafe vectors.count < mostVectors {
+                        unsafe vectors.append(vector(buffer, skipping: rest))
+                    }
+                    rest = max(0, rest - buffer.count)
+                }
+                guard unsafe vectors.count < mostVectors else { return unsafe body(vectors) }
+                return unsafe withVectors(pieces, from: index + 1, skipping: 0, gathered: vectors, body)
+            }
         }
+    }
+
+    /// Invariant: skipped < buffer.count, so the base exists; pwritev only reads through the mutable pointer.
+    @unsafe private static func vector(_ buffer: UnsafeRawBufferPointer, skipping skipped: Int) -> iovec {
+        let start = unsafe UnsafeMutableRawPointer(mutating: buffer.baseAddress.unsafelyUnwrapped + skipped)
+        return unsafe iovec(iov_base: start, iov_len: buffer.count - skipped)
     }
 }
 

@@ -11,13 +11,21 @@ struct FrameHeader: Sendable, Hashable {
     var frameLength: Int64 { Int64(ArchiveFormat.headerLength) + Int64(payloadLength) + Int64(trailerLength) }
 
     /// Header for a frame with this body.
-    init(kind: FrameKind, payload: [UInt8], trailer: [UInt8], rows: UInt32 = 0, ordinal: UInt32 = 0) {
+    init(kind: FrameKind, payload: [UInt8], trailer: [UInt8]) {
         self.kind = kind
         self.payloadLength = payload.count
         self.trailerLength = trailer.count
+        self.bodyCheck = Self.check(payload: payload, trailer: trailer)
+    }
+
+    /// Header for a row group's frame.
+    init(rowGroup payload: EncodedBytes, trailer: [UInt8], rows: UInt32, ordinal: UInt32) {
+        kind = .rowGroup
+        payloadLength = payload.count
+        trailerLength = trailer.count
         self.rows = rows
         self.ordinal = ordinal
-        self.bodyCheck = Self.check(payload: payload, trailer: trailer)
+        bodyCheck = XXHash64.hash(trailer, seed: XXHash64.hash(payload))
     }
 
     /// Header for `length` bytes without meaning.

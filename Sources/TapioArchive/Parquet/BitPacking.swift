@@ -1,7 +1,7 @@
 /// Packs numbers of a fixed width, lowest bit first, as the Parquet encodings want it.
 ///
 /// Invariants that the callers uphold: the source holds as many values as are asked for, each below `1 << width`; the
-/// destination has room for the packed bytes plus 16 bytes of slack (``ScratchBuffer`` has 64).
+/// destination has room for the packed bytes plus 16 bytes of slack (a `ScratchBuffer` has 64).
 enum BitPacking {
     /// The bits that `value` needs; 0 for 0.
     @inline(__always)

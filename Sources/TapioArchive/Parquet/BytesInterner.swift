@@ -1,3 +1,5 @@
+public import TapioRings
+
 /// Gives each distinct byte string of a batch a number, so that a column of strings is a column of numbers.
 ///
 /// A value that equals the one before it costs a comparison: batches are sorted. Nothing is allocated once the memory has its
@@ -11,23 +13,33 @@ public struct BytesInterner: ~Copyable, Sendable {
     public static let mostBytes = 64 << 20
 
     /// The distinct values; ``intern(_:)`` returns places in it.
-    public private(set) var dictionary = StringDictionary()
+    public private(set) var dictionary: StringDictionary
     /// Values that were cut, since the interner was made.
     public private(set) var cutCount: UInt64 = 0
     /// Values that became empty because the batch had no room, since the interner was made.
     public private(set) var refusedCount: UInt64 = 0
 
     /// Low half: a place in the dictionary plus 1, 0 when free. High half: of the hash.
-    @usableFromInline var table = ScratchBuffer<UInt64>(capacity: 1024)
+    @usableFromInline var table: ScratchBuffer<UInt64>
     @usableFromInline var previous: UInt32 = 0
 
     /// Makes an empty interner.
-    public init() { table.fill(1024, with: 0) }
+    public init(memory: ScratchMemory = .heap) {
+        dictionary = StringDictionary(memory: memory)
+        table = ScratchBuffer(memory)
+    }
 
     /// Starts the next batch: forgets all values, keeps the memory.
     public mutating func reset() {
         dictionary.removeAll()
-        table.fill(1024, with: 0)
+        table.removeAll()
+        previous = 0
+    }
+
+    /// Forgets all values, and gives memory back that others could use: until the next batch.
+    public mutating func giveBack() {
+        dictionary.giveBack()
+        table.giveBack()
         previous = 0
     }
 
@@ -62,6 +74,7 @@ public struct BytesInterner: ~Copyable, Sendable {
 
     @usableFromInline
     @unsafe mutating func lookUp(_ whole: UnsafeRawBufferPointer) -> UInt32 {
+        if table.isEmpty { table.fill(1024, with: 0) }
         var value = unsafe whole
         if value.count > Self.longestValue {
             unsafe value = UnsafeRawBufferPointer(rebasing: value[..<Self.longestValue])

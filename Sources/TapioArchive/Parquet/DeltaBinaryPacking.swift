@@ -1,3 +1,5 @@
+import TapioRings
+
 /// DELTA_BINARY_PACKED: differences between neighbours, less the smallest of their block, bit-packed.
 ///
 /// Blocks of 128 in four miniblocks of 32, each miniblock with its own width.

@@ -1,17 +1,22 @@
 /// One row group, compressed, as it goes into a file: position-independent until ``metadata(at:)`` is asked.
 public struct EncodedRowGroup: Sendable {
     /// All column chunks, one after another.
-    public let bytes: [UInt8]
+    public let bytes: EncodedBytes
     /// Rows of the group.
     public let rowCount: Int
     /// A chunk per column of the schema, in its order.
     public let columns: [EncodedColumnChunk]
 
     /// Puts a group together from its parts.
-    public init(bytes: [UInt8], rowCount: Int, columns: [EncodedColumnChunk]) {
+    public init(bytes: EncodedBytes, rowCount: Int, columns: [EncodedColumnChunk]) {
         self.bytes = bytes
         self.rowCount = rowCount
         self.columns = columns
+    }
+
+    /// The same with a copy of `bytes`.
+    public init(bytes: [UInt8], rowCount: Int, columns: [EncodedColumnChunk]) {
+        self.init(bytes: EncodedBytes(bytes), rowCount: rowCount, columns: columns)
     }
 
     /// Bytes of all pages before compression, headers included.

@@ -1,3 +1,5 @@
+import TapioRings
+
 /// Limits beyond which a dictionary is not worth it, and what the choice between encodings needs.
 enum EncodingChoice {
     /// Most entries of a dictionary.

@@ -1,3 +1,5 @@
+import TapioRings
+
 /// Gives each distinct integer a number, in order of first appearance.
 ///
 /// Neighbours that are equal cost a comparison. A small range of values is looked up in a table, all else hashed. Probing is
@@ -5,15 +7,29 @@
 /// don't stall the thread.
 struct IntegerInterner: ~Copyable {
     /// The distinct values.
-    private(set) var entries = ScratchBuffer<Int64>(capacity: 1024)
+    private(set) var entries: ScratchBuffer<Int64>
     /// For each value, its place in `entries`.
-    private(set) var indices = ScratchBuffer<UInt32>(capacity: 1024)
+    private(set) var indices: ScratchBuffer<UInt32>
     /// How often a value differed from the one before it.
     private(set) var changeCount = 0
     /// 0 = free, otherwise a place in `entries` plus 1.
-    private var table = ScratchBuffer<UInt32>(capacity: 1024)
+    private var table: ScratchBuffer<UInt32>
 
     private static let probeLimit = 64
+
+    init(_ memory: ScratchMemory) {
+        entries = ScratchBuffer(memory)
+        indices = ScratchBuffer(memory)
+        table = ScratchBuffer(memory)
+    }
+
+    /// Forgets all, and gives memory back that others could use: what is taken first last, so that the next column gets the
+    /// same, which is in a cache.
+    mutating func giveBack() {
+        table.giveBack()
+        entries.giveBack()
+        indices.giveBack()
+    }
 
     /// Numbers `values`; false when more than `limit` are distinct (or probing got too long).
     @unsafe mutating func intern(

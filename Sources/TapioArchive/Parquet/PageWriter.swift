@@ -13,8 +13,8 @@ enum CompressionEffort: Sendable {
 /// Writes pages: a header and one zstd frame each.
 struct PageWriter: ~Copyable {
     /// All pages so far.
-    private(set) var output = ScratchBuffer<UInt8>(capacity: 1 << 20)
-    private var frame = ScratchBuffer<UInt8>(capacity: 64 * 1024)
+    private(set) var output: PieceWriter
+    private var frame: ScratchBuffer<UInt8>
     private var header = ThriftCompactWriter()
     private let compressor: ZstdCompressor
     private let harderCompressor: ZstdCompressor
@@ -23,7 +23,9 @@ struct PageWriter: ~Copyable {
     /// CPU time that compressing took while it was measured, ns.
     private(set) var compressionNs: UInt64 = 0
 
-    init(level: Int32) {
+    init(level: Int32, memory: ScratchMemory) {
+        output = PieceWriter(memory)
+        frame = ScratchBuffer(memory)
         compressor = ZstdCompressor(level: level)
         harderCompressor = ZstdCompressor(level: max(level, 2))
     }
@@ -39,8 +41,14 @@ struct PageWriter: ~Copyable {
     }
 
     mutating func removeAll() {
-        output.removeAll(keepingAtMost: 64 << 20)
+        output.removeAll(from: 0)
         frame.removeAll(keepingAtMost: 16 << 20)
+    }
+
+    /// Hands over all pages.
+    mutating func finish() -> EncodedBytes {
+        frame.giveBack()
+        return output.finish()
     }
 
     /// Compresses `page` and appends it as a dictionary page of `count` entries.
@@ -55,8 +63,7 @@ struct PageWriter: ~Copyable {
 
     /// Forgets what was appended from `offset` on.
     mutating func removeAll(from offset: Int) {
-        precondition(offset >= 0 && offset <= output.count)
-        output.count = offset
+        output.removeAll(from: offset)
     }
 
     /// Compresses `page` and appends it as a data page of `count` rows.
@@ -77,10 +84,10 @@ struct PageWriter: ~Copyable {
     }
 
     /// Appends bytes that stand for a whole page, as an earlier call has made them.
-    mutating func append(page: [UInt8]) { output.append(bytes: page) }
+    mutating func append(page: [UInt8]) { output.append(page) }
 
     /// Copies out what was appended from `offset` on.
-    func bytes(from offset: Int) -> [UInt8] { unsafe Array(output.elements.extracting(offset..<output.count)) }
+    func bytes(from offset: Int) -> [UInt8] { output.copy(from: offset) }
 
     private mutating func append(
         _ page: borrowing ScratchBuffer<UInt8>,
@@ -101,8 +108,8 @@ struct PageWriter: ~Copyable {
         header.int32(3, Int32(frame.count))
         details(&header)
         let headerBytes = header.finish()
-        output.append(bytes: headerBytes)
-        unsafe output.append(copying: frame.elements)
+        output.append(headerBytes)
+        unsafe output.append(copying: UnsafeRawBufferPointer(frame.elements))
         return Size(compressed: headerBytes.count + frame.count, uncompressed: headerBytes.count + page.count)
     }
 }

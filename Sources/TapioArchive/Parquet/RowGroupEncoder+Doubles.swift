@@ -1,3 +1,5 @@
+import TapioRings
+
 extension RowGroupEncoder {
     /// Gives a double column; parameters as for ``int64(_:values:validity:)``. All bit patterns are kept.
     public func double(_ column: Int, values: Span<Double>, validity: Span<UInt64>? = nil) {

@@ -1,3 +1,5 @@
+import TapioRings
+
 extension RowGroupEncoder {
     /// Gives an int64 or timestamp (µs since 1970, UTC) column.
     ///

@@ -1,17 +1,36 @@
+import TapioRings
+
 /// Memory for a string column, kept between groups.
 struct TextColumnScratch: ~Copyable {
     /// Per entry of the caller's dictionary: its place in this column's, or `.max`. All `.max` between columns.
-    var places = ScratchBuffer<UInt32>()
+    var places: ScratchBuffer<UInt32>
     /// This column's entries, as places in the caller's dictionary.
-    var entries = ScratchBuffer<UInt32>()
+    var entries: ScratchBuffer<UInt32>
     /// This column's value per row, as places in `entries`.
-    var indices = ScratchBuffer<UInt32>()
+    var indices: ScratchBuffer<UInt32>
     /// The entries as PLAIN values: 32-bit length and bytes, repaired.
-    var plain = ScratchBuffer<UInt8>()
+    var plain: ScratchBuffer<UInt8>
     /// Where each entry starts in `plain`, and the end.
-    var plainOffsets = ScratchBuffer<Int>()
+    var plainOffsets: ScratchBuffer<Int>
     /// Bytes of all values as PLAIN, before repair.
     var plainByteCount = 0
+
+    init(_ memory: ScratchMemory) {
+        places = ScratchBuffer(memory)
+        entries = ScratchBuffer(memory)
+        indices = ScratchBuffer(memory)
+        plain = ScratchBuffer(memory)
+        plainOffsets = ScratchBuffer(memory)
+    }
+
+    /// Forgets the column, and gives memory back that others could use: what is taken first last, as ``IntegerInterner`` does.
+    mutating func giveBack() {
+        plain.giveBack()
+        plainOffsets.giveBack()
+        entries.giveBack()
+        indices.giveBack()
+        places.giveBack()
+    }
 }
 
 extension RowGroupEncoder {

@@ -1,7 +1,9 @@
+public import TapioRings
+
 /// Turns the columns of a batch into an ``EncodedRowGroup``.
 ///
-/// One thread owns an encoder and uses it again and again: all memory is kept between groups, and nothing is allocated per
-/// row. Between ``begin(rowCount:)`` and ``finish()`` each column is given at most once, in any order (schema order reads
+/// One thread owns an encoder and uses it again and again: nothing is allocated per row. Its memory, and that of the groups,
+/// is a pool's where it is given one, and goes back there between groups; without one it is kept. Between ``begin(rowCount:)`` and ``finish()`` each column is given at most once, in any order (schema order reads
 /// best); nullable columns that are not given are all-null and cost a copy of about 40 bytes.
 ///
 /// A call that doesn't fit the schema or the row count is a mistake in the program and traps.
@@ -15,10 +17,10 @@ public final class RowGroupEncoder {
     var rowCount = 0
     var pages: PageWriter
     /// The page that is being put together, before compression.
-    var page = ScratchBuffer<UInt8>(capacity: 1 << 20)
-    var integers = IntegerInterner()
-    var widened = ScratchBuffer<Int64>()
-    var text = TextColumnScratch()
+    var page: ScratchBuffer<UInt8>
+    var integers: IntegerInterner
+    var widened: ScratchBuffer<Int64>
+    var text: TextColumnScratch
     var formats: ColumnFormats
     private var chunks: [EncodedColumnChunk?]
     private var isOpen = false
@@ -29,9 +31,14 @@ public final class RowGroupEncoder {
     /// - Parameters:
     ///   - schema: The columns.
     ///   - compressionLevel: zstd's; higher than 1 gains nothing on pages of this kind.
-    public init(schema: ParquetSchema, compressionLevel: Int32 = 1) {
+    ///   - memory: Where memory comes from.
+    public init(schema: ParquetSchema, compressionLevel: Int32 = 1, memory: ScratchMemory = .heap) {
         self.schema = schema
-        pages = PageWriter(level: compressionLevel)
+        pages = PageWriter(level: compressionLevel, memory: memory)
+        page = ScratchBuffer(memory)
+        integers = IntegerInterner(memory)
+        widened = ScratchBuffer(memory)
+        text = TextColumnScratch(memory)
         formats = ColumnFormats(columnCount: schema.columns.count)
         chunks = Array(repeating: nil, count: schema.columns.count)
     }
@@ -52,7 +59,9 @@ public final class RowGroupEncoder {
         precondition(isOpen, "finish() without begin(rowCount:)")
         for index in chunks.indices where chunks[index] == nil { allNull(index) }
         isOpen = false
-        return EncodedRowGroup(bytes: pages.bytes(from: 0), rowCount: rowCount, columns: chunks.compactMap { $0 })
+        page.giveBack()
+        giveBackColumn()
+        return EncodedRowGroup(bytes: pages.finish(), rowCount: rowCount, columns: chunks.compactMap { $0 })
     }
 
     /// Says that a column has no value in this group. The same as not giving it.
@@ -144,6 +153,7 @@ public final class RowGroupEncoder {
         size: PageWriter.Size,
         statistics: ColumnStatistics
     ) {
+        giveBackColumn()
         let total = (dictionary ?? PageWriter.Size()) + size
         chunks[column] = EncodedColumnChunk(
             column: schema.columns[column],
@@ -154,6 +164,13 @@ public final class RowGroupEncoder {
             uncompressedByteCount: total.uncompressed,
             statistics: statistics
         )
+    }
+
+    /// Gives back what only one column needs at a time, so that columns of other types can have it.
+    func giveBackColumn() {
+        text.giveBack()
+        integers.giveBack()
+        widened.giveBack()
     }
 
     /// Appends definition levels that are all `present`.

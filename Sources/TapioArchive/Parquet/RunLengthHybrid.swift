@@ -1,3 +1,5 @@
+import TapioRings
+
 /// Parquet's mix of runs and bit-packed numbers, which carries dictionary indices and definition levels.
 enum RunLengthHybrid {
     /// Appends `values`, each below `1 << width` (width 1...32). Runs that fill at least one aligned group of eight become

@@ -1,11 +1,17 @@
+public import TapioRings
+
 /// Byte strings, numbered from 0: all bytes one after another, and where each ends.
 public struct StringDictionary: ~Copyable, Sendable {
     /// `offsets[i]..<offsets[i + 1]` is entry `i`; one more than there are entries, at most 2^32.
-    @usableFromInline var offsets = ScratchBuffer<UInt32>(capacity: 1024)
-    @usableFromInline var bytes = ScratchBuffer<UInt8>(capacity: 16 * 1024)
+    @usableFromInline var offsets: ScratchBuffer<UInt32>
+    @usableFromInline var bytes: ScratchBuffer<UInt8>
 
     /// Makes an empty dictionary.
-    public init() { offsets.append(0) }
+    public init(memory: ScratchMemory = .heap) {
+        offsets = ScratchBuffer(memory)
+        bytes = ScratchBuffer(memory)
+        offsets.append(0)
+    }
 
     /// The number of entries.
     @inlinable public var count: Int { offsets.count - 1 }
@@ -20,6 +26,13 @@ public struct StringDictionary: ~Copyable, Sendable {
     public mutating func removeAll() {
         offsets.removeAll(keepingAtMost: 8 << 20)
         bytes.removeAll(keepingAtMost: 16 << 20)
+        offsets.append(0)
+    }
+
+    /// Forgets all entries, and gives memory back that others could use.
+    mutating func giveBack() {
+        offsets.giveBack()
+        bytes.giveBack()
         offsets.append(0)
     }
 

@@ -1,3 +1,5 @@
+import TapioRings
+
 /// Finds and repairs what is not UTF-8: one bad byte makes a whole column unreadable for two of the readers.
 enum UTF8Repair {
     private static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]

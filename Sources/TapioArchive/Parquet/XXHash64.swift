@@ -18,26 +18,88 @@ public enum XXHash64 {
 
     /// The hash of `bytes`. Reads every byte once, nothing beyond them.
     @unsafe public static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
-        var offset = 0
-        var result: UInt64
-        if bytes.count >= 32 {
-            var lane1 = seed &+ prime1 &+ prime2
-            var lane2 = seed &+ prime2
-            var lane3 = seed
-            var lane4 = seed &- prime1
-            repeat {
+        var state = State(seed: seed)
+        unsafe state.add(bytes)
+        return state.result
+    }
+
+    /// The hash of a row group's bytes.
+    static func hash(_ bytes: EncodedBytes) -> UInt64 {
+        var state = State()
+        unsafe bytes.forEachPiece { unsafe state.add($0) }
+        return state.result
+    }
+
+    /// The hash of bytes that come in pieces.
+    struct State {
+        private let seed: UInt64
+        private var lane1: UInt64
+        private var lane2: UInt64
+        private var lane3: UInt64
+        private var lane4: UInt64
+        private var count = 0
+        /// The last `count % stripeBytes` bytes.
+        private var rest = SIMD32<UInt8>()
+
+        /// Bytes that the lanes take in at a time.
+        private static let stripeBytes = 32
+
+        init(seed: UInt64 = 0) {
+            self.seed = seed
+            lane1 = seed &+ prime1 &+ prime2
+            lane2 = seed &+ prime2
+            lane3 = seed
+            lane4 = seed &- prime1
+        }
+
+        /// Goes on with `bytes`.
+        @unsafe mutating func add(_ bytes: UnsafeRawBufferPointer) {
+            var offset = 0
+            let waiting = count % Self.stripeBytes
+            count += bytes.count
+            if waiting > 0 {
+                offset = min(Self.stripeBytes - waiting, bytes.count)
+                for index in 0..<offset { unsafe rest[waiting + index] = bytes[index] }
+                guard waiting + offset == Self.stripeBytes else { return }
+                let full = rest
+                _ = unsafe withUnsafeBytes(of: full) { unsafe takeStripes($0, from: 0) }
+            }
+            offset = unsafe takeStripes(bytes, from: offset)
+            for index in offset..<bytes.count { unsafe rest[index - offset] = bytes[index] }
+        }
+
+        /// Takes whole stripes into the lanes, and says where they end.
+        @unsafe private mutating func takeStripes(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+            var offset = start
+            while offset + Self.stripeBytes <= bytes.count {
                 lane1 = round(lane1, unsafe word(bytes, offset))
                 lane2 = round(lane2, unsafe word(bytes, offset + 8))
                 lane3 = round(lane3, unsafe word(bytes, offset + 16))
                 lane4 = round(lane4, unsafe word(bytes, offset + 24))
-                offset += 32
-            } while offset <= bytes.count - 32
-            result = rotate(lane1, 1) &+ rotate(lane2, 7) &+ rotate(lane3, 12) &+ rotate(lane4, 18)
-            for lane in [lane1, lane2, lane3, lane4] { result = (result ^ round(0, lane)) &* prime1 &+ prime4 }
-        } else {
-            result = seed &+ prime5
+                offset += Self.stripeBytes
+            }
+            return offset
         }
-        result &+= UInt64(bytes.count)
+
+        /// The hash of all that was added.
+        var result: UInt64 {
+            var result = seed &+ prime5
+            if count >= Self.stripeBytes {
+                result = rotate(lane1, 1) &+ rotate(lane2, 7) &+ rotate(lane3, 12) &+ rotate(lane4, 18)
+                for lane in [lane1, lane2, lane3, lane4] { result = (result ^ round(0, lane)) &* prime1 &+ prime4 }
+            }
+            result &+= UInt64(count)
+            let waiting = count % Self.stripeBytes
+            return unsafe withUnsafeBytes(of: rest) {
+                unsafe finish(result, UnsafeRawBufferPointer(rebasing: $0[..<waiting]))
+            }
+        }
+    }
+
+    /// Takes in the bytes behind the last stripe.
+    @unsafe private static func finish(_ start: UInt64, _ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var result = start
+        var offset = 0
         while offset <= bytes.count - 8 {
             result = rotate(result ^ round(0, unsafe word(bytes, offset)), 27) &* prime1 &+ prime4
             offset += 8

@@ -1,4 +1,5 @@
 private import CZstd
+import TapioRings
 
 /// Makes one zstd frame per page, with its content size and a checksum of the content; the context is reused.
 ///

@@ -1,3 +1,5 @@
+import TapioRings
+
 /// A zstd frame (RFC 8878) whose blocks hold the content as it is: for pages that zstd would go through in vain. Every reader
 /// of zstd reads it, and checks its content like that of any other.
 enum ZstdStoredFrame {

@@ -94,7 +94,7 @@ struct SegmentSalvage {
 
     private mutating func write(_ bytes: [UInt8]) throws(FileError) {
         var written = 0
-        try target.writeAll([bytes], at: end, written: &written)
+        try target.writeAll([.array(bytes)], at: end, written: &written)
         end += Int64(written)
     }
 }

@@ -73,7 +73,7 @@ struct SegmentWriter: Sendable {
         self.unsyncedDirectories = unsyncedDirectories + [directory]
         file = try fileSystem.create(openPath)
         do throws(FileError) {
-            try write([ArchiveFormat.fileMagic + prologue.frame])
+            try write([.array(ArchiveFormat.fileMagic + prologue.frame)])
         } catch {
             // Nothing of value is in it; what can't be removed now is removed at the next start.
             try? fileSystem.remove(openPath)
@@ -98,11 +98,14 @@ struct SegmentWriter: Sendable {
             metadata: []
         )
         group.metadata = batch.group.metadata(at: group.payloadOffset)
-        group.batch.group = EncodedRowGroup(bytes: [], rowCount: batch.group.rowCount, columns: batch.group.columns)
+        group.batch.group = EncodedRowGroup(
+            bytes: .empty,
+            rowCount: batch.group.rowCount,
+            columns: batch.group.columns
+        )
         let trailer = trailer(of: group).encoded
         let header = FrameHeader(
-            kind: .rowGroup,
-            payload: batch.group.bytes,
+            rowGroup: batch.group.bytes,
             trailer: trailer,
             rows: UInt32(clamping: batch.group.rowCount),
             ordinal: UInt32(clamping: groups.count)
@@ -115,7 +118,7 @@ struct SegmentWriter: Sendable {
             kinds: batch.kinds
         )
         let footer = interimFooter(behind: group, totals: newTotals)
-        try write([header.encoded, batch.group.bytes, trailer] + (footer.isEmpty ? [] : [footer]))
+        try write([.array(header.encoded), .encoded(batch.group.bytes), .array(trailer), .array(footer)])
 
         totals = newTotals
         groups.append(group)
@@ -160,7 +163,7 @@ struct SegmentWriter: Sendable {
     }
 
     /// Writes behind the last whole frame.
-    private mutating func write(_ pieces: [[UInt8]]) throws(FileError) {
+    private mutating func write(_ pieces: [FilePiece]) throws(FileError) {
         var written = 0
         defer { writtenEnd = max(writtenEnd, end + Int64(written)) }
         try file.writeAll(pieces, at: end, written: &written)
@@ -172,7 +175,7 @@ struct SegmentWriter: Sendable {
     private mutating func coverFailedWrite() throws(FileError) {
         guard writtenEnd > end else { return }
         let length = max(0, writtenEnd - end - Int64(ArchiveFormat.headerLength))
-        try write([FrameHeader(paddingOf: Int(length)).encoded])
+        try write([.array(FrameHeader(paddingOf: Int(length)).encoded)])
         end += length
     }
 
@@ -224,7 +227,7 @@ struct SegmentWriter: Sendable {
             }
             try coverFailedWrite()
             let footer = SegmentFooter.frame(prologue: prologue, totals: totals, metadata: groups.map(\.metadata))
-            try write([prologue.frame, footer])
+            try write([.array(prologue.frame), .array(footer)])
             deadBytes += lastFooterLength
             lastFooterLength = Int64(footer.count)
             isClosed = true

@@ -96,10 +96,14 @@ public struct EncodeBenchmark: Sendable {
     /// - Throws: If the file can't be written.
     public func run() throws(FileError) -> Result {
         var events = SyntheticEvents(seed: options.seed)
-        let encoder = BatchEncoder(registry: registry, compressionLevel: options.compressionLevel)
+        let limits = RowBatch.Limits(rows: options.batchRows, bytes: max(65_536, options.batchRows * 256))
+        let encoder = BatchEncoder(
+            registry: registry,
+            compressionLevel: options.compressionLevel,
+            memory: memory(limits)
+        )
         encoder.rowGroup.measuresCompression = true
         let check = RecordCheck(registry)
-        let limits = RowBatch.Limits(rows: options.batchRows, bytes: max(65_536, options.batchRows * 256))
         let source = RowBatch(limits: limits)
         let batch = RowBatch(limits: limits)
         let clock = ClockOffset(utcMinusBootNs: 1_790_000_000_000_000_000)
@@ -130,6 +134,18 @@ public struct EncodeBenchmark: Sendable {
             .map { ColumnBytes(name: $0.name, bytes: $1) }
             .sorted { $0.bytes > $1.bytes }
         return result
+    }
+
+    /// As the pipeline makes it.
+    private func memory(_ limits: RowBatch.Limits) -> ScratchMemory {
+        var configuration = PipelineConfiguration()
+        configuration.batch = limits
+        do throws(BufferPoolError) {
+            return try configuration.makeEncoderMemory()
+        } catch {
+            // As with any other allocation: there is nothing to go on with.
+            fatalError("\(error)")
+        }
     }
 
     private func copy(_ source: RowBatch, into batch: RowBatch, _ check: RecordCheck) {
@@ -165,13 +181,15 @@ private struct ScratchFile: ~Copyable {
         guard descriptor >= 0 else { throw EncodeBenchmark.FileError(path: path, errno: errno) }
     }
 
-    mutating func write(_ bytes: [UInt8]) throws(EncodeBenchmark.FileError) {
+    mutating func write(_ bytes: EncodedBytes) throws(EncodeBenchmark.FileError) {
         guard descriptor >= 0 else { return }
+        unsafe try bytes.forEachPiece { (piece) throws(EncodeBenchmark.FileError) in unsafe try write(piece) }
+    }
+
+    @unsafe private func write(_ bytes: UnsafeRawBufferPointer) throws(EncodeBenchmark.FileError) {
         var from = 0
         while from < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(descriptor, buffer.baseAddress! + from, bytes.count - from)
-            }
+            let count = unsafe Glibc.write(descriptor, bytes.baseAddress! + from, bytes.count - from)
             if count < 0 {
                 if errno == EINTR { continue }
                 throw EncodeBenchmark.FileError(path: path, errno: errno)

@@ -151,10 +151,12 @@ extension BatchEncoder {
         _ type: Number.Type,
         _ body: (Int, Number) -> Void
     ) {
-        var field = unsafe UnsafeRawPointer(sorter.fixed) + run.place(of: at)
-        for place in 0..<run.rows.count {
-            body(place, unsafe field.load(as: type))
-            unsafe field += KindRun.wordBytes
+        for piece in run.pieces {
+            var field = unsafe sorter.field(run, piece, at: at)
+            for place in run.rows(ofPiece: piece) {
+                body(place, unsafe field.load(as: type))
+                unsafe field += KindRun.wordBytes
+            }
         }
     }
 
@@ -168,15 +170,18 @@ extension BatchEncoder {
         _ second: Second.Type,
         _ body: (Int, First, Second) -> Void
     ) {
-        let firsts = unsafe UnsafeRawPointer(sorter.fixed) + run.place(of: firstAt)
-        let seconds = unsafe UnsafeRawPointer(sorter.fixed) + run.place(of: secondAt)
-        for place in 0..<run.rows.count {
-            let offset = place * KindRun.wordBytes
-            body(
-                place,
-                unsafe firsts.load(fromByteOffset: offset, as: first),
-                unsafe seconds.load(fromByteOffset: offset, as: second)
-            )
+        for piece in run.pieces {
+            let firsts = unsafe sorter.field(run, piece, at: firstAt)
+            let seconds = unsafe sorter.field(run, piece, at: secondAt)
+            let rows = run.rows(ofPiece: piece)
+            for place in rows {
+                let offset = (place - rows.lowerBound) * KindRun.wordBytes
+                body(
+                    place,
+                    unsafe firsts.load(fromByteOffset: offset, as: first),
+                    unsafe seconds.load(fromByteOffset: offset, as: second)
+                )
+            }
         }
     }
 }

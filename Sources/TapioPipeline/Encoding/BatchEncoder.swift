@@ -1,23 +1,32 @@
 import TapioBPF
 public import TapioArchive
 public import TapioEvents
+public import TapioRings
 
 /// Makes row groups of sealed batches: sorts the rows, gathers each column kind by kind, encodes and compresses it.
 ///
-/// One thread owns it and uses it again and again; memory is kept between batches, and nothing is allocated for a row.
+/// One thread owns it and uses it again and again; nothing is allocated for a row. Its memory is a pool's where it is given
+/// one, and goes back there between batches; without one it is kept.
 public final class BatchEncoder {
     let plan: ColumnPlan
     let registry: SchemaRegistry
-    let sorter = BatchSorter()
-    let scratch = ColumnScratch()
+    let sorter: BatchSorter
+    let scratch: ColumnScratch
     let rowGroup: RowGroupEncoder
-    private var text = TextGather()
+    private var text: TextGather
 
-    /// Makes an encoder for the table of `registry`.
-    public init(registry: SchemaRegistry, compressionLevel: Int32 = 1) {
+    /// Makes an encoder for the table of `registry`, with memory of `memory`.
+    public init(registry: SchemaRegistry, compressionLevel: Int32 = 1, memory: ScratchMemory = .heap) {
+        sorter = BatchSorter(memory)
+        scratch = ColumnScratch(memory)
+        text = TextGather(memory)
         plan = ColumnPlan(registry)
         self.registry = registry
-        rowGroup = RowGroupEncoder(schema: registry.parquetSchema, compressionLevel: compressionLevel)
+        rowGroup = RowGroupEncoder(
+            schema: registry.parquetSchema,
+            compressionLevel: compressionLevel,
+            memory: memory
+        )
     }
 
     /// Sorts, gathers and compresses the rows of `batch`. O(rows × columns).
@@ -48,7 +57,7 @@ public final class BatchEncoder {
                 let filling = plan.fillings[column]
                 if filling.isEnrichment && batch.enrichment.entries.count <= 1 { continue }
                 guard sorter.runs.contains(where: { filling.fields[$0.layout] != nil }) else { continue }
-                scratch.begin(rows: batch.rowCount)
+                scratch.begin(rows: batch.rowCount, filling.column.type == .string ? .texts : .numbers)
                 switch filling.column.type {
                 case .int32, .int64, .timestamp: integers(column, filling, clock)
                 case .double: doubles(column, filling, &weights)
@@ -73,13 +82,17 @@ public final class BatchEncoder {
             }
         }
         let isEmpty = batch.isEmpty
+        let kinds = totals(batch, weights)
+        scratch.giveBack()
+        text.giveBack()
+        sorter.giveBack()
         return ArchiveBatch(
             group: rowGroup.finish(),
             sequence: batch.sequence,
             lane: batch.holdsLedger ? BatchEncoder.ledgerLane : batch.lane.rawValue,
             minTimestampNs: isEmpty ? 0 : clock.utcNanoseconds(boot: batch.earliestNs),
             maxTimestampNs: isEmpty ? 0 : clock.utcNanoseconds(boot: batch.latestNs),
-            kinds: totals(batch, weights)
+            kinds: kinds
         )
     }
 

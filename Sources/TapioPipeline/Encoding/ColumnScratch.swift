@@ -1,7 +1,9 @@
+import TapioRings
+
 /// Memory in which one column is put together: its values, and a bit for each row that has one.
 ///
-/// Invariants: each pointer has room for `capacity` elements (`validity` for as many bits, rounded up to words), which
-/// ``begin(rows:)`` makes at least the rows of the batch; at most one value per row is added.
+/// Invariants: each pointer is the base of its buffer, which has room for the rows of the batch (`validity` for as many bits,
+/// rounded up to words) from ``begin(rows:)`` on; at most one value per row is added.
 @safe
 final class ColumnScratch {
     private(set) var rows = 0
@@ -10,34 +12,58 @@ final class ColumnScratch {
     private(set) var integers: UnsafeMutablePointer<Int64>
     private(set) var indices: UnsafeMutablePointer<UInt32>
     private(set) var validity: UnsafeMutablePointer<UInt64>
-    private var capacity = 1024
+    private var integerBuffer: ScratchBuffer<Int64>
+    private var indexBuffer: ScratchBuffer<UInt32>
+    private var validityBuffer: ScratchBuffer<UInt64>
 
-    init() {
-        unsafe integers = .allocate(capacity: capacity)
-        unsafe indices = .allocate(capacity: capacity)
-        unsafe validity = .allocate(capacity: capacity / 64 + 1)
+    /// What a column's values are.
+    enum Content {
+        /// Numbers, in ``ColumnScratch/integers``.
+        case numbers
+        /// Texts, by their numbers in ``ColumnScratch/indices``.
+        case texts
     }
 
-    deinit {
-        unsafe integers.deallocate()
-        unsafe indices.deallocate()
-        unsafe validity.deallocate()
+    init(_ memory: ScratchMemory) {
+        integerBuffer = ScratchBuffer(memory)
+        indexBuffer = ScratchBuffer(memory)
+        validityBuffer = ScratchBuffer(memory)
+        unsafe integers = integerBuffer.base
+        unsafe indices = indexBuffer.base
+        unsafe validity = validityBuffer.base
+    }
+
+    /// Forgets the column, and gives memory back that others could use.
+    func giveBack() {
+        integerBuffer.giveBack()
+        indexBuffer.giveBack()
+        validityBuffer.giveBack()
+        rows = 0
+        count = 0
+        notePlaces()
     }
 
     /// Starts a column without a value.
-    func begin(rows: Int) {
-        if rows > capacity {
-            unsafe integers.deallocate()
-            unsafe indices.deallocate()
-            unsafe validity.deallocate()
-            capacity = rows
-            unsafe integers = .allocate(capacity: capacity)
-            unsafe indices = .allocate(capacity: capacity)
-            unsafe validity = .allocate(capacity: capacity / 64 + 1)
+    func begin(rows: Int, _ content: Content) {
+        switch content {
+        case .numbers:
+            indexBuffer.giveBack()
+            integerBuffer.reserve(rows)
+        case .texts:
+            integerBuffer.giveBack()
+            indexBuffer.reserve(rows)
         }
+        validityBuffer.reserve(rows / 64 + 1)
+        notePlaces()
         self.rows = rows
         count = 0
         unsafe validity.update(repeating: 0, count: rows / 64 + 1)
+    }
+
+    private func notePlaces() {
+        unsafe integers = integerBuffer.base
+        unsafe indices = indexBuffer.base
+        unsafe validity = validityBuffer.base
     }
 
     /// Says that all of these rows have a value.

@@ -58,7 +58,7 @@ final class EncodedBatchGate: Sendable {
     let batches: EncodedBatches
     /// The most batches that may be unsettled.
     let most: Int
-    /// The most bytes that may be unsettled.
+    /// The most bytes of memory that may be unsettled.
     let mostBytes: Int
     private let continuation: AsyncStream<EncodedBatch>.Continuation
     // Held for some ten ns, twice for each batch.
@@ -82,7 +82,7 @@ final class EncodedBatchGate: Sendable {
 
     /// Hands over a batch; sleeps while there is no room. False where nobody takes it any more: it is then lost.
     func send(_ batch: ArchiveBatch) -> Bool {
-        let bytes = batch.group.bytes.count
+        let bytes = batch.group.bytes.heldBytes
         let ticket: UInt64? = doorbell.wait(upTo: .seconds(1 << 40)) { [self] in
             isOpen.load(ordering: .acquiring) ? enter(bytes) : .max
         }
@@ -143,7 +143,7 @@ final class EncodedBatchGate: Sendable {
 public struct EncodedBacklog: Sendable, Hashable {
     /// Batches.
     public var batches: Int
-    /// Compressed bytes.
+    /// Bytes of memory that they take.
     public var bytes: Int
     /// Monotonic time since when the oldest of them waits; nil where there is none.
     public var oldestSentNs: UInt64?

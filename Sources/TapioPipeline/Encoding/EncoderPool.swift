@@ -17,6 +17,7 @@ final class EncoderPool: Sendable {
     init(
         count: Int,
         compressionLevel: Int32,
+        memory: ScratchMemory,
         services: ReaderServices,
         gate: EncodedBatchGate,
         clock: CurrentClock,
@@ -29,7 +30,11 @@ final class EncoderPool: Sendable {
             let thread: PinnedThread
             do throws(ThreadError) {
                 thread = try PinnedThread(name: "tapio-encode-\(number)") {
-                    let encoder = BatchEncoder(registry: services.registry, compressionLevel: compressionLevel)
+                    let encoder = BatchEncoder(
+                        registry: services.registry,
+                        compressionLevel: compressionLevel,
+                        memory: memory
+                    )
                     EncoderPool.run(encoder, home: number, services: services, gate: gate, clock: clock, counts: counts)
                     onEnd()
                 }

@@ -1,13 +1,14 @@
 import TapioArchive
 import TapioEvents
+import TapioRings
 
 /// Gathers columns of strings: for each row the number of its text in a dictionary. Bytes that repeat are compared, not
 /// copied, and text that has to be made (addresses, command lines) is made once for each distinct value.
 struct TextGather: ~Copyable {
     /// The texts of the column.
-    private(set) var interner = BytesInterner()
+    private(set) var interner: BytesInterner
     /// Bytes from which texts are made.
-    private var raw = BytesInterner()
+    private var raw: BytesInterner
     /// For each entry of `raw` its text in `interner`.
     private var textOfRaw: [UInt32] = []
     /// For each enrichment id its text in `interner`.
@@ -16,6 +17,17 @@ struct TextGather: ~Copyable {
     /// Marks "no text made yet" and "no value".
     private static let unknown = UInt32.max
     private static let absent = UInt32.max - 1
+
+    init(_ memory: ScratchMemory) {
+        interner = BytesInterner(memory: memory)
+        raw = BytesInterner(memory: memory)
+    }
+
+    /// Forgets all texts, and gives memory back that others could use.
+    mutating func giveBack() {
+        interner.giveBack()
+        raw.giveBack()
+    }
 
     /// Gathers one column into `scratch.indices`; the texts are then in ``interner``.
     ///
@@ -35,30 +47,29 @@ struct TextGather: ~Copyable {
         let isRequired = filling.column.isRequired
         for run in sorter.runs {
             guard let field = filling.fields[run.layout] else { continue }
-            let fixed = unsafe UnsafeRawPointer(sorter.fixed)
             let positions = unsafe sorter.positions + run.rows.lowerBound
             switch field.source {
             case .paddedString(let at, let count):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe padded(run, fixed + run.place(of: at), count, isNullable, scratch)
+                unsafe padded(run, sorter, at, count, isNullable, scratch)
             case .ipAddress(let at):
-                unsafe addresses(run, fixed + run.place(of: at), scratch)
+                unsafe addresses(run, sorter, at, scratch)
             case .symbol(let at, let names):
-                unsafe symbols(run, fixed + run.place(of: at), names.map { Array($0.utf8) }, isRequired, scratch)
+                unsafe symbols(run, sorter, at, names.map { Array($0.utf8) }, isRequired, scratch)
             case .kindName(let at) where at == RecordCheck.kindOffset:
                 constant(run, plan.kindNames[Int(run.kind.rawValue)], scratch)
             case .kindName(let at):
                 var names = plan.kindNames
                 names[Int(EventKind.ledger.rawValue)] = []
-                unsafe symbols(run, fixed + run.place(of: at), names, isRequired, scratch)
+                unsafe symbols(run, sorter, at, names, isRequired, scratch)
             case .hex64(let at):
-                unsafe hex(run, fixed + run.place(of: at), field.absence, scratch)
+                unsafe hex(run, sorter, at, field.absence, scratch)
             case .string(let at):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe strings(run, fixed + run.place(of: at), records, positions, isNullable, scratch)
+                unsafe strings(run, sorter, at, records, positions, isNullable, scratch)
             case .arguments(let at):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe arguments(run, fixed + run.place(of: at), records, positions, isNullable, scratch)
+                unsafe arguments(run, sorter, at, records, positions, isNullable, scratch)
             case .enrichment(let column):
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
                 unsafe enrich(run, ids, enrichment, column, isRequired, scratch)
@@ -79,7 +90,8 @@ struct TextGather: ~Copyable {
     /// Bytes that end at the first NUL, from `count` / 8 columns of words.
     @unsafe private mutating func padded(
         _ run: KindRun,
-        _ start: UnsafeRawPointer,
+        _ sorter: BatchSorter,
+        _ at: Int,
         _ count: Int,
         _ isNullable: Bool,
         _ scratch: ColumnScratch
@@ -90,43 +102,56 @@ struct TextGather: ~Copyable {
         let indices = unsafe scratch.indices
         var index = Self.absent
         unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { value in
-            for place in 0..<run.rows.count {
-                let first = unsafe start + place * KindRun.wordBytes
-                var isNew = place == 0
-                for word in 0..<words {
-                    let bytes = unsafe (first + word * run.columnBytes).load(as: UInt64.self)
-                    isNew = unsafe isNew || bytes != value[word]
-                    unsafe value[word] = bytes
+            unsafe withUnsafeTemporaryAllocation(of: UnsafeRawPointer.self, capacity: words) { columns in
+                for piece in run.pieces {
+                    for word in 0..<words { unsafe columns[word] = sorter.words(run, piece, at >> 3 + word) }
+                    var offset = 0
+                    for place in run.rows(ofPiece: piece) {
+                        var isNew = place == 0
+                        for word in 0..<words {
+                            let bytes = unsafe columns[word].load(fromByteOffset: offset, as: UInt64.self)
+                            isNew = unsafe isNew || bytes != value[word]
+                            unsafe value[word] = bytes
+                        }
+                        offset += KindRun.wordBytes
+                        if isNew {
+                            let bytes = UnsafeRawBufferPointer(value)
+                            let length = unsafe bytes.firstIndex(of: 0) ?? count
+                            let text = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<length])
+                            index = isNullable && length == 0 ? Self.absent : unsafe interner.intern(text)
+                        }
+                        unsafe add(index, &next, &bits, indices)
+                    }
                 }
-                if isNew {
-                    let bytes = UnsafeRawBufferPointer(value)
-                    let length = unsafe bytes.firstIndex(of: 0) ?? count
-                    let text = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<length])
-                    index = isNullable && length == 0 ? Self.absent : unsafe interner.intern(text)
-                }
-                unsafe add(index, &next, &bits, indices)
             }
         }
         bits.finish()
         scratch.count = next
     }
 
-    @unsafe private mutating func addresses(_ run: KindRun, _ start: UnsafeRawPointer, _ scratch: ColumnScratch) {
+    @unsafe private mutating func addresses(
+        _ run: KindRun,
+        _ sorter: BatchSorter,
+        _ at: Int,
+        _ scratch: ColumnScratch
+    ) {
         let indices = unsafe scratch.indices + scratch.count
         var address = SIMD2<UInt64>()
-        for place in 0..<run.rows.count {
-            let first = unsafe start + place * KindRun.wordBytes
-            let here = unsafe SIMD2(
-                first.load(as: UInt64.self),
-                (first + run.columnBytes).load(as: UInt64.self)
-            )
-            if place > 0, here == address {
-                unsafe indices[place] = indices[place - 1]
-                continue
+        for piece in run.pieces {
+            var first = unsafe sorter.words(run, piece, at >> 3)
+            var second = unsafe sorter.words(run, piece, at >> 3 + 1)
+            for place in run.rows(ofPiece: piece) {
+                let here = unsafe SIMD2(first.load(as: UInt64.self), second.load(as: UInt64.self))
+                unsafe first += KindRun.wordBytes
+                unsafe second += KindRun.wordBytes
+                if place > 0, here == address {
+                    unsafe indices[place] = indices[place - 1]
+                    continue
+                }
+                address = here
+                let number = unsafe withUnsafeBytes(of: &address) { unsafe raw.intern($0) }
+                unsafe indices[place] = text(of: number) { RecordText.ipAddress($0) }
             }
-            address = here
-            let number = unsafe withUnsafeBytes(of: &address) { unsafe raw.intern($0) }
-            unsafe indices[place] = text(of: number) { RecordText.ipAddress($0) }
         }
         finishAll(run, scratch)
     }
@@ -134,7 +159,8 @@ struct TextGather: ~Copyable {
     /// A byte that chooses a name; an empty name is no value.
     @unsafe private mutating func symbols(
         _ run: KindRun,
-        _ start: UnsafeRawPointer,
+        _ sorter: BatchSorter,
+        _ at: Int,
         _ names: [[UInt8]],
         _ isRequired: Bool,
         _ scratch: ColumnScratch
@@ -144,18 +170,20 @@ struct TextGather: ~Copyable {
         let none = isRequired ? interner.intern(unsafe empty.span.bytes) : Self.absent
         var texts = [UInt32](repeating: none, count: 256)
         for (byte, name) in names.enumerated().prefix(256) where !name.isEmpty { texts[byte] = Self.unknown }
-        var record = unsafe start
         var next = scratch.count
         var bits = scratch.bits(of: run.rows)
         let indices = unsafe scratch.indices
-        for _ in 0..<run.rows.count {
-            let byte = unsafe Int(record.load(as: UInt8.self))
-            if texts[byte] == Self.unknown {
-                let name = names[byte]
-                texts[byte] = interner.intern(unsafe name.span.bytes)
+        for piece in run.pieces {
+            var record = unsafe sorter.field(run, piece, at: at)
+            for _ in run.rows(ofPiece: piece) {
+                let byte = unsafe Int(record.load(as: UInt8.self))
+                if texts[byte] == Self.unknown {
+                    let name = names[byte]
+                    texts[byte] = interner.intern(unsafe name.span.bytes)
+                }
+                unsafe add(texts[byte], &next, &bits, indices)
+                unsafe record += KindRun.wordBytes
             }
-            unsafe add(texts[byte], &next, &bits, indices)
-            unsafe record += KindRun.wordBytes
         }
         bits.finish()
         scratch.count = next
@@ -163,23 +191,26 @@ struct TextGather: ~Copyable {
 
     @unsafe private mutating func hex(
         _ run: KindRun,
-        _ start: UnsafeRawPointer,
+        _ sorter: BatchSorter,
+        _ at: Int,
         _ absence: Absence,
         _ scratch: ColumnScratch
     ) {
-        var record = unsafe start
         var next = scratch.count
         var bits = scratch.bits(of: run.rows)
         let indices = unsafe scratch.indices
-        for _ in 0..<run.rows.count {
-            let value = unsafe record.loadUnaligned(as: UInt64.self)
-            var index = Self.absent
-            if !(value == .max && absence == .allOnes) {
-                let digits = Array(RecordText.hex(value).utf8)
-                index = interner.intern(unsafe digits.span.bytes)
+        for piece in run.pieces {
+            var record = unsafe sorter.field(run, piece, at: at)
+            for _ in run.rows(ofPiece: piece) {
+                let value = unsafe record.loadUnaligned(as: UInt64.self)
+                var index = Self.absent
+                if !(value == .max && absence == .allOnes) {
+                    let digits = Array(RecordText.hex(value).utf8)
+                    index = interner.intern(unsafe digits.span.bytes)
+                }
+                unsafe add(index, &next, &bits, indices)
+                unsafe record += KindRun.wordBytes
             }
-            unsafe add(index, &next, &bits, indices)
-            unsafe record += KindRun.wordBytes
         }
         bits.finish()
         scratch.count = next
@@ -187,21 +218,24 @@ struct TextGather: ~Copyable {
 
     @unsafe private mutating func strings(
         _ run: KindRun,
-        _ start: UnsafeRawPointer,
+        _ sorter: BatchSorter,
+        _ at: Int,
         _ records: UnsafeRows,
         _ positions: UnsafeMutablePointer<UInt32>,
         _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
-        var record = unsafe start
         var next = scratch.count
         var bits = scratch.bits(of: run.rows)
         let indices = unsafe scratch.indices
-        for place in 0..<run.rows.count {
-            let bytes = unsafe string(record, records.record(at: positions[place]))
-            let index = isNullable && bytes.count == 0 ? Self.absent : unsafe interner.intern(bytes)
-            unsafe add(index, &next, &bits, indices)
-            unsafe record += KindRun.wordBytes
+        for piece in run.pieces {
+            var record = unsafe sorter.field(run, piece, at: at)
+            for place in run.rows(ofPiece: piece) {
+                let bytes = unsafe string(record, records.record(at: positions[place]))
+                let index = isNullable && bytes.count == 0 ? Self.absent : unsafe interner.intern(bytes)
+                unsafe add(index, &next, &bits, indices)
+                unsafe record += KindRun.wordBytes
+            }
         }
         bits.finish()
         scratch.count = next
@@ -209,25 +243,28 @@ struct TextGather: ~Copyable {
 
     @unsafe private mutating func arguments(
         _ run: KindRun,
-        _ start: UnsafeRawPointer,
+        _ sorter: BatchSorter,
+        _ at: Int,
         _ records: UnsafeRows,
         _ positions: UnsafeMutablePointer<UInt32>,
         _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
-        var record = unsafe start
         var next = scratch.count
         var bits = scratch.bits(of: run.rows)
         let indices = unsafe scratch.indices
-        for place in 0..<run.rows.count {
-            let bytes = unsafe string(record, records.record(at: positions[place]))
-            var index = Self.absent
-            if !(isNullable && bytes.count == 0) {
-                let number = unsafe raw.intern(bytes)
-                index = text(of: number) { RecordText.commandLine($0) }
+        for piece in run.pieces {
+            var record = unsafe sorter.field(run, piece, at: at)
+            for place in run.rows(ofPiece: piece) {
+                let bytes = unsafe string(record, records.record(at: positions[place]))
+                var index = Self.absent
+                if !(isNullable && bytes.count == 0) {
+                    let number = unsafe raw.intern(bytes)
+                    index = text(of: number) { RecordText.commandLine($0) }
+                }
+                unsafe add(index, &next, &bits, indices)
+                unsafe record += KindRun.wordBytes
             }
-            unsafe add(index, &next, &bits, indices)
-            unsafe record += KindRun.wordBytes
         }
         bits.finish()
         scratch.count = next

@@ -2,9 +2,9 @@
 public enum PoolTier: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     /// 4 KiB: a page, for what a batch carries beside its rows.
     case small
-    /// 64 KiB: a column, or a page of one while it is encoded.
+    /// 64 KiB: part of a column, or of what a batch was encoded into.
     case medium
-    /// 1 MiB: a piece of a batch.
+    /// 1 MiB: a piece of a batch, or a whole column while it is encoded.
     case large
 
     /// Bytes of a buffer; also what its address is a multiple of, but at most ``PoolTier/greatestAlignment``.
@@ -19,6 +19,10 @@ public enum PoolTier: UInt8, Sendable, CaseIterable, CustomStringConvertible {
 
     /// Every buffer starts on a page at least, so that no two share a cache line.
     public static let greatestAlignment = 64 << 10
+
+    /// The smallest size that has so many bytes; nil where none has.
+    @inlinable
+    public static func smallest(holding bytes: Int) -> PoolTier? { allCases.first { $0.byteCount >= bytes } }
 
     /// The size in words.
     public var description: String {

@@ -87,6 +87,12 @@ struct StatusText {
         func bytes(_ count: Int) -> String { HumanUnits.bytes(Int64(count)) }
         let held = "hold \(bytes(pipeline.batchBytes)) of \(bytes(pipeline.batchBytesLimit))"
         table.row(["batches", "\(held), \(pipeline.batchesQueued) wait for an encoder"])
+        var working = "hold \(bytes(pipeline.encoderBytes)) of \(bytes(pipeline.encoderBytesLimit))"
+        if pipeline.encoderHeapBytesHighWater > 0 {
+            working += ", and \(bytes(pipeline.encoderHeapBytes)) of the heap"
+            working += " (at most \(bytes(pipeline.encoderHeapBytesHighWater)))"
+        }
+        table.row(["encoders", working])
         let encoded = "\(bytes(pipeline.encodedBytes)) of \(bytes(pipeline.encodedBytesLimit))"
         table.row(["encoded", "\(encoded) wait to be written"])
         if pipeline.latencyP99Ns > 0 {
