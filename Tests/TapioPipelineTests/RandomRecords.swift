@@ -56,9 +56,7 @@ struct RandomRecords {
             append(bytes, at, to: &record)
         case .ipAddress(let at):
             if Bool.random(using: &random) {
-                let mapped: [UInt8] = [
-                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, UInt8.random(in: 0...9, using: &random),
-                ]
+                let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, UInt8.random(in: 0...9)]
                 for index in 0..<16 { record[at + index] = mapped[index] }
             }
         case .symbol(let at, let names):
