@@ -41,7 +41,6 @@ struct IntegerInterner: ~Copyable {
         entries.removeAll()
         indices.removeAll()
         indices.reserve(values.count)
-        entries.reserve(min(limit, values.count) + 1)
         changeCount = 0
         let range = UInt64(bitPattern: maximum &- minimum)
         if range < 1 << 17, range < UInt64(values.count) * 2 + 1024 {
@@ -63,6 +62,7 @@ struct IntegerInterner: ~Copyable {
         range: Int,
         limit: Int
     ) -> Bool {
+        entries.reserve(min(limit, values.count, range + 1) + 1)
         table.fill(range + 1, with: 0)
         let table = unsafe self.table.base
         let entries = unsafe self.entries.base
@@ -91,6 +91,8 @@ struct IntegerInterner: ~Copyable {
 
     @unsafe private mutating func internByHash(_ values: UnsafeBufferPointer<Int64>, limit: Int) -> Bool {
         var slots = 1024
+        // At most half of the slots are taken.
+        entries.reserve(slots / 2 + 1)
         table.fill(slots, with: 0)
         let indices = unsafe self.indices.base
         var distinct: UInt32 = 0
@@ -114,6 +116,8 @@ struct IntegerInterner: ~Copyable {
                         unsafe table.base[slot] = distinct
                         if Int(distinct) * 2 > slots {
                             slots *= 4
+                            entries.count = Int(distinct)
+                            entries.reserve(slots / 2 + 1 - Int(distinct))
                             guard rehash(slots, distinct: Int(distinct)) else { return false }
                         }
                         break

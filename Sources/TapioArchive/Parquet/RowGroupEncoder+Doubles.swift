@@ -6,44 +6,46 @@ extension RowGroupEncoder {
         check(column, types: [.double])
         check(column, valueCount: values.count, validity: validity)
         guard values.count > 0 else { return allNull(column) }
-        widened.removeAll()
-        widened.reserve(values.count)
+        unsafe values.withUnsafeBufferPointer { values in
+            unsafe values.withMemoryRebound(to: Int64.self) { bits in
+                unsafe double(column, bits: bits, validity: validity)
+            }
+        }
+    }
+
+    /// Encodes doubles by their bit patterns.
+    @unsafe private func double(_ column: Int, bits: UnsafeBufferPointer<Int64>, validity: Span<UInt64>?) {
         var minimum = Double.infinity
         var maximum = -Double.infinity
         var hasNaN = false
-        var first: UInt64 = 0
-        var differences: UInt64 = 0
-        unsafe values.withUnsafeBufferPointer { values in
-            first = unsafe values[0].bitPattern
-            for index in 0..<values.count {
-                let value = unsafe values[index]
-                unsafe widened.base[index] = Int64(bitPattern: value.bitPattern)
-                differences |= value.bitPattern ^ first
-                hasNaN = hasNaN || value != value
-                minimum = value < minimum ? value : minimum
-                maximum = value > maximum ? value : maximum
-            }
+        let first = unsafe bits[0]
+        var differences: Int64 = 0
+        for index in 0..<bits.count {
+            let value = unsafe Double(bitPattern: UInt64(bitPattern: bits[index]))
+            differences |= unsafe bits[index] ^ first
+            hasNaN = hasNaN || value != value
+            minimum = value < minimum ? value : minimum
+            maximum = value > maximum ? value : maximum
         }
-        widened.count = values.count
         let statistics = Self.statistics(
-            nullCount: rowCount - values.count,
+            nullCount: rowCount - bits.count,
             bounds: hasNaN ? nil : (minimum, maximum)
         )
         if differences == 0 {
             return appendConstant(
                 column,
-                bits: Int64(bitPattern: first),
-                valueCount: values.count,
+                bits: first,
+                valueCount: bits.count,
                 validity: validity,
                 statistics: statistics
             )
         }
-        if unsafe chooseEncoding(doubleBits: widened.elements) == .dictionary {
-            return appendDictionaryColumn(column, valueCount: values.count, validity: validity, statistics: statistics)
+        if unsafe chooseEncoding(doubleBits: bits) == .dictionary {
+            return appendDictionaryColumn(column, valueCount: bits.count, validity: validity, statistics: statistics)
         }
         let start = pages.output.count
-        beginDataPage(column, valueCount: values.count, validity: validity)
-        unsafe page.append(plain: widened.elements, isNarrow: false)
+        beginDataPage(column, valueCount: bits.count, validity: validity)
+        unsafe page.append(plain: bits, isNarrow: false)
         let size = pages.appendData(page, count: rowCount, encoding: .plain)
         add(column, encodings: [.plain, .runLength], start: start, size: size, statistics: statistics)
     }

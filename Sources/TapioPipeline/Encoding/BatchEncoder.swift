@@ -39,6 +39,7 @@ public final class BatchEncoder {
         sort(batch)
         if releasesRecords, !sorter.runs.contains(where: { plan.hasStrings[Int($0.kind.rawValue)] }) {
             batch.releaseRecords()
+            sorter.giveBackPositions()
         }
         return encodeSorted(batch, clock: clock)
     }

@@ -107,6 +107,9 @@ final class BatchSorter {
         unsafe words(run, piece, offset >> 3) + offset & 7
     }
 
+    /// Gives back ``positions``: nothing reads the records any more.
+    func giveBackPositions() { positionBuffer.giveBack() }
+
     /// Forgets the batch, and gives memory back that others could use meanwhile.
     func giveBack() {
         positionBuffer.giveBack()
