@@ -81,6 +81,27 @@ struct EncoderMemoryTests {
         #expect(buffers.medium.highWater <= configuration.encoderMemory.medium * 3 / 4)
     }
 
+    @Test("summaries of kinds without strings keep their records until their histograms are read")
+    func summariesKeepRecords() throws {
+        var events = GroupedRecords(registry, seed: 4, variety: 3)
+        let window = WindowAggregator(registry, capacity: 300)
+        _ = window.follow { _ in true }
+        let batch = RowBatch(limits: RowBatch.Limits())
+        for _ in 0..<2000 {
+            let record = events.next()
+            let kind = EventKind(rawValue: record[RecordCheck.kindOffset])
+            guard registry.schema(of: kind)?.stringOffsets.isEmpty == true else { continue }
+            var room = SummaryRoom.unlimited
+            _ = window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: batch, room: &room)
+        }
+        #expect(window.flush(into: batch))
+        #expect(batch.rowCount > 0)
+        let encoder = BatchEncoder(registry: registry, memory: try PipelineConfiguration().makeEncoderMemory())
+        let kept = Array(encoder.encode(batch, clock: clock).group.bytes)
+        #expect((Array(encoder.encode(batch, clock: clock, releasesRecords: true).group.bytes) == kept) as Bool)
+        #expect(batch.heldBytes > 0)
+    }
+
     @Test("the bound says what the pool's buffers take, what waits and is kept included once")
     func bound() {
         var configuration = PipelineConfiguration()

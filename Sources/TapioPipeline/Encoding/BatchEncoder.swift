@@ -37,7 +37,8 @@ public final class BatchEncoder {
     ///   a summary that a ``WindowAggregator`` made.
     public func encode(_ batch: RowBatch, clock: ClockOffset, releasesRecords: Bool = false) -> ArchiveBatch {
         sort(batch)
-        if releasesRecords, !sorter.runs.contains(where: { plan.hasStrings[Int($0.kind.rawValue)] }) {
+        // A summary has its histogram as a string.
+        if releasesRecords, !sorter.runs.contains(where: { $0.isSummary || plan.hasStrings[Int($0.kind.rawValue)] }) {
             batch.releaseRecords()
             sorter.giveBackPositions()
         }
