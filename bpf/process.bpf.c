@@ -97,8 +97,7 @@ int process_exit(__u64 *ctx)
 {
 	const __u8 kind = TAPIO_KIND_PROCESS_EXIT;
 	const struct task_struct *task = (const struct task_struct *)ctx[0];
-	const struct task_struct *leader = task->group_leader;
-	__u64 start_ns = leader->start_boottime;
+	__u64 start_ns = tapio_start_of(task);
 	if (!tapio_is_last(ctx, task, start_ns) || tapio_is_agent(task->tgid)) {
 		tapio_filtered(kind);
 		return 0;
@@ -107,9 +106,7 @@ int process_exit(__u64 *ctx)
 	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_task(&record->header, task);
-	__builtin_memset(record->header.comm, 0, sizeof record->header.comm);
-	bpf_probe_read_kernel_str(record->header.comm, sizeof record->header.comm, leader->comm);
+	tapio_fill_ended(&record->header, task);
 
 	__u32 code = tapio_exit_code(task);
 	record->start_ns = start_ns;

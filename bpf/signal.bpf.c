@@ -198,8 +198,7 @@ int signal_death(__u64 *ctx)
 {
 	const __u8 kind = TAPIO_KIND_SIGNAL_DEATH;
 	const struct task_struct *task = (const struct task_struct *)ctx[0];
-	const struct task_struct *leader = task->group_leader;
-	__u64 start_ns = leader->start_boottime;
+	__u64 start_ns = tapio_start_of(task);
 	__u32 code = tapio_exit_code(task);
 	__u32 signal = code & 0x7f;
 	// Most processes end by themselves: they are no events of this kind.
@@ -209,9 +208,7 @@ int signal_death(__u64 *ctx)
 	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_task(&record->header, task);
-	__builtin_memset(record->header.comm, 0, sizeof record->header.comm);
-	bpf_probe_read_kernel_str(record->header.comm, sizeof record->header.comm, leader->comm);
+	tapio_fill_ended(&record->header, task);
 	record->start_ns = start_ns;
 	record->duration_ns = record->header.time_ns - start_ns;
 	record->signal = signal;

@@ -1,54 +1,9 @@
 import TapioBPF
 import TapioEvents
-public import TapioKernel
+import TapioKernel
 
 /// Watches cgroups: made, removed and entered. Containers and systemd's units begin and end with theirs.
-public actor CgroupCollector: Collector {
-    private let plane: KernelPlane
-    private var options: CollectorOptions
-    private var attached: AttachedObject?
-
-    /// A collector that does nothing until it is started.
-    public init(plane: KernelPlane, options: CollectorOptions) {
-        self.plane = plane
-        self.options = options
-    }
-
-    /// Attaches.
-    public func start() throws(CollectorError) {
-        let tellsAll = options.isOn(Self.allHierarchies)
-        attached = try AttachedObject(Self.name, plane: plane) { (object, _) throws(KernelError) in
-            try object.setVariable("tells_all_hierarchies", tellsAll)
-        }
-    }
-
-    /// Detaches; does nothing where it is not attached.
-    public func stop() {
-        attached?.object.detach()
-        attached = nil
-    }
-
-    /// Takes over `all_hierarchies` while the programs run.
-    public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
-        self.options = options
-        guard let attached else { return }
-        do throws(KernelError) {
-            try attached.object.setVariable("tells_all_hierarchies", options.isOn(Self.allHierarchies))
-        } catch {
-            throw CollectorError(collector: Self.name, error)
-        }
-    }
-
-    /// Its programs; throws where it is not attached.
-    public func health() throws(CollectorError) -> CollectorHealth {
-        guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
-        return attached.health()
-    }
-}
-
-// MARK: - What it declares
-
-extension CgroupCollector {
+public enum CgroupCollector {
     static let name = "cgroup"
 
     /// Whether the version 1 hierarchies of other controllers than memory are told of as well.
@@ -66,7 +21,14 @@ extension CgroupCollector {
         schemas: [create, remove, attach],
         options: [allHierarchies],
         tracepoints: ["cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task"].map(Tracepoint.init(raw:)),
-        make: { CgroupCollector(plane: $0, options: $1) }
+        make: { ObjectCollector(definition, plane: $0, options: $1) }
+    )
+
+    private static let definition = ObjectCollector.Definition(
+        name: name,
+        apply: { (object, options) throws(KernelError) in
+            try object.setVariable("tells_all_hierarchies", options.isOn(allHierarchies))
+        }
     )
 
     private static let create = schema(

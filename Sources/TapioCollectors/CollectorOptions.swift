@@ -1,5 +1,3 @@
-import TapioEvents
-
 /// An option that a collector understands.
 public struct CollectorOption: Sendable, Equatable {
     /// How an operator writes it.
@@ -37,19 +35,6 @@ public struct CollectorOption: Sendable, Equatable {
         self.defaultValue = defaultValue
         self.form = form
         self.summary = summary
-    }
-
-    /// The values that it may have and its default, as an operator writes them.
-    public var valuesText: String {
-        func text(_ value: Int) -> String {
-            switch form {
-            case .flag: value != 0 ? "true" : "false"
-            case .duration: HumanUnits.duration(ns: Int64(value))
-            case .number: String(value)
-            }
-        }
-        let range = form == .flag ? "true or false" : "\(text(range.lowerBound)) to \(text(range.upperBound))"
-        return "\(range), default \(text(defaultValue))"
     }
 
     /// Declares an option that is on or off.

@@ -1,58 +1,9 @@
 import TapioBPF
 import TapioEvents
-public import TapioKernel
+import TapioKernel
 
 /// Watches memory: whom the kernel killed when there was none left, and who had to wait while it looked for some.
-public actor MemoryCollector: Collector {
-    private let plane: KernelPlane
-    private var options: CollectorOptions
-    private var attached: AttachedObject?
-
-    /// A collector that does nothing until it is started.
-    public init(plane: KernelPlane, options: CollectorOptions) {
-        self.plane = plane
-        self.options = options
-    }
-
-    /// Attaches.
-    public func start() throws(CollectorError) {
-        let least = UInt64(options[Self.reclaimAtLeast])
-        attached = try AttachedObject(Self.name, plane: plane) { (object, catalog) throws(KernelError) in
-            // The victim's user id came with the task itself, in Linux 6.8.
-            let tellsTask = (catalog.argumentCount("mark_victim") ?? 0) >= 2
-            try object.disableProgram(tellsTask ? "oom_kill_by_pid" : "oom_kill")
-            try object.setConstant("page_shift", PageSize.shift)
-            try object.setVariable("reclaim_least_ns", least)
-        }
-    }
-
-    /// Detaches; does nothing where it is not attached.
-    public func stop() {
-        attached?.object.detach()
-        attached = nil
-    }
-
-    /// Takes over `reclaim_at_least` while the programs run.
-    public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
-        self.options = options
-        guard let attached else { return }
-        do throws(KernelError) {
-            try attached.object.setVariable("reclaim_least_ns", UInt64(options[Self.reclaimAtLeast]))
-        } catch {
-            throw CollectorError(collector: Self.name, error)
-        }
-    }
-
-    /// Its programs; throws where it is not attached.
-    public func health() throws(CollectorError) -> CollectorHealth {
-        guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
-        return attached.health()
-    }
-}
-
-// MARK: - What it declares
-
-extension MemoryCollector {
+public enum MemoryCollector {
     static let name = "memory"
 
     /// How long a thread must have been held up by reclaim for an event of it, ns.
@@ -75,7 +26,20 @@ extension MemoryCollector {
             "mark_victim", "mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end",
             "mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_end",
         ].map(Tracepoint.init(raw:)),
-        make: { MemoryCollector(plane: $0, options: $1) }
+        make: { ObjectCollector(definition, plane: $0, options: $1) }
+    )
+
+    private static let definition = ObjectCollector.Definition(
+        name: name,
+        prepare: { (object, catalog) throws(KernelError) in
+            // The victim's user id came with the task itself, in Linux 6.8.
+            let tellsTask = (catalog.argumentCount("mark_victim") ?? 0) >= 2
+            try object.disableProgram(tellsTask ? "oom_kill_by_pid" : "oom_kill")
+            try object.setConstant("page_shift", PageSize.shift)
+        },
+        apply: { (object, options) throws(KernelError) in
+            try object.setVariable("reclaim_least_ns", UInt64(options[reclaimAtLeast]))
+        }
     )
 
     private static let kill = EventSchema(
@@ -156,9 +120,5 @@ extension MemoryCollector {
             .uint64(at: offset(path)),
             absent: .allOnes
         )
-    }
-
-    private static func offset<Record, Value>(_ path: KeyPath<Record, Value>) -> Int {
-        MemoryLayout<Record>.offset(of: path)!
     }
 }

@@ -1,67 +1,9 @@
 import TapioBPF
 import TapioEvents
-public import TapioKernel
+import TapioKernel
 
 /// Watches processes: each exec with its arguments, each fork and exit, and those that were there before.
-public actor ProcessCollector: Collector {
-    private let plane: KernelPlane
-    private var options: CollectorOptions
-    private var attached: AttachedObject?
-    private var iteratorProblem: String?
-
-    /// A collector that does nothing until it is started.
-    public init(plane: KernelPlane, options: CollectorOptions) {
-        self.plane = plane
-        self.options = options
-    }
-
-    /// Attaches, then reports every process that there is as `process_existing`: in that order, so that none falls
-    /// between.
-    public func start() throws(CollectorError) {
-        let argsBytes = UInt32(options[Self.argsBytes])
-        let fresh = try AttachedObject(Self.name, plane: plane) { (object, catalog) throws(KernelError) in
-            try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
-            try object.setConstant("page_shift", PageSize.shift)
-            try object.setVariable("args_limit", argsBytes)
-        }
-        iteratorProblem = nil
-        do throws(KernelError) {
-            try fresh.object.runIterator("process_existing")
-        } catch {
-            iteratorProblem = error.description
-        }
-        attached = fresh
-    }
-
-    /// Detaches; does nothing where it is not attached.
-    public func stop() {
-        attached?.object.detach()
-        attached = nil
-    }
-
-    /// Takes over `args_bytes` while the programs run.
-    public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
-        self.options = options
-        guard let attached else { return }
-        do throws(KernelError) {
-            try attached.object.setVariable("args_limit", UInt32(options[Self.argsBytes]))
-        } catch {
-            throw CollectorError(collector: Self.name, error)
-        }
-    }
-
-    /// Its programs, and whether the walk over the existing processes failed.
-    public func health() throws(CollectorError) -> CollectorHealth {
-        guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
-        var health = attached.health()
-        if let iteratorProblem { health.problems.append(iteratorProblem) }
-        return health
-    }
-}
-
-// MARK: - What it declares
-
-extension ProcessCollector {
+public enum ProcessCollector {
     static let name = "process"
 
     /// Bytes of arguments that an event may carry; the rest is cut, and `args_bytes` tells.
@@ -80,7 +22,20 @@ extension ProcessCollector {
         schemas: [exec, fork, exit, existing],
         options: [argsBytes],
         tracepoints: ["sched_process_exec", "sched_process_fork", "sched_process_exit"].map(Tracepoint.init(raw:)),
-        make: { ProcessCollector(plane: $0, options: $1) }
+        make: { ObjectCollector(definition, plane: $0, options: $1) }
+    )
+
+    private static let definition = ObjectCollector.Definition(
+        name: name,
+        prepare: { (object, catalog) throws(KernelError) in
+            try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
+            try object.setConstant("page_shift", PageSize.shift)
+        },
+        apply: { (object, options) throws(KernelError) in
+            try object.setVariable("args_limit", UInt32(options[argsBytes]))
+        },
+        // Reports every process that there is, after all is attached: so that none falls between.
+        begin: { (object) throws(KernelError) in try object.runIterator("process_existing") }
     )
 
     private static let exec = EventSchema(
@@ -187,8 +142,4 @@ extension ProcessCollector {
             absent: .allOnes
         ),
     ]
-
-    private static func offset<Record, Value>(_ path: KeyPath<Record, Value>) -> Int {
-        MemoryLayout<Record>.offset(of: path)!
-    }
 }

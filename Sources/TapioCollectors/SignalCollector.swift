@@ -1,58 +1,12 @@
 import TapioBPF
 import TapioEvents
-public import TapioKernel
+import TapioKernel
 
 /// Watches signals: who sent which to whom and what became of it, and each death by a signal with who sent that.
 ///
 /// A sender is named only where it is certain: for kill, tkill, sigqueue and their like. The process that happens to run
 /// while a timer, a terminal or the kernel sends a signal is never taken for it.
-public actor SignalCollector: Collector {
-    private let plane: KernelPlane
-    private var options: CollectorOptions
-    private var attached: AttachedObject?
-
-    /// A collector that does nothing until it is started.
-    public init(plane: KernelPlane, options: CollectorOptions) {
-        self.plane = plane
-        self.options = options
-    }
-
-    /// Attaches.
-    public func start() throws(CollectorError) {
-        let tellsHarmless = options.isOn(Self.harmless)
-        attached = try AttachedObject(Self.name, plane: plane) { (object, catalog) throws(KernelError) in
-            try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
-            try object.setVariable("tells_harmless", tellsHarmless)
-        }
-    }
-
-    /// Detaches; does nothing where it is not attached.
-    public func stop() {
-        attached?.object.detach()
-        attached = nil
-    }
-
-    /// Takes over `harmless` while the programs run.
-    public func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
-        self.options = options
-        guard let attached else { return }
-        do throws(KernelError) {
-            try attached.object.setVariable("tells_harmless", options.isOn(Self.harmless))
-        } catch {
-            throw CollectorError(collector: Self.name, error)
-        }
-    }
-
-    /// Its programs; throws where it is not attached.
-    public func health() throws(CollectorError) -> CollectorHealth {
-        guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
-        return attached.health()
-    }
-}
-
-// MARK: - What it declares
-
-extension SignalCollector {
+public enum SignalCollector {
     static let name = "signal"
 
     /// Whether signals are told of that by default neither end nor stop a process (SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGIO,
@@ -70,7 +24,17 @@ extension SignalCollector {
         schemas: [sent, death],
         options: [harmless],
         tracepoints: ["signal_generate", "sched_process_exit"].map(Tracepoint.init(raw:)),
-        make: { SignalCollector(plane: $0, options: $1) }
+        make: { ObjectCollector(definition, plane: $0, options: $1) }
+    )
+
+    private static let definition = ObjectCollector.Definition(
+        name: name,
+        prepare: { (object, catalog) throws(KernelError) in
+            try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
+        },
+        apply: { (object, options) throws(KernelError) in
+            try object.setVariable("tells_harmless", options.isOn(harmless))
+        }
     )
 
     private static let sent = EventSchema(
@@ -167,10 +131,6 @@ extension SignalCollector {
     private static let faultAddress = Column(2568, "fault_address", .string, "The address whose use was the fault.")
     /// By number, as `TAPIO_SIGNAL_…`.
     private static let sourceNames = ["", "kill", "tkill", "sigqueue", "timer", "io", "kernel", "fault", "child"]
-
-    private static func offset<Record, Value>(_ path: KeyPath<Record, Value>) -> Int {
-        MemoryLayout<Record>.offset(of: path)!
-    }
 }
 
 extension TracepointCatalog {

@@ -8,7 +8,7 @@ import Testing
 final class CollectorWatch {
     let plane: KernelPlane
     let collector: any Collector
-    private let registry: SchemaRegistry
+    let registry: SchemaRegistry
     private(set) var events: [DecodedEvent] = []
 
     /// Starts it; it must have nothing to complain about.
@@ -18,21 +18,26 @@ final class CollectorWatch {
         at place: SourceLocation = #_sourceLocation
     ) async throws {
         registry = SchemaRegistry(descriptor.schemas)
-        var configuration = KernelPlaneConfiguration()
-        configuration.bulkBytes = 1 << 22
-        plane = try KernelPlane(configuration: configuration)
+        plane = try KernelPlane()
         collector = descriptor.make(plane, options)
         try await collector.start()
         #expect(try await collector.health().problems == [], sourceLocation: place)
     }
 
-    /// The events so far that `matches` picks, in the order of time, once there are `count` of them; fewer after ten seconds.
-    func events(_ count: Int = 1, where matches: (DecodedEvent) -> Bool) -> [DecodedEvent] {
-        let deadline = ClockOffset.bootNow() + 10_000_000_000
+    /// The events so far that `matches` picks, in the order of time, once there are `count` of them; fewer after `limit`
+    /// nanoseconds. A process that changes its CPU leaves its events in several rings.
+    func events(
+        _ count: Int = 1,
+        where matches: (DecodedEvent) -> Bool,
+        withinNs limit: Int64 = 10_000_000_000
+    ) -> [DecodedEvent] {
+        let deadline = ClockOffset.bootNow() + limit
         while true {
             drain()
             let found = events.filter(matches)
-            if found.count >= count || ClockOffset.bootNow() > deadline { return found.sorted { $0.time < $1.time } }
+            if found.count >= count || ClockOffset.bootNow() > deadline {
+                return found.sorted { $0.timeNs < $1.timeNs }
+            }
             usleep(1000)
         }
     }
@@ -72,21 +77,19 @@ final class CollectorWatch {
 }
 
 extension DecodedEvent {
-    /// When it happened, microseconds since boot.
-    var time: Int64 {
+    /// When it happened, nanoseconds since boot.
+    var timeNs: Int64 {
         guard case .timestamp(let microseconds) = self["ts"] else { return 0 }
-        return microseconds
+        return microseconds * 1000 + (number("ts_sub_ns") ?? 0)
     }
 
-    /// The number in a column.
+    /// The number in a column; nil where it is null.
     func number(_ column: String) -> Int64? {
-        guard case .int(let number) = self[column] else { return nil }
-        return number
+        if case .int(let number) = self[column] { number } else { nil }
     }
 
-    /// The text in a column.
+    /// The text in a column; nil where it is null.
     func string(_ column: String) -> String? {
-        guard case .string(let text) = self[column] else { return nil }
-        return text
+        if case .string(let text) = self[column] { text } else { nil }
     }
 }

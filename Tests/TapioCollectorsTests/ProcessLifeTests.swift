@@ -145,7 +145,7 @@ extension RealKernel {
             var configuration = KernelPlaneConfiguration()
             configuration.bulkBytes = 1 << 22
             let plane = try KernelPlane(configuration: configuration)
-            let collector = ProcessCollector(plane: plane, options: CollectorOptions())
+            let collector = ProcessCollector.descriptor.make(plane, CollectorOptions())
             try await collector.start()
             var options = CollectorOptions()
             options[ProcessCollector.argsBytes] = 3
@@ -176,7 +176,7 @@ extension RealKernel {
                 kill(child.pid, SIGKILL)
                 child.wait()
             }
-            let collector = ProcessCollector(plane: plane, options: CollectorOptions())
+            let collector = ProcessCollector.descriptor.make(plane, CollectorOptions())
             try await collector.start()
             let health = try await collector.health()
             #expect(health.problems == [])

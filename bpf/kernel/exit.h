@@ -1,7 +1,7 @@
 // The end of a process: which of its threads is the last, and what it leaves behind.
 #pragma once
 
-#include "core.h"
+#include "task.h"
 
 /// Whether sched_process_exit tells which thread is a process's last (Linux 6.16 and later).
 const volatile bool exit_tells_group_dead = false;
@@ -40,4 +40,12 @@ static __always_inline __u32 tapio_exit_code(const struct task_struct *task)
 {
 	const struct signal_struct *signal = task->signal;
 	return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
+}
+
+/// Fills a header from the last thread of a process, with the process's own name: that of its leader.
+static __always_inline void tapio_fill_ended(struct tapio_header *header, const struct task_struct *task)
+{
+	tapio_fill_task(header, task);
+	__builtin_memset(header->comm, 0, sizeof header->comm);
+	bpf_probe_read_kernel_str(header->comm, sizeof header->comm, task->group_leader->comm);
 }

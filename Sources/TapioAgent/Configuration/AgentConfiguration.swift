@@ -269,7 +269,8 @@ extension AgentConfiguration {
             self.options = options
         }
 
-        /// The whole number, bytes or nanoseconds of an option, 1 or 0 for a flag; `nil` where there is no such option or it is of another type.
+        /// The whole number, bytes or nanoseconds of an option, 1 or 0 for a flag; `nil` where there is no such option or it
+        /// is of another type.
         public func integer(_ name: String) -> Int? {
             switch options[name] {
             case .integer(let value): value

@@ -51,8 +51,7 @@ struct EventDetails {
         } else if let code {
             add("exit \(code)", code == 0 ? .plain : .red)
         }
-        if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
-        if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
+        describeEnd()
         if let cpu = takeInt("cpu_ns") { add("cpu \(HumanUnits.duration(ns: cpu))") }
         if let peak = takeInt("peak_rss_bytes"), peak > 0 { add("peak \(HumanUnits.bytes(peak))") }
     }
@@ -73,10 +72,15 @@ struct EventDetails {
         let sender = process("sender_comm", "sender_pid", "sender_pid")
         if !sender.isEmpty { add("from \(sender)", .bold) }
         describeSource()
-        if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
-        if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
+        describeEnd()
         if let latency = takeInt("latency_ns") { add("(\(HumanUnits.duration(ns: latency)) after the signal)", .faint) }
         shown.formUnion(["sender_start_ts", "sender_uid"])
+    }
+
+    /// What a process that ended on its own and one that was killed have in common.
+    private mutating func describeEnd() {
+        if let dumped = takeInt("core_dumped"), dumped != 0 { add("core dumped", .red) }
+        if let duration = takeInt("duration_ns") { add("after \(HumanUnits.duration(ns: duration))") }
     }
 
     private mutating func describeSource() {

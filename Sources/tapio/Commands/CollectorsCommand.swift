@@ -42,6 +42,20 @@ struct CollectorsCommand: ParsableCommand {
         var summary: String
     }
 
+    /// Range and default in the configuration's notation.
+    private static func values(of option: CollectorOption) -> String {
+        func text(_ value: Int) -> String {
+            switch option.form {
+            case .number: String(value)
+            case .flag: ConfigurationValue.flag(value != 0).description
+            case .duration: ConfigurationValue.duration(UInt64(value)).description
+            }
+        }
+        let (least, most) = (text(option.range.lowerBound), text(option.range.upperBound))
+        let range = option.form == .flag ? "\(most) or \(least)" : "\(least) to \(most)"
+        return "\(range), default \(text(option.defaultValue))"
+    }
+
     func run() throws {
         let states = (try? agent.client.status())?.collectors ?? []
         let entries = CollectorRegistry.all.map { collector in
@@ -57,7 +71,7 @@ struct CollectorsCommand: ParsableCommand {
                         minimum: option.range.lowerBound,
                         maximum: option.range.upperBound,
                         defaultValue: option.defaultValue,
-                        values: option.valuesText,
+                        values: Self.values(of: option),
                         summary: option.summary
                     )
                 },
