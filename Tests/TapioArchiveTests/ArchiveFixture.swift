@@ -71,8 +71,8 @@ struct ArchiveFixture {
         encoder.begin(rowCount: rows)
         let times = (0..<rows).map { (timeNs / 1000) + Int64($0) }
         let numbers = randomColumn ? randomNumbers(sequence, rows: rows) : plainNumbers(sequence, rows: rows)
-        encoder.int64(0, values: times.span)
-        encoder.int64(1, values: numbers.span)
+        encoder.integers(0, values: times.span)
+        encoder.integers(1, values: numbers.span)
         return ArchiveBatch(
             group: encoder.finish(),
             sequence: UInt64(sequence),

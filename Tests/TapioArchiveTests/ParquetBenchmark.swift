@@ -18,7 +18,7 @@ struct ParquetBenchmarkBatch {
     static let rowCount = 131_072
     let schema: ParquetSchema
     let wide: [(Int, Numbers)]
-    let narrow: [(Int, [Int32])]
+    let narrow: [(Int, [Int64])]
     let texts: [(Int, Texts)]
 
     private struct Process {
@@ -37,7 +37,7 @@ struct ParquetBenchmarkBatch {
         var generator = SeededGenerator(seed: seed)
         var columns: [ParquetColumn] = []
         var wideColumns: [(Int, Numbers)] = []
-        var narrowColumns: [(Int, [Int32])] = []
+        var narrowColumns: [(Int, [Int64])] = []
         var textColumns: [(Int, Texts)] = []
         let processes = (0..<400).map { index in
             Process(pid: 1000 + Int64(generator.next() % 60_000), cgroup: index / 6, comm: Int(generator.next() % 80))
@@ -59,7 +59,7 @@ struct ParquetBenchmarkBatch {
             wideColumns.append((declare(name, type, required: true), Numbers(values: rows.map(value), validity: nil)))
         }
         func short(_ name: String, _ value: (Row) -> Int32) {
-            narrowColumns.append((declare(name, .int32, required: true), rows.map(value)))
+            narrowColumns.append((declare(name, .int32, required: true), rows.map { Int64(value($0)) }))
         }
         func text(_ name: String, required: Bool, _ value: (Row) -> String?) {
             let all = rows.map(value)
@@ -142,9 +142,9 @@ struct ParquetBenchmarkBatch {
         encoder.begin(rowCount: Self.rowCount)
         for (column, numbers) in wide {
             let bits = numbers.validity ?? []
-            encoder.int64(column, values: numbers.values.span, validity: bits.isEmpty ? nil : bits.span)
+            encoder.integers(column, values: numbers.values.span, validity: bits.isEmpty ? nil : bits.span)
         }
-        for (column, values) in narrow { encoder.int32(column, values: values.span) }
+        for (column, values) in narrow { encoder.integers(column, values: values.span) }
         for (place, (column, texts)) in texts.enumerated() {
             let bits = texts.validity ?? []
             let places = indices[place]

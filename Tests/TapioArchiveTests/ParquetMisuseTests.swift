@@ -19,7 +19,15 @@ struct ParquetMisuseTests {
     func tooFew() async {
         await #expect(processExitsWith: .failure) {
             let values: [Int64] = [1]
-            makeEncoder(.int64).int64(0, values: values.span)
+            makeEncoder(.int64).integers(0, values: values.span)
+        }
+    }
+
+    @Test("a number that its column cannot hold")
+    func tooWide() async {
+        await #expect(processExitsWith: .failure) {
+            let values: [Int64] = [0, 1 << 31]
+            makeEncoder(.int32).integers(0, values: values.span)
         }
     }
 
@@ -37,7 +45,7 @@ struct ParquetMisuseTests {
         await #expect(processExitsWith: .failure) {
             let bits: [UInt64] = []
             let values: [Int64] = []
-            makeEncoder(.int64).int64(0, values: values.span, validity: bits.span)
+            makeEncoder(.int64).integers(0, values: values.span, validity: bits.span)
         }
     }
 

@@ -32,12 +32,7 @@ struct ParquetTestColumn {
         case .integers(let values):
             let dense = values.compactMap { $0 }
             let bits = Self.bitmap(values)
-            if column.type == .int32 {
-                let narrow = dense.map { Int32($0) }
-                encoder.int32(index, values: narrow.span, validity: dense.count == values.count ? nil : bits.span)
-            } else {
-                encoder.int64(index, values: dense.span, validity: dense.count == values.count ? nil : bits.span)
-            }
+            encoder.integers(index, values: dense.span, validity: dense.count == values.count ? nil : bits.span)
         case .doubles(let values):
             let dense = values.compactMap { $0 }
             let bits = Self.bitmap(values)

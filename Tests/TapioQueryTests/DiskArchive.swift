@@ -84,12 +84,9 @@ final class DiskArchive {
             }
         }
         switch column.type {
-        case .int32:
-            let narrow = numbers().map { Int32(truncatingIfNeeded: $0) }
-            encoder.int32(index, values: narrow.span, validity: validity?.span)
-        case .int64, .timestamp:
+        case .int32, .int64, .timestamp:
             let wide = numbers()
-            encoder.int64(index, values: wide.span, validity: validity?.span)
+            encoder.integers(index, values: wide.span, validity: validity?.span)
         case .double:
             let doubles = present.map { value -> Double in if case .double(let number) = value { number } else { 0 } }
             encoder.double(index, values: doubles.span, validity: validity?.span)

@@ -1,7 +1,7 @@
 import TapioRings
 
 extension RowGroupEncoder {
-    /// Gives a double column; parameters as for ``int64(_:values:validity:)``. All bit patterns are kept.
+    /// Gives a double column; parameters as for ``integers(_:values:validity:)``. All bit patterns are kept.
     public func double(_ column: Int, values: Span<Double>, validity: Span<UInt64>? = nil) {
         check(column, types: [.double])
         check(column, valueCount: values.count, validity: validity)

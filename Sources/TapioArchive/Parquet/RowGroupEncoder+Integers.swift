@@ -1,37 +1,17 @@
 import TapioRings
 
 extension RowGroupEncoder {
-    /// Gives an int64 or timestamp (µs since 1970, UTC) column.
+    /// Gives an int32, int64 or timestamp (µs since 1970, UTC) column. Traps when a value doesn't fit.
     ///
     /// - Parameters:
     ///   - column: Place in the schema.
     ///   - values: The values of the rows that have one, in row order.
     ///   - validity: A bit per row, lowest first, set where there is a value; nil when all have one.
-    public func int64(_ column: Int, values: Span<Int64>, validity: Span<UInt64>? = nil) {
-        check(column, types: [.int64, .timestampMicros])
-        integers(column, values: values, validity: validity)
-    }
-
-    /// Gives an int32, int64 or timestamp column; parameters as for ``int64(_:values:validity:)``. Traps when a value doesn't fit.
     public func integers(_ column: Int, values: Span<Int64>, validity: Span<UInt64>? = nil) {
         check(column, types: [.int32, .int64, .timestampMicros])
         check(column, valueCount: values.count, validity: validity)
         guard values.count > 0 else { return allNull(column) }
         unsafe values.withUnsafeBufferPointer { unsafe encode(column, integers: $0, validity: validity) }
-    }
-
-    /// Gives an int32 column; parameters as for ``int64(_:values:validity:)``.
-    public func int32(_ column: Int, values: Span<Int32>, validity: Span<UInt64>? = nil) {
-        check(column, types: [.int32])
-        check(column, valueCount: values.count, validity: validity)
-        guard values.count > 0 else { return allNull(column) }
-        widened.removeAll()
-        widened.reserve(values.count)
-        unsafe values.withUnsafeBufferPointer { values in
-            for index in 0..<values.count { unsafe widened.base[index] = Int64(values[index]) }
-        }
-        widened.count = values.count
-        unsafe encode(column, integers: widened.elements, validity: validity)
     }
 
     /// Gives a column that has the same integer (int32, int64 or timestamp) in each row. Traps when it doesn't fit.

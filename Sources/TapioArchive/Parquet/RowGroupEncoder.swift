@@ -19,7 +19,6 @@ public final class RowGroupEncoder {
     /// The page that is being put together, before compression.
     var page: ScratchBuffer<UInt8>
     var integers: IntegerInterner
-    var widened: ScratchBuffer<Int64>
     var text: TextColumnScratch
     var formats: ColumnFormats
     private var chunks: [EncodedColumnChunk?]
@@ -37,7 +36,6 @@ public final class RowGroupEncoder {
         pages = PageWriter(level: compressionLevel, memory: memory)
         page = ScratchBuffer(memory)
         integers = IntegerInterner(memory)
-        widened = ScratchBuffer(memory)
         text = TextColumnScratch(memory)
         formats = ColumnFormats(columnCount: schema.columns.count)
         chunks = Array(repeating: nil, count: schema.columns.count)
@@ -170,7 +168,6 @@ public final class RowGroupEncoder {
     func giveBackColumn() {
         text.giveBack()
         integers.giveBack()
-        widened.giveBack()
     }
 
     /// Appends definition levels that are all `present`.

@@ -120,7 +120,7 @@ struct TextGather: ~Copyable {
                             let text = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<length])
                             index = isNullable && length == 0 ? Self.absent : unsafe interner.intern(text)
                         }
-                        unsafe add(index, &next, &bits, indices)
+                        unsafe Self.add(index, &next, &bits, indices)
                     }
                 }
             }
@@ -170,23 +170,14 @@ struct TextGather: ~Copyable {
         let none = isRequired ? interner.intern(unsafe empty.span.bytes) : Self.absent
         var texts = [UInt32](repeating: none, count: 256)
         for (byte, name) in names.enumerated().prefix(256) where !name.isEmpty { texts[byte] = Self.unknown }
-        var next = scratch.count
-        var bits = scratch.bits(of: run.rows)
-        let indices = unsafe scratch.indices
-        for piece in run.pieces {
-            var record = unsafe sorter.field(run, piece, at: at)
-            for _ in run.rows(ofPiece: piece) {
-                let byte = unsafe Int(record.load(as: UInt8.self))
-                if texts[byte] == Self.unknown {
-                    let name = names[byte]
-                    texts[byte] = interner.intern(unsafe name.span.bytes)
-                }
-                unsafe add(texts[byte], &next, &bits, indices)
-                unsafe record += KindRun.wordBytes
+        unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
+            let byte = unsafe Int(field.load(as: UInt8.self))
+            if texts[byte] == Self.unknown {
+                let name = names[byte]
+                texts[byte] = interner.intern(unsafe name.span.bytes)
             }
+            return texts[byte]
         }
-        bits.finish()
-        scratch.count = next
     }
 
     @unsafe private mutating func hex(
@@ -196,24 +187,12 @@ struct TextGather: ~Copyable {
         _ absence: Absence,
         _ scratch: ColumnScratch
     ) {
-        var next = scratch.count
-        var bits = scratch.bits(of: run.rows)
-        let indices = unsafe scratch.indices
-        for piece in run.pieces {
-            var record = unsafe sorter.field(run, piece, at: at)
-            for _ in run.rows(ofPiece: piece) {
-                let value = unsafe record.loadUnaligned(as: UInt64.self)
-                var index = Self.absent
-                if !(value == .max && absence == .allOnes) {
-                    let digits = Array(RecordText.hex(value).utf8)
-                    index = interner.intern(unsafe digits.span.bytes)
-                }
-                unsafe add(index, &next, &bits, indices)
-                unsafe record += KindRun.wordBytes
-            }
+        unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
+            let value = unsafe field.load(as: UInt64.self)
+            if value == .max && absence == .allOnes { return Self.absent }
+            let digits = Array(RecordText.hex(value).utf8)
+            return interner.intern(unsafe digits.span.bytes)
         }
-        bits.finish()
-        scratch.count = next
     }
 
     @unsafe private mutating func strings(
@@ -225,20 +204,10 @@ struct TextGather: ~Copyable {
         _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
-        var next = scratch.count
-        var bits = scratch.bits(of: run.rows)
-        let indices = unsafe scratch.indices
-        for piece in run.pieces {
-            var record = unsafe sorter.field(run, piece, at: at)
-            for place in run.rows(ofPiece: piece) {
-                let bytes = unsafe string(record, records.record(at: positions[place]))
-                let index = isNullable && bytes.count == 0 ? Self.absent : unsafe interner.intern(bytes)
-                unsafe add(index, &next, &bits, indices)
-                unsafe record += KindRun.wordBytes
-            }
+        unsafe Self.eachField(run, sorter, at, scratch) { field, place in
+            let bytes = unsafe Self.string(field, records.record(at: positions[place]))
+            return isNullable && bytes.count == 0 ? Self.absent : unsafe interner.intern(bytes)
         }
-        bits.finish()
-        scratch.count = next
     }
 
     @unsafe private mutating func arguments(
@@ -250,24 +219,12 @@ struct TextGather: ~Copyable {
         _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
-        var next = scratch.count
-        var bits = scratch.bits(of: run.rows)
-        let indices = unsafe scratch.indices
-        for piece in run.pieces {
-            var record = unsafe sorter.field(run, piece, at: at)
-            for place in run.rows(ofPiece: piece) {
-                let bytes = unsafe string(record, records.record(at: positions[place]))
-                var index = Self.absent
-                if !(isNullable && bytes.count == 0) {
-                    let number = unsafe raw.intern(bytes)
-                    index = text(of: number) { RecordText.commandLine($0) }
-                }
-                unsafe add(index, &next, &bits, indices)
-                unsafe record += KindRun.wordBytes
-            }
+        unsafe Self.eachField(run, sorter, at, scratch) { field, place in
+            let bytes = unsafe Self.string(field, records.record(at: positions[place]))
+            if isNullable && bytes.count == 0 { return Self.absent }
+            let number = unsafe raw.intern(bytes)
+            return text(of: number) { RecordText.commandLine($0) }
         }
-        bits.finish()
-        scratch.count = next
     }
 
     @unsafe private mutating func enrich(
@@ -291,7 +248,7 @@ struct TextGather: ~Copyable {
                 index = value.isEmpty && !isRequired ? Self.absent : interner.intern(unsafe value.span.bytes)
                 textOfID[id < textOfID.count ? id : 0] = index
             }
-            unsafe add(index, &next, &bits, indices)
+            unsafe Self.add(index, &next, &bits, indices)
         }
         bits.finish()
         scratch.count = next
@@ -318,22 +275,46 @@ struct TextGather: ~Copyable {
     /// The bytes that a `tapio_string` at `field` names in the record at `record`. ``RecordCheck`` has seen to it that they
     /// lie in the record.
     @inline(__always)
-    @unsafe private func string(_ field: UnsafeRawPointer, _ record: UnsafeRawPointer) -> UnsafeRawBufferPointer {
+    @unsafe private static func string(_ field: UnsafeRawPointer, _ record: UnsafeRawPointer) -> UnsafeRawBufferPointer
+    {
         let length = unsafe Int(field.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
         if length == 0 { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         let offset = unsafe Int(field.loadUnaligned(as: UInt16.self))
         return unsafe UnsafeRawBufferPointer(start: record + offset, count: length)
     }
 
+    /// Gives each row of a run the text that `text` finds for its field, by the row's place in the run, or none.
+    @inline(__always)
+    @unsafe private static func eachField(
+        _ run: KindRun,
+        _ sorter: BatchSorter,
+        _ at: Int,
+        _ scratch: ColumnScratch,
+        _ text: (_ field: UnsafeRawPointer, _ place: Int) -> UInt32
+    ) {
+        var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
+        for piece in run.pieces {
+            var field = unsafe sorter.field(run, piece, at: at)
+            for place in run.rows(ofPiece: piece) {
+                unsafe add(text(field, place), &next, &bits, indices)
+                unsafe field += KindRun.wordBytes
+            }
+        }
+        bits.finish()
+        scratch.count = next
+    }
+
     /// Adds a row's value, or none.
     @inline(__always)
-    @unsafe private func add(
+    @unsafe private static func add(
         _ index: UInt32,
         _ next: inout Int,
         _ bits: inout ValidityBits,
         _ indices: UnsafeMutablePointer<UInt32>
     ) {
-        let isPresent = index != Self.absent
+        let isPresent = index != absent
         unsafe indices[next] = index
         next += isPresent ? 1 : 0
         bits.add(isPresent)

@@ -96,9 +96,6 @@ public struct ScratchBlock: @unchecked Sendable {
         self.byteCount = byteCount
         buffer = nil
     }
-
-    /// Whether it is a pool's.
-    public var isPooled: Bool { buffer != nil }
 }
 
 /// Counters of a ``ScratchMemory``. Those that only grow are never reset.
