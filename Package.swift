@@ -56,7 +56,7 @@ let package = Package(
             dependencies: ["CLibBPF", "CTapioLibBPF", "CTapioSystem", "TapioBPF", "TapioRings"],
             swiftSettings: strict
         ),
-        .target(name: "TapioEvents", dependencies: ["TapioBPF", "TapioRings"], swiftSettings: strict),
+        .target(name: "TapioEvents", dependencies: ["CTapioSystem", "TapioBPF", "TapioRings"], swiftSettings: strict),
         .target(
             name: "TapioCollectors",
             dependencies: ["TapioBPF", "TapioKernel", "TapioEvents", logging],
@@ -174,8 +174,12 @@ let pipeline: Set = [
     "TapioKernel",
     "TapioEvents", "TapioCollectors", "TapioArchive", "TapioPipeline", "TapioPipelineTests", "TapioTestSupport",
 ]
+let collectors = rings.union([
+    "BPFCompiler", "CLibBPF", "CTapioLibBPF", "TapioBPF", "TapioKernel", "TapioEvents", "TapioCollectors",
+    "TapioCollectorsTests", "CZstd", "TapioArchive", "TapioTestSupport",
+])
 if let part = Context.environment["TAPIO_PACKAGE"] {
-    let kept = part == "rings" ? rings : pipeline
+    let kept = ["rings": rings, "collectors": collectors][part] ?? pipeline
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
 }

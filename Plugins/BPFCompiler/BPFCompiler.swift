@@ -23,34 +23,68 @@ struct BPFCompiler: BuildToolPlugin {
             .sorted { $0.lastPathComponent < $1.lastPathComponent }
         let clang = try context.tool(named: "clang").url
         let objcopy = try context.tool(named: "llvm-objcopy").url
-        return programs.map { source in
-            let name = source.lastPathComponent.replacing(".bpf.c", with: "")
-            let object = context.pluginWorkDirectoryURL.appending(path: "\(name).bpf.o")
-            let embed = context.pluginWorkDirectoryURL.appending(path: "\(name).embed.c")
-            let script = """
-                set -eu
-                "$1" -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -I "$2" -c "$3" -o "$4"
-                "$5" --strip-debug "$4"
-                printf '%s\\n' \\
-                  '#include "tapio_objects.h"' \\
-                  'static const unsigned char image[] __attribute__((aligned(8))) = {' \\
-                  "#embed \\"$4\\"" \\
-                  '};' \\
-                  'static const struct tapio_bpf_object entry __attribute__((used, retain, section("tapio_bpf_objects"))) = {' \\
-                  "    \\"$7\\", image, sizeof image" \\
-                  '};' > "$6"
-                """
-            return .buildCommand(
-                displayName: "Compiling BPF program \(name)",
-                executable: URL(filePath: "/bin/sh"),
-                arguments: [
-                    "-c", script, "bpf-compile", clang.path(), include.path(), source.path(), object.path(),
-                    objcopy.path(), embed.path(), name,
-                ],
-                inputFiles: [source] + headers,
-                outputFiles: [embed]
-            )
-        }
+        return [systemCalls(context, clang: clang)]
+            + programs.map { source in
+                let name = source.lastPathComponent.replacing(".bpf.c", with: "")
+                let object = context.pluginWorkDirectoryURL.appending(path: "\(name).bpf.o")
+                let embed = context.pluginWorkDirectoryURL.appending(path: "\(name).embed.c")
+                let script = """
+                    set -eu
+                    "$1" -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -I "$2" -c "$3" -o "$4"
+                    "$5" --strip-debug "$4"
+                    printf '%s\\n' \\
+                      '#include "tapio_objects.h"' \\
+                      'static const unsigned char image[] __attribute__((aligned(8))) = {' \\
+                      "#embed \\"$4\\"" \\
+                      '};' \\
+                      'static const struct tapio_bpf_object entry __attribute__((used, retain, section("tapio_bpf_objects"))) = {' \\
+                      "    \\"$7\\", image, sizeof image" \\
+                      '};' > "$6"
+                    """
+                return .buildCommand(
+                    displayName: "Compiling BPF program \(name)",
+                    executable: URL(filePath: "/bin/sh"),
+                    arguments: [
+                        "-c", script, "bpf-compile", clang.path(), include.path(), source.path(), object.path(),
+                        objcopy.path(), embed.path(), name,
+                    ],
+                    inputFiles: [source] + headers,
+                    outputFiles: [embed]
+                )
+            }
+    }
+}
+
+extension BPFCompiler {
+    /// Names of the system calls by number, of the architecture that is built for: from the C library's own header.
+    private func systemCalls(_ context: PluginContext, clang: URL) -> Command {
+        let list = context.pluginWorkDirectoryURL.appending(path: "system_calls.c")
+        let script = """
+            set -eu
+            {
+              printf '%s\\n' '#include "tapio_system_calls.h"' '#include <sys/syscall.h>' 'static const char *const names[] = {'
+              printf '#include <sys/syscall.h>\\n' | "$1" -E -dM -x c - |
+                sed -n 's/^#define __NR_\\([a-z][a-z0-9_]*\\) .*/\\1/p' |
+                grep -v -x -e syscalls -e arch_specific_syscall | sort |
+                sed 's/.*/    [__NR_&] = "&",/'
+              printf '%s\\n' '};' \\
+                'const char *tapio_system_call_name(uint32_t number)' \\
+                '{' \\
+                '    return number < tapio_system_call_count() ? names[number] : 0;' \\
+                '}' \\
+                'uint32_t tapio_system_call_count(void)' \\
+                '{' \\
+                '    return sizeof names / sizeof *names;' \\
+                '}'
+            } > "$2"
+            """
+        return .buildCommand(
+            displayName: "Listing system calls",
+            executable: URL(filePath: "/bin/sh"),
+            arguments: ["-c", script, "system-calls", clang.path(), list.path()],
+            inputFiles: [],
+            outputFiles: [list]
+        )
     }
 }
 

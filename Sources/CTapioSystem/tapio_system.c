@@ -99,3 +99,8 @@ int tapio_clock_is_synchronised(void)
 		return -errno;
 	return result != TIME_ERROR;
 }
+
+const char *tapio_error_name(int number)
+{
+	return strerrorname_np(number);
+}

@@ -65,6 +65,8 @@ public struct CollectorDescriptor: Sendable {
     public let options: [CollectorOption]
     /// Tracepoints that it uses; it does without those that the kernel lacks.
     public let tracepoints: [Tracepoint]
+    /// Whether it runs where the configuration says nothing.
+    public let isOnByDefault: Bool
     /// Makes one; it does nothing until it is started.
     public let make: @Sendable (KernelPlane, CollectorOptions) -> any Collector
 
@@ -75,6 +77,7 @@ public struct CollectorDescriptor: Sendable {
         schemas: [EventSchema],
         options: [CollectorOption] = [],
         tracepoints: [Tracepoint],
+        isOnByDefault: Bool = true,
         make: @escaping @Sendable (KernelPlane, CollectorOptions) -> any Collector
     ) {
         self.name = name
@@ -82,6 +85,7 @@ public struct CollectorDescriptor: Sendable {
         self.schemas = schemas
         self.options = options
         self.tracepoints = tracepoints
+        self.isOnByDefault = isOnByDefault
         self.make = make
     }
 }

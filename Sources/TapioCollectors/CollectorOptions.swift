@@ -1,14 +1,29 @@
 /// An option that a collector understands.
 public struct CollectorOption: Sendable, Equatable {
     /// How an operator writes it.
-    public enum Form: Sendable {
+    public enum Form: Sendable, Equatable {
         /// A number of what the name ends in; of bytes with a unit.
         case number
         /// true or false: 1 or 0.
         case flag
         /// A time with a unit: nanoseconds.
         case duration
+        /// Several texts; the range is that of their number.
+        case list(Item)
     }
+
+    /// What the items of a list are.
+    public enum Item: Sendable, Equatable {
+        /// Absolute paths of files.
+        case path
+        /// Text on one line.
+        case text
+        /// Some of these words.
+        case choice([String])
+    }
+
+    /// The most bytes of an item.
+    public static let maxItemBytes = 255
 
     /// Its name in the configuration; carries the unit.
     public let name: String
@@ -20,6 +35,8 @@ public struct CollectorOption: Sendable, Equatable {
     public let summary: String
     /// How it is written.
     public let form: Form
+    /// What a list is where nothing is said.
+    public let defaultTexts: [String]
 
     /// Declares an option.
     public init(
@@ -35,7 +52,28 @@ public struct CollectorOption: Sendable, Equatable {
         self.defaultValue = defaultValue
         self.form = form
         self.summary = summary
+        defaultTexts = []
     }
+
+    /// Declares an option that is a list of at most `most` items.
+    public init(_ name: String, of item: Item, most: Int, default defaultTexts: [String], _ summary: String) {
+        precondition(defaultTexts.count <= most)
+        self.name = name
+        range = 0...most
+        defaultValue = defaultTexts.count
+        form = .list(item)
+        self.summary = summary
+        self.defaultTexts = defaultTexts
+    }
+
+    /// How long programs merge what is alike before they tell of it, ns.
+    public static let window = CollectorOption(
+        "window",
+        1_000_000_000...3_600_000_000_000,
+        default: 10_000_000_000,
+        form: .duration,
+        "How long events that are alike are merged in the kernel until they are told of in one summary."
+    )
 
     /// Declares an option that is on or off.
     public static func flag(_ name: String, default isOn: Bool, _ summary: String) -> Self {
@@ -46,6 +84,7 @@ public struct CollectorOption: Sendable, Equatable {
 /// The options that were set for one collector, by name.
 public struct CollectorOptions: Sendable, Equatable {
     private var values: [String: Int] = [:]
+    private var texts: [String: [String]] = [:]
 
     /// All defaults.
     public init() {}
@@ -58,6 +97,14 @@ public struct CollectorOptions: Sendable, Equatable {
         }
         set { values[option.name] = newValue }
     }
+
+    /// The items of an option that is a list: what was set, as many as it may have, or its default.
+    public func list(_ option: CollectorOption) -> [String] {
+        Array((texts[option.name] ?? option.defaultTexts).prefix(option.range.upperBound))
+    }
+
+    /// Sets an option that is a list.
+    public mutating func set(_ option: CollectorOption, _ items: [String]) { texts[option.name] = items }
 
     /// Whether an option that is a flag is on.
     public func isOn(_ option: CollectorOption) -> Bool { self[option] != 0 }

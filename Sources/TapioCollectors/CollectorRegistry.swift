@@ -8,6 +8,7 @@ public enum CollectorRegistry {
         NetworkCollector.descriptor,
         MemoryCollector.descriptor,
         SignalCollector.descriptor,
+        SyscallCollector.descriptor,
         CgroupCollector.descriptor,
     ]
 

@@ -13,6 +13,8 @@ actor ObjectCollector: Collector {
         let apply: @Sendable (BPFObject, CollectorOptions) throws(KernelError) -> Void
         /// Called once all is attached. An error does not stop the collector: it becomes one of its problems.
         var begin: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
+        /// Names of the windows in which its programs merge events; ``CollectorOption/window`` says how long one lasts.
+        var windows: [String] = []
     }
 
     private let definition: Definition
@@ -20,6 +22,9 @@ actor ObjectCollector: Collector {
     private var options: CollectorOptions
     private var attached: AttachedObject?
     private var beginProblem: String?
+    private var windows: [KernelWindow] = []
+    private var windowProblem: String?
+    private var clock: Task<Void, Never>?
 
     /// A collector that does nothing until it is started.
     init(_ definition: Definition, plane: KernelPlane, options: CollectorOptions) {
@@ -40,12 +45,56 @@ actor ObjectCollector: Collector {
         } catch {
             beginProblem = error.description
         }
+        do throws(KernelError) {
+            windows = []
+            for name in definition.windows { windows.append(try KernelWindow(name, of: fresh.object)) }
+        } catch {
+            fresh.object.detach()
+            throw CollectorError(collector: definition.name, error)
+        }
         attached = fresh
+        if !windows.isEmpty { startClock() }
     }
 
     func stop() {
+        clock?.cancel()
+        clock = nil
         attached?.object.detach()
+        do throws(KernelError) {
+            for window in windows { try window.end() }
+        } catch {
+            windowProblem = error.description
+        }
+        windows = []
         attached = nil
+    }
+
+    /// Ends windows from time to time. It holds the collector only while one ends, and the length is looked at anew each time.
+    private func startClock() {
+        clock = Task { [weak self] in
+            while !Task.isCancelled, let length = await self?.options[.window] {
+                do {
+                    try await Task.sleep(nanoseconds: UInt64(length))
+                } catch {
+                    return
+                }
+                await self?.turnWindows()
+            }
+        }
+    }
+
+    private func turnWindows() {
+        guard attached != nil else { return }
+        windowProblem = nil
+        for index in windows.indices {
+            do throws(KernelError) {
+                if try !windows[index].turn() {
+                    windowProblem = "the rings were full when a window ended: its summaries come with the next"
+                }
+            } catch {
+                windowProblem = error.description
+            }
+        }
     }
 
     func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
@@ -61,7 +110,7 @@ actor ObjectCollector: Collector {
     func health() throws(CollectorError) -> CollectorHealth {
         guard let attached else { throw CollectorError(collector: definition.name, reason: "it is not attached") }
         var health = attached.health()
-        if let beginProblem { health.problems.append(beginProblem) }
+        health.problems += [beginProblem, windowProblem].compactMap(\.self)
         return health
     }
 }

@@ -26,11 +26,19 @@ public struct Aggregation: Sendable, Hashable {
     public let exception: Exception?
     /// The column that is measured, by name: a UInt64 whose smallest, greatest, sum and distribution a summary tells.
     public let measure: String?
+    /// Whether the program itself merges events, at all times, and tells of them as of a `tapio_merged`.
+    public let isInKernel: Bool
 
     /// Groups by `key`, and measures `measure`.
-    public init(by key: [String], except exception: Exception? = nil, measure: String? = nil) {
+    public init(
+        by key: [String],
+        except exception: Exception? = nil,
+        measure: String? = nil,
+        isInKernel: Bool = false
+    ) {
         self.key = key
         self.exception = exception
         self.measure = measure
+        self.isInKernel = isInKernel
     }
 }

@@ -98,7 +98,7 @@ public struct AggregationKey: Sendable, Hashable {
         switch field.source {
         case .uint8(let at), .symbol(let at, _): at..<at + 1
         case .uint16(let at): at..<at + 2
-        case .uint32(let at): at..<at + 4
+        case .uint32(let at), .code(let at, _): at..<at + 4
         case .uint64(let at), .hex64(let at): at..<at + 8
         case .ipAddress(let at): at..<at + 16
         case .paddedString(let at, let count): at..<at + count
@@ -112,6 +112,9 @@ extension EventSchema {
     /// How its events are grouped; nil where they never are.
     public var aggregationKey: AggregationKey? { aggregation.map { AggregationKey($0, of: self) } }
 
-    /// Where `tapio_summary` begins in a summary record of this kind.
+    /// Whether the program itself merges such events.
+    public var isMergedInKernel: Bool { aggregation?.isInKernel ?? false }
+
+    /// Where `tapio_summary` begins in a summary record of this kind, or `tapio_merged` in a program's.
     public var summaryOffset: Int { (fixedSize + 7) & ~7 }
 }

@@ -20,6 +20,8 @@ public enum FieldSource: Sendable, Hashable {
     case ipAddress(at: Int)
     /// A byte that indexes a list of names. An index past the end, or an empty name, is null.
     case symbol(at: Int, names: [String])
+    /// Four bytes that index a list of names; one past the end, or without a name, is shown as the number.
+    case code(at: Int, names: [String])
     /// A byte that is a kind, shown by the kind's name. The ledger's own kind is null.
     case kindName(at: Int)
     /// A keep probability (fraction of `TAPIO_KEEP_ALL`), shown as the weight 1/p.

@@ -1,4 +1,4 @@
-import TapioBPF
+public import TapioBPF
 
 /// Why a record from ring memory was refused.
 public enum RecordFault: UInt8, CaseIterable, Sendable {
@@ -33,6 +33,8 @@ public struct RecordCheck: Sendable {
         var fixedSize: Int32 = 0  // 0: undeclared
         var firstString: Int16 = 0
         var stringCount: Int16 = 0
+        /// Bytes of the record of merged events; 0: the kind has none.
+        var mergedSize: Int32 = 0
     }
 
     private var shapes: [Shape]
@@ -49,7 +51,9 @@ public struct RecordCheck: Sendable {
             shapes[Int(schema.kind.rawValue)] = Shape(
                 fixedSize: Int32(schema.fixedSize),
                 firstString: Int16(stringOffsets.count),
-                stringCount: Int16(strings.count)
+                stringCount: Int16(strings.count),
+                mergedSize: schema.isMergedInKernel
+                    ? Int32(schema.summaryOffset + MemoryLayout<tapio_merged>.size) : 0
             )
             stringOffsets += strings
         }
@@ -63,7 +67,8 @@ public struct RecordCheck: Sendable {
         let fixed = Int(shape.fixedSize)
         if fixed == 0 { return .unknownKind }
         if size < fixed { return .tooShort }
-        if record.uint32(at: RecordCheck.keepOffset) > UInt32(TAPIO_KEEP_ALL) { return .keepOutOfRange }
+        let keep = record.uint32(at: RecordCheck.keepOffset)
+        if keep > UInt32(TAPIO_KEEP_ALL) { return faultOfMerged(size, keep, shape) }
         if shape.stringCount == 0 { return size == fixed ? nil : .tooLong }
         if size > Int(TAPIO_RECORD_BYTES) { return .tooLong }
         for index in Int(shape.firstString)..<Int(shape.firstString + shape.stringCount) {
@@ -74,6 +79,19 @@ public struct RecordCheck: Sendable {
             if offset < fixed || offset + length > size { return .stringOutOfBounds }
         }
         return nil
+    }
+
+    /// What is wrong with a record that no single event can be. Its strings are not looked at: summaries have none.
+    private func faultOfMerged(_ size: Int, _ keep: UInt32, _ shape: Shape) -> RecordFault? {
+        guard keep == TAPIO_KEEP_MERGED, shape.mergedSize > 0 else { return .keepOutOfRange }
+        if size < Int(shape.mergedSize) { return .tooShort }
+        return size == Int(shape.mergedSize) ? nil : .tooLong
+    }
+
+    /// Whether a record, in which there is no fault, stands for several events that a program merged.
+    @inlinable
+    public static func isMerged(_ record: RawSpan) -> Bool {
+        record.uint32(at: keepOffset) == TAPIO_KEEP_MERGED
     }
 
     // Literals, checked in `init`: a computed one is initialised at first use, which each later use asks about.

@@ -57,6 +57,9 @@ public struct RecordDecoder: Sendable {
         case .symbol(let at, let names):
             Int(record.uint8(at: at)) < names.count && !names[Int(record.uint8(at: at))].isEmpty
                 ? .string(names[Int(record.uint8(at: at))]) : .null
+        case .code(let at, let names):
+            record.uint32(at: at) == .max && field.absence == .allOnes
+                ? .null : .string(RecordText.code(record.uint32(at: at), names))
         case .kindName(let at):
             at != RecordCheck.kindOffset && record.uint8(at: at) == EventKind.ledger.rawValue
                 ? .null : .string(registry.name(of: EventKind(rawValue: record.uint8(at: at))))

@@ -2,6 +2,12 @@ import TapioBPF
 
 /// How bytes of a record become text: the same in the archive, in JSON and on a terminal.
 public enum RecordText {
+    /// The name of a number that indexes `names`; the number itself where there is none.
+    public static func code(_ number: UInt32, _ names: [String]) -> String {
+        let index = Int(number)
+        return index < names.count && !names[index].isEmpty ? names[index] : String(number)
+    }
+
     /// The command line that a POSIX shell would split into the same arguments again.
     ///
     /// - Parameter arguments: arguments each ended by NUL; the last may be cut, and then has none.

@@ -22,6 +22,10 @@ extension Column {
     public static let signal = Column(73, "signal", .int32, "Number of the signal.")
     /// `core_dumped`
     public static let coreDumped = Column(265, "core_dumped", .int32, "1 where a core dump was made.")
+    /// `error`
+    public static let error = Column(74, "error", .string, "Name of the error, such as ENOSPC.")
+    /// `syscall`
+    public static let systemCall = Column(2816, "syscall", .string, "Name of the system call; its number without one.")
     /// `target_pid`
     public static let targetPid = Column(2560, "target_pid", .int32, "The process that it was done to.")
     /// `target_tid`

@@ -14,14 +14,24 @@ public struct KernelCounts: Sendable, Equatable {
     public var ringFull: UInt64 = 0
     /// Handed to user space through a ring.
     public var submitted: UInt64 = 0
+    /// The part of ``attempted`` that went into windows of the programs' own, to be submitted when those end.
+    public var merged: UInt64 = 0
+    /// The part of ``submitted`` that came out of them.
+    public var told: UInt64 = 0
 
     /// All zero.
     public init() {}
 
-    /// Attempted, but without an outcome yet: programs that ran while the counters were read.
+    /// Attempted, but without an outcome yet: in programs that ran while the counters were read, and in their windows.
     public var undecided: UInt64 {
         attempted &- filtered &- sampledOut &- ringFull &- submitted
     }
+
+    /// Those of ``attempted`` that ask for a place in a ring, one each.
+    public var wanted: UInt64 { attempted &- filtered &- merged }
+
+    /// Records that were submitted for one event each.
+    public var submittedSingly: UInt64 { submitted &- told }
 
     /// Sums.
     public static func + (a: Self, b: Self) -> Self {
@@ -41,6 +51,8 @@ public struct KernelCounts: Sendable, Equatable {
         result.countedOnly = operation(countedOnly, other.countedOnly)
         result.ringFull = operation(ringFull, other.ringFull)
         result.submitted = operation(submitted, other.submitted)
+        result.merged = operation(merged, other.merged)
+        result.told = operation(told, other.told)
         return result
     }
 }
@@ -72,6 +84,8 @@ public struct CounterSnapshot: Sendable {
         counts.countedOnly = words[base + Int(TAPIO_COUNT_COUNTED_ONLY)]
         counts.ringFull = words[base + Int(TAPIO_COUNT_RING_FULL)]
         counts.submitted = words[base + Int(TAPIO_COUNT_SUBMITTED)]
+        counts.merged = words[base + Int(TAPIO_COUNT_MERGED)]
+        counts.told = words[base + Int(TAPIO_COUNT_TOLD)]
         return counts
     }
 

@@ -12,8 +12,9 @@ public struct RunnableProgram: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Runs it once on the calling thread's CPU, with `context` as its argument.
-    public func run<Context: BitwiseCopyable>(_ context: Context) throws(KernelError) {
+    /// Runs it once on the calling thread's CPU, with `context` as its argument, and gives what it made of that.
+    @discardableResult
+    public func run<Context: BitwiseCopyable>(_ context: Context) throws(KernelError) -> Context {
         var context = context
         let result = unsafe withUnsafeMutableBytes(of: &context) {
             unsafe tapio_bpf_run(descriptor, $0.baseAddress, UInt32($0.count))
@@ -21,6 +22,7 @@ public struct RunnableProgram: Sendable {
         guard result == 0 else {
             throw KernelError(code: -result, action: "run", subject: "the program of descriptor \(descriptor)")
         }
+        return context
     }
 }
 

@@ -111,6 +111,8 @@ struct ConfigurationDocumentTests {
         case .fraction(let range): return .fraction(Double.random(in: range, using: &random))
         case .choice(let words): return .word(words.randomElement(using: &random)!)
         case .text: return .text(texts.randomElement(using: &random)!)
+        case .list(.choice(let words), _): return .list(Array(words.shuffled(using: &random).prefix(3)))
+        case .list(_, let most): return .list(Array(["/etc/a", "/b.c", "/x-y"].prefix(min(most, 2))))
         case .path: return .text(texts.filter { $0.hasPrefix("/") }.randomElement(using: &random)!)
         }
     }

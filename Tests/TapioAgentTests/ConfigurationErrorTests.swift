@@ -46,6 +46,20 @@ struct ConfigurationErrorTests {
             ("log: {level: loud}", "1:14 log.level", "trace, debug", "critical"),
             ("archive: {path: data}", "1:17 archive.path", "absolute path", "/var/lib/tapio"),
             ("archive: {path: [a]}", "1:17 archive.path", "is a list", "absolute path"),
+            (
+                "collectors: {syscall: {ignore: [EAGAIN, EWHAT]}}", "1:32 collectors.syscall.ignore", "out of range",
+                "ENOSPC"
+            ),
+            (
+                "collectors: {syscall: {ignore: [EPERM, EPERM]}}", "1:32 collectors.syscall.ignore", "out of range",
+                "ENOSPC"
+            ),
+            ("collectors: {syscall: {ignore: [[a]]}}", "1:33 collectors.syscall.ignore", "no single value", "ENOSPC"),
+            (
+                "collectors: {syscall: {ignore: [EPERM, ~]}}", "1:40 collectors.syscall.ignore", "no single value",
+                "list"
+            ),
+            ("collectors: {syscall: {ignore: {a: b}}}", "1:32 collectors.syscall.ignore", "is keys", "list"),
             ("archive: {path: {a: b}}", "1:17 archive.path", "is keys", "absolute path"),
             ("archive: {path: }", "archive.path", "has no value", "absolute path"),
             ("archive: {path: ~}", "archive.path", "has no value", "absolute path"),

@@ -3,6 +3,25 @@ import Testing
 
 @Suite("Configuration: what is accepted, and who wins")
 struct ConfigurationLoaderTests {
+    @Test("a list is a YAML list in a file, and has commas in variables and flags")
+    func lists() throws {
+        func ignored(_ text: String, _ variable: String? = nil, _ flag: String? = nil) throws -> [String]? {
+            let flags = try flag.map { [try ConfigurationFlag(set: "collectors.syscall.ignore=\($0)")] } ?? []
+            let environment = variable.map { ["TAPIO_COLLECTORS_SYSCALL_IGNORE": $0] } ?? [:]
+            return try load(text, environment: environment, flags: flags)
+                .configuration.collectors["syscall"]?.list("ignore")
+        }
+        let file = "collectors: {syscall: {ignore: "
+        #expect(try ignored("")?.contains("EAGAIN") == true)
+        #expect(try ignored(file + "[EPERM, EIO]}}") == ["EPERM", "EIO"])
+        #expect(try ignored("collectors:\n  syscall:\n    ignore:\n      - EPERM\n") == ["EPERM"])
+        #expect(try ignored(file + "[]}}") == [])
+        #expect(try ignored(file + "EPERM}}") == ["EPERM"])
+        #expect(try ignored(file + "[EPERM]}}", "EIO, ENXIO") == ["EIO", "ENXIO"])
+        #expect(try ignored(file + "[EPERM]}}", "EIO", "[EBADF,ENXIO]") == ["EBADF", "ENXIO"])
+        #expect(try ignored("", nil, "[]") == [])
+    }
+
     @Test(
         "an empty file is the defaults",
         arguments: ["", "\n", "# only a comment\n", "---\n", "{}", "archive:\n", "\u{FEFF}"]

@@ -63,13 +63,22 @@ final class CollectorWatch {
         let check = RecordCheck(registry)
         let decoder = RecordDecoder(registry)
         let clock = ClockOffset(utcMinusBootNs: 0)
+        let summaries = SummaryWriter(registry)
+        defer { summaries.deallocate() }
         for ring in plane.rings {
             let drained = ring.drain { record in
                 guard check.fault(in: record) == nil else {
                     Issue.record("a malformed record")
                     return
                 }
-                events.append(decoder.decode(record, clock: clock))
+                guard RecordCheck.isMerged(record) else {
+                    events.append(decoder.decode(record, clock: clock))
+                    return
+                }
+                let kind = EventKind(rawValue: record.uint8(at: RecordCheck.kindOffset))
+                summaries.rewrite(record, of: registry.schema(of: kind)!) { summary, _, _ in
+                    events.append(decoder.decode(summary, clock: clock))
+                }
             }
             #expect(drained.fault == nil)
         }
@@ -86,6 +95,11 @@ extension DecodedEvent {
     /// The number in a column; nil where it is null.
     func number(_ column: String) -> Int64? {
         if case .int(let number) = self[column] { number } else { nil }
+    }
+
+    /// How many events it stands for.
+    var weight: Double {
+        if case .double(let weight) = self["weight"] { weight } else { 0 }
     }
 
     /// The text in a column; nil where it is null.

@@ -62,6 +62,9 @@ struct RandomRecords {
         case .symbol(let at, let names):
             let isRequired = field.column.isRequired
             record[at] = UInt8(Int.random(in: 0..<names.count + (isRequired ? 0 : 2), using: &random))
+        case .code(let at, let names):
+            let isAbsent = field.absence == .allOnes && random.next() % 8 == 0
+            store(isAbsent ? .max : UInt32.random(in: 0..<UInt32(names.count) + 5, using: &random), at, in: &record)
         case .kindName(let at): record[at] = registry.schemas.randomElement(using: &random)!.kind.rawValue
         case .weight(let at):
             store([UInt32(1 << 30), 1 << 29, 1 << 20, 12_345, 0].randomElement(using: &random)!, at, in: &record)

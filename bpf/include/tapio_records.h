@@ -32,6 +32,7 @@ enum {
 	TAPIO_KIND_MEMORY_RECLAIM = 129,
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
+	TAPIO_KIND_SYSCALL_FAILED = 176,
 	TAPIO_KIND_CGROUP_CREATE = 224,
 	TAPIO_KIND_CGROUP_REMOVE = 225,
 	TAPIO_KIND_CGROUP_ATTACH = 226,
@@ -57,17 +58,20 @@ enum {
 
 /// What became of an event in the kernel. Never reset: readers take differences.
 /// attempted = filtered + sampled_out + ring_full + submitted, but for programs that are running at that instant.
-/// counted_only is the part of sampled_out at a probability of 0, for which no kept event stands.
+/// counted_only is the part of sampled_out at a probability of 0, for which no kept event stands. merged is the part of
+/// attempted that went into windows of a program's own, and told the part of submitted that came out of them.
 /// Attempted is written first and lies last: the kernel copies a value upwards, so that a look-up beside running
 /// programs never shows more outcomes than attempts, nor more counted only than sampled out.
 enum {
 	TAPIO_COUNT_COUNTED_ONLY = 0,
-	TAPIO_COUNT_FILTERED = 1,
-	TAPIO_COUNT_SAMPLED_OUT = 2,
-	TAPIO_COUNT_RING_FULL = 3,
-	TAPIO_COUNT_SUBMITTED = 4,
-	TAPIO_COUNT_ATTEMPTED = 5,
-	TAPIO_COUNTS = 6,
+	TAPIO_COUNT_MERGED = 1,
+	TAPIO_COUNT_TOLD = 2,
+	TAPIO_COUNT_FILTERED = 3,
+	TAPIO_COUNT_SAMPLED_OUT = 4,
+	TAPIO_COUNT_RING_FULL = 5,
+	TAPIO_COUNT_SUBMITTED = 6,
+	TAPIO_COUNT_ATTEMPTED = 7,
+	TAPIO_COUNTS = 8,
 };
 
 /// A bulk ring of which one in so many bytes is filled wakes a sleeping reader.
@@ -78,6 +82,8 @@ enum {
 
 /// In the place of a keep probability: a summary of several events, which only user space writes.
 #define TAPIO_KEEP_SUMMARY 0xffffffffu
+/// The same as programs write it, with a tapio_merged behind the fixed part.
+#define TAPIO_KEEP_MERGED 0xfffffffeu
 /// Who draws the lot where not all events of a kind are kept.
 enum {
 	/// Each event on its own.
@@ -317,6 +323,15 @@ struct tapio_signal_death {
 	uint8_t reserved[6];
 };
 
+/// syscall_failed.
+struct tapio_syscall {
+	struct tapio_header header;
+	/// Of the system call, in the machine's own table; absent for one of a 32-bit program.
+	uint32_t number;
+	/// Positive errno.
+	uint32_t error;
+};
+
 /// All cgroup kinds. The header names who did it.
 struct tapio_cgroup {
 	struct tapio_header header;
@@ -335,6 +350,33 @@ struct tapio_cgroup {
 	/// cgroup_attach: 1 where the whole process was moved.
 	uint8_t is_process;
 	uint8_t reserved[3];
+};
+
+/// Classes of a measure that programs tell apart: by the number of its binary digits; the last has all longer ones too.
+#define TAPIO_OCTAVES 48
+
+/// Behind the fixed part of a kind's record (rounded up to 8 bytes), where `header.keep` is TAPIO_KEEP_MERGED: what a
+/// program merged in a window of its own. The fixed part is that of a tapio_summary, which user space makes of it.
+struct tapio_merged {
+	uint64_t count;
+	uint64_t last_ns;
+	/// Absent for kinds without a measure.
+	uint64_t min;
+	uint64_t max;
+	uint64_t sum;
+	uint32_t octaves[TAPIO_OCTAVES];
+};
+
+/// What the programs are given that empty a window, and what they give back.
+struct tapio_flush {
+	/// Which of the two windows: the one that is not open.
+	uint32_t window;
+	/// 1: what finds no room in a ring is counted as lost, instead of staying for the next time.
+	uint32_t gives_up;
+	/// Summaries told.
+	uint32_t told;
+	/// Whether some are left.
+	uint32_t is_left;
 };
 
 /// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that
@@ -433,8 +475,11 @@ _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
+_Static_assert(sizeof(struct tapio_syscall) == 72, "layout");
 _Static_assert(sizeof(struct tapio_cgroup) == 112, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
+_Static_assert(sizeof(struct tapio_merged) == 232, "layout");
+_Static_assert(sizeof(struct tapio_flush) == 16, "layout");
 _Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
 _Static_assert(sizeof(struct tapio_control) == 4104, "words without gaps");
 _Static_assert(sizeof(struct tapio_cpu_state) <= 32768, "a per-CPU value may not exceed 32 KiB");

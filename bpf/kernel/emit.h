@@ -38,7 +38,8 @@ struct {
 	__array(values, struct tapio_ring);
 } tapio_rings SEC(".maps");
 
-#define TAPIO_COUNT(state, kind, what) __sync_fetch_and_add(&(state)->counts[(kind)][(what)], 1)
+#define TAPIO_ADD(state, kind, what, amount) __sync_fetch_and_add(&(state)->counts[(kind)][(what)], (amount))
+#define TAPIO_COUNT(state, kind, what) TAPIO_ADD(state, kind, what, 1)
 
 static __always_inline struct tapio_cpu_state *tapio_state(void)
 {
@@ -242,4 +243,37 @@ static __always_inline void tapio_output(struct tapio_header *record, __u8 kind,
 	bpf_dynptr_write(&room, 0, record, size, 0);
 	TAPIO_COUNT(state, kind, TAPIO_COUNT_SUBMITTED);
 	bpf_ringbuf_submit_dynptr(&room, tapio_wakeup(priority));
+}
+
+/// Counts an event that went into a window of the program's own, out of which tapio_reserve_merged will take it.
+static __always_inline void tapio_merge(__u8 kind)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (!state)
+		return;
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_ATTEMPTED);
+	TAPIO_COUNT(state, kind, TAPIO_COUNT_MERGED);
+}
+
+/// Room for what was merged of `count` events, as tapio_reserve gives it; NULL where the ring is full, and nothing is
+/// counted then. It is not sampled: it stands for all of them.
+static __always_inline void *tapio_reserve_merged(__u8 kind, __u8 priority, __u64 count, __u64 size)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	void *ring = tapio_ring_of(priority);
+	struct tapio_header *record = state && ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+	if (!record)
+		return NULL;
+	tapio_stamp(record, state, kind, priority, TAPIO_KEEP_MERGED);
+	TAPIO_ADD(state, kind, TAPIO_COUNT_SUBMITTED, count);
+	TAPIO_ADD(state, kind, TAPIO_COUNT_TOLD, count);
+	return record;
+}
+
+/// Counts events of a window as lost that found no room to the very end.
+static __always_inline void tapio_lose_merged(__u8 kind, __u64 count)
+{
+	struct tapio_cpu_state *state = tapio_state();
+	if (state)
+		TAPIO_ADD(state, kind, TAPIO_COUNT_RING_FULL, count);
 }

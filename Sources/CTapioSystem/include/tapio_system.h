@@ -16,6 +16,9 @@ int tapio_gettid(void);
 /// The CPU that the calling thread runs on at this moment, or -errno.
 int tapio_current_cpu(void);
 
+/// The name of an error number, such as "ENOSPC"; NULL where there is none.
+const char *tapio_error_name(int number);
+
 /// Names the calling thread; the kernel keeps 15 bytes and refuses more with ERANGE.
 int tapio_set_thread_name(const char *name);
 

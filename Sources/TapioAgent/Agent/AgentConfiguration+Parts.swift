@@ -92,6 +92,7 @@ extension AgentConfiguration {
             var options = CollectorOptions()
             for option in descriptor.options {
                 if let value = settings.integer(option.name) { options[option] = value }
+                if let texts = settings.list(option.name) { options.set(option, texts) }
             }
             wanted[descriptor.name] = options
         }
@@ -138,6 +139,7 @@ extension CollectorOptionDeclaration {
         self.init(
             collector: descriptor.name,
             summary: descriptor.summary,
+            enabledByDefault: descriptor.isOnByDefault,
             options: descriptor.options.map(Option.init)
         )
     }
@@ -154,10 +156,22 @@ extension CollectorOptionDeclaration.Option {
                     .duration(UInt64(option.range.lowerBound)...UInt64(option.range.upperBound)),
                     .duration(UInt64(option.defaultValue))
                 )
+            case .list(let item): (.list(.init(item), most: option.range.upperBound), .list(option.defaultTexts))
             case .number where unit == "bytes": (.size(option.range), .bytes(option.defaultValue))
             case .number: (.integer(option.range, unit: unit), .integer(option.defaultValue))
             }
         self.init(name: option.name, type: type, defaultValue: value, summary: option.summary, reload: .live)
+    }
+}
+
+extension ConfigurationType.ListItem {
+    init(_ item: CollectorOption.Item) {
+        self =
+            switch item {
+            case .path: .path(maxBytes: CollectorOption.maxItemBytes)
+            case .text: .text(maxBytes: CollectorOption.maxItemBytes)
+            case .choice(let words): .choice(words)
+            }
     }
 }
 

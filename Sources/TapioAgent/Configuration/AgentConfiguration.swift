@@ -281,6 +281,12 @@ extension AgentConfiguration {
             }
         }
 
+        /// The texts of an option that is a list; `nil` where there is no such option or it is of another type.
+        public func list(_ name: String) -> [String]? {
+            guard case .list(let values) = options[name] else { return nil }
+            return values
+        }
+
         /// An option that is on or off; `nil` where there is no such option or it is of another type.
         public func flag(_ name: String) -> Bool? {
             guard case .flag(let value) = options[name] else { return nil }

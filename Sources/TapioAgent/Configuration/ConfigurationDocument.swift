@@ -116,6 +116,7 @@ struct ConfigurationDocument {
             return fail(place, key: key.path, "is written twice, first on line \(line)", remedy: "remove one")
         }
         lines[key.path] = place?.line ?? 0
+        if case .list = key.type, let list = value.sequence { return assign(key, list, writtenAt: place) }
         guard let scalar = value.scalar else {
             let what = value.sequence == nil ? "keys" : "a list"
             return fail(
@@ -128,6 +129,26 @@ struct ConfigurationDocument {
         let start = Place(scalar.mark) ?? place
         let origin = ConfigurationOrigin.file(path: path, line: start?.line ?? 0, column: start?.column ?? 0)
         assignments.append(Assignment(key: key, text: Self.isEmpty(value) ? "" : scalar.string, origin: origin))
+    }
+
+    private mutating func assign(_ key: ConfigurationKey, _ list: Node.Sequence, writtenAt place: Place?) {
+        let start = Place(list.mark) ?? place
+        var text = ""
+        for item in list {
+            guard let scalar = item.scalar, item.anchor == nil, !Self.isEmpty(item),
+                !scalar.string.contains(ConfigurationType.itemEnd)
+            else {
+                return fail(
+                    Place(item.mark) ?? start,
+                    key: key.path,
+                    "has an item that is no single value on one line",
+                    remedy: "give \(key.expectation)"
+                )
+            }
+            text += scalar.string + ConfigurationType.itemEnd
+        }
+        let origin = ConfigurationOrigin.file(path: path, line: start?.line ?? 0, column: start?.column ?? 0)
+        assignments.append(Assignment(key: key, text: text.isEmpty ? "[]" : text, origin: origin))
     }
 
     private mutating func unknown(_ keyPath: String, at place: Place?) {

@@ -22,6 +22,18 @@ public enum ConfigurationType: Sendable, Hashable {
     case text(maxBytes: Int)
     /// An absolute path of at most this many bytes.
     case path(maxBytes: Int)
+    /// A list of at most so many items.
+    case list(ListItem, most: Int)
+
+    /// What a list's items may be.
+    public enum ListItem: Sendable, Hashable {
+        /// An absolute path of at most this many bytes.
+        case path(maxBytes: Int)
+        /// Text on one line of at most this many bytes.
+        case text(maxBytes: Int)
+        /// One of these words.
+        case choice([String])
+    }
 
     /// The form, the unit and the range, as an error and the documentation say them.
     public var expectation: String {
@@ -37,6 +49,11 @@ public enum ConfigurationType: Sendable, Hashable {
         case .choiceOrCount(let words, let range, _): Self.alternatives(words, range)
         case .text(let maxBytes): "text on one line, 1..\(maxBytes) bytes"
         case .path(let maxBytes): "an absolute path, 1..\(maxBytes) bytes"
+        case .list(.path(let maxBytes), let most):
+            "a list as in [/etc/a, /etc/b], 0..\(most) absolute paths of 1..\(maxBytes) bytes"
+        case .list(.text(let maxBytes), let most): "a list as in [a, b], 0..\(most) texts of 1..\(maxBytes) bytes"
+        case .list(.choice(let words), let most):
+            "a list as in [\(words.prefix(2).joined(separator: ", "))], 0..\(most) of \(words.joined(separator: ", "))"
         }
     }
 
@@ -54,6 +71,9 @@ public enum ConfigurationType: Sendable, Hashable {
         case .choiceOrCount(let words, let range, let unit): (unit, Self.alternatives(words, range))
         case .text(let maxBytes): ("text", "1..\(maxBytes) bytes")
         case .path(let maxBytes): ("path", "absolute, 1..\(maxBytes) bytes")
+        case .list(.path(let maxBytes), let most): ("list of paths", "0..\(most), absolute, 1..\(maxBytes) bytes")
+        case .list(.text(let maxBytes), let most): ("list", "0..\(most), 1..\(maxBytes) bytes")
+        case .list(.choice(let words), let most): ("list", "0..\(most) of \(words.joined(separator: ", "))")
         }
     }
 
@@ -74,6 +94,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .choiceOrCount(let words, _, _):
             words.contains(text) ? .word(text) : wholeNumber(text).map { .integer($0) }
         case .text, .path: .text(text)
+        case .list: .list(Self.items(of: text))
         }
     }
 
@@ -97,9 +118,32 @@ public enum ConfigurationType: Sendable, Hashable {
         case (.text(let maxBytes), .text(let value)): isOneLine(value, maxBytes)
         case (.path(let maxBytes), .text(let value)):
             isOneLine(value, maxBytes) && value.utf8.first == UInt8(ascii: "/")
+        case (.list(let item, let most), .list(let values)):
+            values.count <= most && Set(values).count == values.count && values.allSatisfy { allows($0, as: item) }
         default: false
         }
     }
+
+    private func allows(_ text: String, as item: ListItem) -> Bool {
+        switch item {
+        case .path(let maxBytes): isOneLine(text, maxBytes) && text.utf8.first == UInt8(ascii: "/")
+        case .text(let maxBytes): isOneLine(text, maxBytes)
+        case .choice(let words): words.contains(text)
+        }
+    }
+
+    /// A document gives a list's items on a line each; variables and flags, with commas between, in brackets or not.
+    private static func items(of text: String) -> [String] {
+        if text.hasSuffix(itemEnd) { return text.split(separator: itemEnd).map(String.init) }
+        let isInBrackets = text.hasPrefix("[") && text.hasSuffix("]")
+        let inner = isInBrackets ? text.dropFirst().dropLast() : text[...]
+        return inner.split(separator: ",").map { item in
+            String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+
+    /// What a document puts behind each item, and no item can hold.
+    static let itemEnd = "\n"
 
     /// Digits with an optional sign only: `Int.init` would take more on other days.
     private func wholeNumber(_ text: String) -> Int? {

@@ -12,6 +12,8 @@ public enum ConfigurationValue: Sendable, Hashable {
     case fraction(Double)
     /// Free text, or a path.
     case text(String)
+    /// Several texts, in their order.
+    case list([String])
     /// One of a key's choices, or the word that stands for "no value here", `auto` or `off`, as its declaration names it.
     case word(String)
 }
@@ -26,6 +28,7 @@ extension ConfigurationValue: CustomStringConvertible {
         case .duration(let ns): DurationNotation.text(ns)
         case .fraction(let value): value == 1 ? "1" : String(value)
         case .text(let value): QuotedText.text(value)
+        case .list(let values): "[" + values.map(QuotedText.text).joined(separator: ", ") + "]"
         case .word(let value): value
         }
     }

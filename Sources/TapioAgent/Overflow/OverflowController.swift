@@ -139,7 +139,7 @@ actor OverflowController {
             let now = counters.counts(kind: schema.kind.rawValue)
             let since = now - (counts[schema.kind] ?? KernelCounts())
             counts[schema.kind] = now
-            loads[schema.kind] = KindLoad(wanted: since.attempted &- since.filtered, submitted: since.submitted)
+            loads[schema.kind] = KindLoad(wanted: since.wanted, submitted: since.submittedSingly)
             switch schema.priority.lane {
             case .urgent: totals.urgentLost &+= now.ringFull
             case .bulk: totals.bulkLost &+= now.ringFull

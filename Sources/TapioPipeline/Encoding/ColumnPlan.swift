@@ -60,6 +60,7 @@ struct ColumnPlan: Sendable {
         case .hex64(let at), .ipAddress(let at): field.column.type == .string && at % 8 == 0
         case .paddedString(let at, let count): field.column.type == .string && at % 8 == 0 && count % 8 == 0
         case .string(let at), .arguments(let at): field.column.type == .string && at % 4 == 0
+        case .code(let at, _): field.column.type == .string && at % 4 == 0
         case .symbol, .kindName, .enrichment: field.column.type == .string
         }
     }

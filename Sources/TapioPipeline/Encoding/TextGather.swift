@@ -58,6 +58,9 @@ struct TextGather: ~Copyable {
                 unsafe symbols(run, sorter, at, names.map { Array($0.utf8) }, isRequired, scratch)
             case .kindName(let at) where at == RecordCheck.kindOffset:
                 constant(run, plan.kindNames[Int(run.kind.rawValue)], scratch)
+            case .code(let at, let names):
+                let isNullable = field.absence == .allOnes && !isRequired
+                unsafe codes(run, sorter, at, names, isNullable, scratch)
             case .kindName(let at):
                 var names = plan.kindNames
                 names[Int(EventKind.ledger.rawValue)] = []
@@ -177,6 +180,23 @@ struct TextGather: ~Copyable {
                 texts[byte] = interner.intern(unsafe name.span.bytes)
             }
             return texts[byte]
+        }
+    }
+
+    /// Four bytes that choose a name, or stand for themselves.
+    @unsafe private mutating func codes(
+        _ run: KindRun,
+        _ sorter: BatchSorter,
+        _ at: Int,
+        _ names: [String],
+        _ isNullable: Bool,
+        _ scratch: ColumnScratch
+    ) {
+        unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
+            let code = unsafe field.load(as: UInt32.self)
+            if isNullable && code == .max { return Self.absent }
+            let number = unsafe withUnsafeBytes(of: code) { unsafe raw.intern($0) }
+            return text(of: number) { _ in Array(RecordText.code(code, names).utf8) }
         }
     }
 

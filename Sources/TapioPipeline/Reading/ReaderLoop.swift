@@ -24,6 +24,7 @@ final class ReaderLoop<Plane: RecordPlane> {
     private let kinds: [EventKind]
     private let enrichment: (any EnrichmentLookup)?
     private let ledger: Ledger
+    private let summaries: SummaryWriter
     private var tap: TapWriter
 
     private var urgentIntake = LaneIntake(lane: .urgent)
@@ -67,6 +68,7 @@ final class ReaderLoop<Plane: RecordPlane> {
         kinds = services.registry.schemas.map(\.kind)
         enrichment = services.enrichment
         ledger = services.ledger
+        summaries = SummaryWriter(services.registry)
         tap = TapWriter(services.tap)
         timer = DrainTimer(
             drainIntervalNs: configuration.tuning.drainIntervalNs,
@@ -77,6 +79,10 @@ final class ReaderLoop<Plane: RecordPlane> {
         aggregation = configuration.tuning.aggregation
         urgentWindow = WindowAggregator(services.registry, capacity: aggregation.maxGroups)
         bulkWindow = WindowAggregator(services.registry, capacity: aggregation.maxGroups)
+    }
+
+    deinit {
+        summaries.deallocate()
     }
 
     /// Runs until ``ReaderState/stop(deadlineNs:)``, and until then all is drained and handed over.
@@ -212,13 +218,14 @@ final class ReaderLoop<Plane: RecordPlane> {
         let drained = source.drain(maxRecords: maxRecords, maxBytes: maxBytes) { record in
             if let fault = check.fault(in: record) { return refuse(record, fault) }
             let id = isEnriched ? enrichmentID(of: record) : 0
+            next = max(next, record.uint64(at: ReaderLoop.sequenceOffset) &+ 1)
+            if RecordCheck.isMerged(record) { return takeMerged(record, id, into: batch, isWatched: isWatched) }
             // There is room: the limits above say so.
             if !isAggregating || !window.merges(record, enrichmentID: id, nowNs: nowNs, into: batch, room: &room) {
                 _ = batch.append(record, enrichmentID: id)
             }
             lastNs = record.int64(at: 0)
             if firstNs == 0 { firstNs = lastNs }
-            next = max(next, record.uint64(at: ReaderLoop.sequenceOffset) &+ 1)
             if isWatched { tap.append(record) }
         }
         guard drained.records > 0 else { return (0, false) }
@@ -240,6 +247,21 @@ final class ReaderLoop<Plane: RecordPlane> {
         switch lane {
         case .urgent: found.urgent = max(found.urgent, fill)
         case .bulk: found.bulk = max(found.bulk, fill)
+        }
+    }
+
+    /// Takes what a program merged of several events, which happened some time ago: it says nothing about how long events
+    /// take to get here.
+    private func takeMerged(_ record: RawSpan, _ id: UInt32, into batch: RowBatch, isWatched: Bool) {
+        let kind = EventKind(rawValue: record.uint8(at: RecordCheck.kindOffset))
+        guard let schema = services.registry.schema(of: kind) else { return }
+        summaries.rewrite(record, of: schema) { summary, count, lastNs in
+            ledger.add(.received, kind, count)
+            // It can be longer than what it is made of, for which the limits of the drain have left room.
+            if !batch.append(summary: summary, merged: count, lastNs: lastNs, enrichmentID: id) {
+                ledger.add(.shed, kind, count)
+            }
+            if isWatched { tap.append(summary) }
         }
     }
 

@@ -44,9 +44,12 @@ struct CollectorsCommand: ParsableCommand {
 
     /// Range and default in the configuration's notation.
     private static func values(of option: CollectorOption) -> String {
+        if case .list = option.form {
+            return "up to \(option.range.upperBound), default \(ConfigurationValue.list(option.defaultTexts))"
+        }
         func text(_ value: Int) -> String {
             switch option.form {
-            case .number: String(value)
+            case .number, .list: String(value)
             case .flag: ConfigurationValue.flag(value != 0).description
             case .duration: ConfigurationValue.duration(UInt64(value)).description
             }

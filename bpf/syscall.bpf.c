@@ -1,0 +1,86 @@
+// System calls that fail: the first of each sort is told at once, the others are counted.
+#include "kernel/call.h"
+#include "kernel/task.h"
+#include "kernel/window.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define IGNORED_WORDS (CALL_ERRORS / 64)
+/// Errors that are not told of, a bit each; the agent sets them, also while the programs run.
+volatile __u64 ignored_errors[IGNORED_WORDS] = {};
+
+struct failure_key {
+	__u64 cgroup_id;
+	__u32 pid;
+	__u32 uid;
+	__u32 ppid;
+	__u32 number;
+	__u32 error;
+	__u32 reserved;
+	char comm[TAPIO_COMM_BYTES];
+};
+
+WINDOW(failures, struct failure_key, struct window_tally, 8192)
+
+static __always_inline bool is_ignored(__u32 error)
+{
+	return ignored_errors[(error / 64) & (IGNORED_WORDS - 1)] >> (error % 64) & 1;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(call_failed, void *registers, long result)
+{
+	const __u8 kind = TAPIO_KIND_SYSCALL_FAILED;
+	if (result >= 0 || result <= -CALL_ERRORS)
+		return 0;
+	__u32 error = (__u32)-result;
+	const struct task_struct *task = bpf_get_current_task_btf();
+	if (is_ignored(error) || tapio_is_agent(task->tgid)) {
+		tapio_filtered(kind);
+		return 0;
+	}
+	struct failure_key key = {
+	    .cgroup_id = tapio_cgroup_of(task),
+	    .pid = task->tgid,
+	    .uid = task->cred->uid.val,
+	    .ppid = task->real_parent->tgid,
+	    .number = call_number(registers, task),
+	    .error = error,
+	};
+	__builtin_memcpy(key.comm, task->comm, sizeof key.comm);
+	bool is_new;
+	struct window_tally *tally = failures_find(&key, &is_new);
+	if (tally && !is_new) {
+		tapio_merge(kind);
+		window_count(tally, bpf_ktime_get_boot_ns());
+		return 0;
+	}
+	struct tapio_syscall *record =
+	    tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(task), sizeof *record);
+	if (!record)
+		return 0;
+	tapio_fill_task(&record->header, task);
+	record->number = key.number;
+	record->error = error;
+	tapio_submit(record, TAPIO_PRIORITY_NORMAL);
+	return 0;
+}
+
+static __always_inline void fill_failure(struct tapio_syscall *record, const struct failure_key *key)
+{
+	record->header.cgroup_id = key->cgroup_id;
+	record->header.pid = key->pid;
+	record->header.ppid = key->ppid;
+	record->header.uid = key->uid;
+	__builtin_memcpy(record->header.comm, key->comm, sizeof key->comm);
+	record->number = key->number;
+	record->error = key->error;
+}
+
+static __always_inline struct window_tally tally_of(const struct window_tally *tally)
+{
+	return *tally;
+}
+
+WINDOW_FLUSH(failures, struct failure_key, struct window_tally, struct tapio_syscall, TAPIO_KIND_SYSCALL_FAILED,
+             TAPIO_PRIORITY_NORMAL, fill_failure, window_fill_tally, tally_of)
