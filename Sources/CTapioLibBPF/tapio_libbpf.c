@@ -163,6 +163,20 @@ int tapio_btf_tracepoint_arguments(const struct btf *btf, const char *tracepoint
 	return btf_vlen(type) - 1;
 }
 
+int tapio_btf_enum_member(const struct btf *btf, const char *enumeration, uint32_t index, const char **name,
+                          int32_t *value)
+{
+	int id = btf__find_by_name_kind(btf, enumeration, BTF_KIND_ENUM);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, (__u32)id);
+	if (!type)
+		return -ENOENT;
+	if (index >= btf_vlen(type))
+		return -ERANGE;
+	*name = btf__name_by_offset(btf, btf_enum(type)[index].name_off);
+	*value = btf_enum(type)[index].val;
+	return 0;
+}
+
 int tapio_bpf_probe(void)
 {
 	// r0 = 0; exit

@@ -91,7 +91,7 @@ public enum CgroupCollector {
             .uint64(at: offset(\.group_id))
         ),
         Field(
-            Column(3585, "cgroup_path", .string, "Path of that cgroup from its hierarchy's root."),
+            .cgroupPath,
             .string(at: offset(\.path)),
             absent: .zero
         ),

@@ -6,6 +6,9 @@ public enum CollectorRegistry {
     public static let all: [CollectorDescriptor] = [
         ProcessCollector.descriptor,
         NetworkCollector.descriptor,
+        DropsCollector.descriptor,
+        StorageCollector.descriptor,
+        SchedulerCollector.descriptor,
         MemoryCollector.descriptor,
         SignalCollector.descriptor,
         SyscallCollector.descriptor,

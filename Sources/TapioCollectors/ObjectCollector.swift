@@ -15,6 +15,9 @@ actor ObjectCollector: Collector {
         var begin: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
         /// Names of the windows in which its programs merge events; ``CollectorOption/window`` says how long one lasts.
         var windows: [String] = []
+        /// Makes what looks at files each time that a window ends, and tells what it finds; its object has the program `report`
+        /// (`bpf/kernel/report.h`).
+        var makePoller: (@Sendable (CollectorOptions) -> any CollectorPoller)?
     }
 
     private let definition: Definition
@@ -24,6 +27,7 @@ actor ObjectCollector: Collector {
     private var beginProblem: String?
     private var windows: [KernelWindow] = []
     private var windowProblem: String?
+    private var poller: (any CollectorPoller)?
     private var clock: Task<Void, Never>?
 
     /// A collector that does nothing until it is started.
@@ -53,7 +57,8 @@ actor ObjectCollector: Collector {
             throw CollectorError(collector: definition.name, error)
         }
         attached = fresh
-        if !windows.isEmpty { startClock() }
+        poller = definition.makePoller?(options)
+        if !windows.isEmpty || poller != nil { startClock() }
     }
 
     func stop() {
@@ -66,6 +71,7 @@ actor ObjectCollector: Collector {
             windowProblem = error.description
         }
         windows = []
+        poller = nil
         attached = nil
     }
 
@@ -78,14 +84,19 @@ actor ObjectCollector: Collector {
                 } catch {
                     return
                 }
-                await self?.turnWindows()
+                await self?.endWindows()
             }
         }
     }
 
-    private func turnWindows() {
-        guard attached != nil else { return }
+    private func endWindows() {
+        guard let attached else { return }
         windowProblem = nil
+        do throws(KernelError) {
+            try poller?.poll { (record) throws(KernelError) in try attached.object.report(record) }
+        } catch {
+            windowProblem = error.description
+        }
         for index in windows.indices {
             do throws(KernelError) {
                 if try !windows[index].turn() {

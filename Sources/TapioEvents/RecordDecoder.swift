@@ -53,7 +53,9 @@ public struct RecordDecoder: Sendable {
                 String(decoding: RecordText.commandLine($0), as: UTF8.self)
             }
         case .ipAddress(let at):
-            .string(String(decoding: RecordText.ipAddress(bytes(record.extracting(at..<at + 16))), as: UTF8.self))
+            field.absence == .zero && record.uint64(at: at) == 0 && record.uint64(at: at + 8) == 0
+                ? .null
+                : .string(String(decoding: RecordText.ipAddress(bytes(record.extracting(at..<at + 16))), as: UTF8.self))
         case .symbol(let at, let names):
             Int(record.uint8(at: at)) < names.count && !names[Int(record.uint8(at: at))].isEmpty
                 ? .string(names[Int(record.uint8(at: at))]) : .null

@@ -24,6 +24,22 @@ extension Column {
     public static let coreDumped = Column(265, "core_dumped", .int32, "1 where a core dump was made.")
     /// `error`
     public static let error = Column(74, "error", .string, "Name of the error, such as ENOSPC.")
+    /// `device`
+    public static let device = Column(75, "device", .string, "Name of the device.")
+    /// `protocol`
+    public static let protocolName = Column(
+        76,
+        "protocol",
+        .string,
+        "The protocol that IP carries, such as tcp; its number without a name."
+    )
+    /// `cgroup_path`
+    public static let cgroupPath = Column(
+        3585,
+        "cgroup_path",
+        .string,
+        "Path of the cgroup that it is about, from its hierarchy's root."
+    )
     /// `syscall`
     public static let systemCall = Column(2816, "syscall", .string, "Name of the system call; its number without one.")
     /// `target_pid`

@@ -67,6 +67,16 @@ public final class BPFObject {
         }
     }
 
+    /// Gives a `const volatile` array its bytes; only before `load`. There must be as many as it has.
+    public func setConstant(_ variable: String, bytes: [UInt8]) throws(KernelError) {
+        let result = unsafe bytes.withUnsafeBytes {
+            unsafe tapio_bpf_set_constant(object, variable, $0.baseAddress, $0.count)
+        }
+        guard result == 0 else {
+            throw KernelError(code: -result, action: "set constant", subject: "\(name)/\(variable)")
+        }
+    }
+
     /// Gives an initialised global variable a value, before or after `load`. The programs must not write variables
     /// themselves: all of the object's are set to what was last set from here.
     public func setVariable<Value: BitwiseCopyable>(_ variable: String, _ value: Value) throws(KernelError) {

@@ -60,6 +60,19 @@ public final class TracepointCatalog: @unchecked Sendable {
         return count >= 0 ? Int(count) : nil
     }
 
+    /// Names of an enumeration's members by value, those below `limit`; empty where the kernel has no such enumeration.
+    public func names(ofEnumeration enumeration: String, limit: Int) -> [Int: String] {
+        var names: [Int: String] = [:]
+        var name: UnsafePointer<CChar>?
+        var value: Int32 = 0
+        for index in 0..<UInt32(4 * limit) {
+            guard unsafe tapio_btf_enum_member(btf, enumeration, index, &name, &value) == 0 else { break }
+            guard let text = unsafe name, value >= 0, value < limit else { continue }
+            names[Int(value)] = unsafe String(cString: text)
+        }
+        return names
+    }
+
     /// Whether the kernel has it. Those with a category are looked for in tracefs, and taken as there where it is not
     /// mounted, since attaching needs more than that anyway.
     public func contains(_ tracepoint: Tracepoint) -> Bool {

@@ -28,6 +28,11 @@ enum {
 	TAPIO_KIND_TCP_FAILED = 35,
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
+	TAPIO_KIND_PACKET_DROP = 64,
+	TAPIO_KIND_BLOCK_IO = 80,
+	TAPIO_KIND_BLOCK_ERROR = 81,
+	TAPIO_KIND_RUN_QUEUE_WAIT = 112,
+	TAPIO_KIND_CPU_THROTTLED = 113,
 	TAPIO_KIND_OOM_KILL = 128,
 	TAPIO_KIND_MEMORY_RECLAIM = 129,
 	TAPIO_KIND_SIGNAL_SENT = 160,
@@ -323,6 +328,82 @@ struct tapio_signal_death {
 	uint8_t reserved[6];
 };
 
+/// packet_drop. The header names nobody: packets are dropped wherever they are found to be in the way.
+struct tapio_drop {
+	struct tapio_header header;
+	/// As in the packet; all zero where it is not IP.
+	uint8_t src_addr[16];
+	uint8_t dst_addr[16];
+	/// Of TCP and UDP, else 0.
+	uint16_t src_port;
+	uint16_t dst_port;
+	/// Inode of the network namespace; 0 where not known.
+	uint32_t netns;
+	/// Length of the packet.
+	uint64_t bytes;
+	/// Index of the device; 0 where there is none.
+	uint32_t interface;
+	/// Of the IP header; absent where it is not IP.
+	uint32_t protocol;
+	/// The kernel's own number (enum skb_drop_reason), which changes from version to version.
+	uint32_t reason;
+	/// As on the wire (IPv4 is 0x0800); 0 where not known.
+	uint32_t ether_type;
+	char device[16];
+	/// The reason's name, without what all begin with; empty where the kernel gives none.
+	char reason_name[40];
+};
+
+/// block_io and block_error. The header names who gave the request to the device.
+struct tapio_block {
+	struct tapio_header header;
+	/// From when it was given to the device until it was done.
+	uint64_t latency_ns;
+	/// From when it was made until it was given to the device; absent where the kernel doesn't keep it.
+	uint64_t queue_ns;
+	uint64_t bytes;
+	/// Of 512 bytes, on the device.
+	uint64_t sector;
+	uint32_t major;
+	uint32_t minor;
+	/// Positive errno; absent where it went well.
+	uint32_t error;
+	/// enum req_op (include/linux/blk_types.h).
+	uint8_t operation;
+	uint8_t reserved[3];
+	char device[32];
+};
+
+/// run_queue_wait. The header names who waited.
+struct tapio_run_wait {
+	struct tapio_header header;
+	/// From when it could run until it did.
+	uint64_t latency_ns;
+};
+
+/// cpu_throttled: what user space found in a cgroup's cpu.stat. The header names the cgroup alone.
+struct tapio_throttle {
+	struct tapio_header header;
+	/// Since it was last looked at.
+	uint64_t elapsed_ns;
+	/// How long its threads were kept from running in that time, all added up.
+	uint64_t throttled_ns;
+	/// Periods in which it wanted to run, and those in which its quota was used up.
+	uint64_t periods;
+	uint64_t throttled_periods;
+	/// From its hierarchy's root.
+	struct tapio_string path;
+	uint32_t reserved;
+};
+
+/// Value 0 of the array `reports`: what user space itself tells, through the rings and the ledger like all else.
+struct tapio_report {
+	uint32_t size;
+	uint32_t reserved;
+	/// A record, complete but for its stamp.
+	uint8_t bytes[TAPIO_RECORD_BYTES];
+};
+
 /// syscall_failed.
 struct tapio_syscall {
 	struct tapio_header header;
@@ -475,6 +556,11 @@ _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
+_Static_assert(sizeof(struct tapio_drop) == 184, "layout");
+_Static_assert(sizeof(struct tapio_block) == 144, "layout");
+_Static_assert(sizeof(struct tapio_report) == 8 + TAPIO_RECORD_BYTES, "layout");
+_Static_assert(sizeof(struct tapio_run_wait) == 72, "layout");
+_Static_assert(sizeof(struct tapio_throttle) == 104, "layout");
 _Static_assert(sizeof(struct tapio_syscall) == 72, "layout");
 _Static_assert(sizeof(struct tapio_cgroup) == 112, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");

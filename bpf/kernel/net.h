@@ -111,6 +111,8 @@ struct request_sock {
 
 struct net_device {
 	possible_net_t nd_net;
+	int ifindex;
+	char name[16];
 };
 
 struct dst_entry {
@@ -118,7 +120,11 @@ struct dst_entry {
 };
 
 struct sk_buff {
+	struct net_device *dev;
 	unsigned long _skb_refdst;
+	unsigned int len;
+	int skb_iif;
+	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
 	unsigned char *head;

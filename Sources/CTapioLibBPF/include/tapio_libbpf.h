@@ -42,6 +42,11 @@ int tapio_bpf_program_read_stats(int fd, struct tapio_bpf_program_stats *stats);
 /// How many arguments the tracepoint has according to the kernel's BTF; -ENOENT where the kernel lacks it.
 int tapio_btf_tracepoint_arguments(const struct btf *btf, const char *tracepoint);
 
+/// The member at `index` of an enumeration of the kernel: its name, which lives as long as `btf`, and its value.
+/// -ENOENT where the kernel has no such enumeration, -ERANGE from its number of members on.
+int tapio_btf_enum_member(const struct btf *btf, const char *enumeration, uint32_t index, const char **name,
+                          int32_t *value);
+
 /// Tries to load the smallest program: 0, or the negative errno with which the kernel refuses it.
 int tapio_bpf_probe(void);
 

@@ -53,7 +53,8 @@ struct TextGather: ~Copyable {
                 let isNullable = field.absence == .zero && !isRequired
                 unsafe padded(run, sorter, at, count, isNullable, scratch)
             case .ipAddress(let at):
-                unsafe addresses(run, sorter, at, scratch)
+                let isNullable = field.absence == .zero && !isRequired
+                unsafe addresses(run, sorter, at, isNullable, scratch)
             case .symbol(let at, let names):
                 unsafe symbols(run, sorter, at, names.map { Array($0.utf8) }, isRequired, scratch)
             case .kindName(let at) where at == RecordCheck.kindOffset:
@@ -136,9 +137,13 @@ struct TextGather: ~Copyable {
         _ run: KindRun,
         _ sorter: BatchSorter,
         _ at: Int,
+        _ isNullable: Bool,
         _ scratch: ColumnScratch
     ) {
-        let indices = unsafe scratch.indices + scratch.count
+        var next = scratch.count
+        var bits = scratch.bits(of: run.rows)
+        let indices = unsafe scratch.indices
+        var index = Self.absent
         var address = SIMD2<UInt64>()
         for piece in run.pieces {
             var first = unsafe sorter.words(run, piece, at >> 3)
@@ -147,16 +152,17 @@ struct TextGather: ~Copyable {
                 let here = unsafe SIMD2(first.load(as: UInt64.self), second.load(as: UInt64.self))
                 unsafe first += KindRun.wordBytes
                 unsafe second += KindRun.wordBytes
-                if place > 0, here == address {
-                    unsafe indices[place] = indices[place - 1]
-                    continue
+                if place == 0 || here != address {
+                    address = here
+                    let number = unsafe withUnsafeBytes(of: &address) { unsafe raw.intern($0) }
+                    let isAbsent = isNullable && here == .zero
+                    index = isAbsent ? Self.absent : text(of: number) { RecordText.ipAddress($0) }
                 }
-                address = here
-                let number = unsafe withUnsafeBytes(of: &address) { unsafe raw.intern($0) }
-                unsafe indices[place] = text(of: number) { RecordText.ipAddress($0) }
+                unsafe Self.add(index, &next, &bits, indices)
             }
         }
-        finishAll(run, scratch)
+        bits.finish()
+        scratch.count = next
     }
 
     /// A byte that chooses a name; an empty name is no value.
