@@ -28,7 +28,7 @@ static __always_inline bool is_ignored(__u32 error)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(call_failed, void *registers, long result)
+int BPF_PROG(call_failed, const void *registers, long result)
 {
 	const __u8 kind = TAPIO_KIND_SYSCALL_FAILED;
 	if (result >= 0 || result <= -CALL_ERRORS)

@@ -1,7 +1,8 @@
 import TapioKernel
 
-/// Looks from time to time at what the kernel tells in files alone, and makes events of it. Used by one actor at a time.
+/// What a collector does from time to time: looks at files in which alone the kernel tells something, runs programs that look
+/// through their maps. Used by one actor at a time.
 protocol CollectorPoller: Sendable {
-    /// Looks, and gives each record that it makes to `tell`: complete but for the stamp.
-    mutating func poll(_ tell: (_ record: [UInt8]) throws(KernelError) -> Void) throws(KernelError)
+    /// Does it once, with the collector's object, which is attached.
+    mutating func poll(_ object: BPFObject) throws(KernelError)
 }

@@ -38,13 +38,16 @@ public struct CollectorPreflight: Sendable, Equatable {
 
     /// What /proc/self/status (its line CapEff) says is missing. CAP_SYS_ADMIN stands for all (capabilities(7)).
     static func missingCapabilities(status: String) -> [String] {
-        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
-        guard let digits = line?.split(whereSeparator: \.isWhitespace).last, let set = UInt64(digits, radix: 16) else {
-            return ["CAP_BPF", "CAP_PERFMON"]
-        }
+        guard let set = effectiveCapabilities(status: status) else { return ["CAP_BPF", "CAP_PERFMON"] }
         func has(_ capability: UInt64) -> Bool { set & 1 << capability != 0 }
         if has(21) { return [] }  // CAP_SYS_ADMIN
         return [("CAP_BPF", 39), ("CAP_PERFMON", 38)].filter { !has($0.1) }.map(\.0)
+    }
+
+    /// The set in the line CapEff of a file like /proc/self/status.
+    static func effectiveCapabilities(status: String) -> UInt64? {
+        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+        return line?.split(whereSeparator: \.isWhitespace).last.flatMap { UInt64($0, radix: 16) }
     }
 }
 

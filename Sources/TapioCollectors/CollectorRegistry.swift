@@ -12,6 +12,7 @@ public enum CollectorRegistry {
         MemoryCollector.descriptor,
         SignalCollector.descriptor,
         SyscallCollector.descriptor,
+        SecurityCollector.descriptor,
         CgroupCollector.descriptor,
     ]
 

@@ -15,8 +15,7 @@ actor ObjectCollector: Collector {
         var begin: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
         /// Names of the windows in which its programs merge events; ``CollectorOption/window`` says how long one lasts.
         var windows: [String] = []
-        /// Makes what looks at files each time that a window ends, and tells what it finds; its object has the program `report`
-        /// (`bpf/kernel/report.h`).
+        /// Makes what is done each time that a window ends.
         var makePoller: (@Sendable (CollectorOptions) -> any CollectorPoller)?
     }
 
@@ -93,7 +92,7 @@ actor ObjectCollector: Collector {
         guard let attached else { return }
         windowProblem = nil
         do throws(KernelError) {
-            try poller?.poll { (record) throws(KernelError) in try attached.object.report(record) }
+            try poller?.poll(attached.object)
         } catch {
             windowProblem = error.description
         }

@@ -21,7 +21,7 @@ struct ThrottlePoller: CollectorPoller {
         identity = CgroupIdentity(mounts: mounts)
     }
 
-    mutating func poll(_ tell: (_ record: [UInt8]) throws(KernelError) -> Void) throws(KernelError) {
+    mutating func poll(_ object: BPFObject) throws(KernelError) {
         guard let tree else { return }
         let now = ClockOffset.bootNow()
         var found: [String: Counts] = [:]
@@ -34,7 +34,7 @@ struct ThrottlePoller: CollectorPoller {
             let before = seen[path] ?? Counts()
             guard counts.throttledPeriods > before.throttledPeriods else { continue }
             guard let id = identity.id(of: path) ?? tree.inode(of: path) else { continue }
-            try tell(record(path, id, counts, since: before, elapsedNs: UInt64(now - lookedNs)))
+            try object.report(record(path, id, counts, since: before, elapsedNs: UInt64(now - lookedNs)))
         }
         seen = found
         lookedNs = now

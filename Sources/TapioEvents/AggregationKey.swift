@@ -99,7 +99,7 @@ public struct AggregationKey: Sendable, Hashable {
         case .uint8(let at), .symbol(let at, _): at..<at + 1
         case .uint16(let at): at..<at + 2
         case .uint32(let at), .code(let at, _): at..<at + 4
-        case .uint64(let at), .hex64(let at): at..<at + 8
+        case .uint64(let at), .hex64(let at), .bits(let at, _): at..<at + 8
         case .ipAddress(let at): at..<at + 16
         case .paddedString(let at, let count): at..<at + count
         case .bootTime, .bootTimeSubNs, .string, .arguments, .kindName, .weight, .weightSum, .enrichment:

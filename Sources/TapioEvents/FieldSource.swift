@@ -22,6 +22,8 @@ public enum FieldSource: Sendable, Hashable {
     case symbol(at: Int, names: [String])
     /// Four bytes that index a list of names; one past the end, or without a name, is shown as the number.
     case code(at: Int, names: [String])
+    /// A set of 64 bits, shown as the names of those that are set, with commas between; one without a name by its number.
+    case bits(at: Int, names: [String])
     /// A byte that is a kind, shown by the kind's name. The ledger's own kind is null.
     case kindName(at: Int)
     /// A keep probability (fraction of `TAPIO_KEEP_ALL`), shown as the weight 1/p.

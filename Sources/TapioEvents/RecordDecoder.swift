@@ -62,6 +62,9 @@ public struct RecordDecoder: Sendable {
         case .code(let at, let names):
             record.uint32(at: at) == .max && field.absence == .allOnes
                 ? .null : .string(RecordText.code(record.uint32(at: at), names))
+        case .bits(let at, let names):
+            record.uint64(at: at) == 0 && field.absence == .zero
+                ? .null : .string(RecordText.bits(record.uint64(at: at), names))
         case .kindName(let at):
             at != RecordCheck.kindOffset && record.uint8(at: at) == EventKind.ledger.rawValue
                 ? .null : .string(registry.name(of: EventKind(rawValue: record.uint8(at: at))))

@@ -8,6 +8,13 @@ public enum RecordText {
         return index < names.count && !names[index].isEmpty ? names[index] : String(number)
     }
 
+    /// The names of the bits that are set, lowest first, with commas between; a bit without a name by its number.
+    public static func bits(_ set: UInt64, _ names: [String]) -> String {
+        (0..<64).filter { set >> UInt64($0) & 1 != 0 }.map { bit in
+            bit < names.count && !names[bit].isEmpty ? names[bit] : String(bit)
+        }.joined(separator: ",")
+    }
+
     /// The command line that a POSIX shell would split into the same arguments again.
     ///
     /// - Parameter arguments: arguments each ended by NUL; the last may be cut, and then has none.

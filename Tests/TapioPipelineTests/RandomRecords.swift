@@ -43,7 +43,7 @@ struct RandomRecords {
             let choices: [Int64] = [0, -1, 1, -1_000_001, 5_000_000_123, 1 << 60, -(1 << 60)]
             store(UInt64(bitPattern: choices.randomElement(using: &random)!), at, in: &record)
         case .bootTimeSubNs: break
-        case .hex64(let at): store(number(64), at, in: &record)
+        case .hex64(let at), .bits(let at, _): store(number(64), at, in: &record)
         case .paddedString(let at, let count):
             let text = text(atMost: count)
             for index in 0..<count { record[at + index] = index < text.count ? text[index] : 0 }

@@ -38,6 +38,13 @@ enum {
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
 	TAPIO_KIND_SYSCALL_FAILED = 176,
+	TAPIO_KIND_CREDENTIALS_CHANGE = 192,
+	TAPIO_KIND_PTRACE = 193,
+	TAPIO_KIND_MODULE_LOAD = 194,
+	TAPIO_KIND_BPF_LOAD = 195,
+	TAPIO_KIND_MOUNT = 196,
+	TAPIO_KIND_NAMESPACE_CHANGE = 197,
+	TAPIO_KIND_CAPABILITY_USE = 198,
 	TAPIO_KIND_CGROUP_CREATE = 224,
 	TAPIO_KIND_CGROUP_REMOVE = 225,
 	TAPIO_KIND_CGROUP_ATTACH = 226,
@@ -413,6 +420,92 @@ struct tapio_syscall {
 	uint32_t error;
 };
 
+/// What all kinds of security begin with.
+struct tapio_security_call {
+	/// Who called; in a change of credentials, what it was before is beside it.
+	struct tapio_header header;
+	/// Of the system call.
+	uint32_t number;
+	/// Positive errno; 0 where it went well.
+	uint32_t error;
+};
+
+/// credentials_change.
+struct tapio_credentials {
+	struct tapio_security_call call;
+	/// User and group ids, real and effective, in the initial user namespace.
+	uint32_t old_uid;
+	uint32_t old_euid;
+	uint32_t old_gid;
+	uint32_t old_egid;
+	uint32_t new_uid;
+	uint32_t new_euid;
+	uint32_t new_gid;
+	uint32_t new_egid;
+};
+
+enum {
+	/// A process lets its parent trace it.
+	TAPIO_PTRACE_TRACEME = 0,
+	TAPIO_PTRACE_ATTACH = 1,
+	TAPIO_PTRACE_SEIZE = 2,
+	/// process_vm_readv() or process_vm_writev().
+	TAPIO_PTRACE_MEMORY = 3,
+};
+
+/// ptrace.
+struct tapio_ptrace {
+	struct tapio_security_call call;
+	/// TAPIO_PTRACE_…
+	uint32_t request;
+	/// As the caller counts pids.
+	uint32_t target_pid;
+};
+
+/// module_load.
+struct tapio_module {
+	struct tapio_security_call call;
+	/// Of the module or its file; empty where it came from memory.
+	struct tapio_string name;
+	struct tapio_string parameters;
+};
+
+/// bpf_load.
+struct tapio_bpf_load {
+	struct tapio_security_call call;
+	/// enum bpf_prog_type (include/uapi/linux/bpf.h).
+	uint32_t program_type;
+	uint32_t instructions;
+	char name[16];
+};
+
+/// mount.
+struct tapio_mount {
+	struct tapio_security_call call;
+	/// As in the call.
+	uint64_t flags;
+	struct tapio_string source;
+	struct tapio_string target;
+	struct tapio_string filesystem;
+	uint32_t reserved;
+};
+
+/// namespace_change.
+struct tapio_namespace {
+	struct tapio_security_call call;
+	/// CLONE_NEW… (include/uapi/linux/sched.h); 0 where setns() was not told which.
+	uint64_t namespaces;
+};
+
+/// capability_use.
+struct tapio_capability {
+	struct tapio_header header;
+	/// include/uapi/linux/capability.h
+	uint32_t capability;
+	/// 1 where it had it.
+	uint32_t is_granted;
+};
+
 /// All cgroup kinds. The header names who did it.
 struct tapio_cgroup {
 	struct tapio_header header;
@@ -562,6 +655,14 @@ _Static_assert(sizeof(struct tapio_report) == 8 + TAPIO_RECORD_BYTES, "layout");
 _Static_assert(sizeof(struct tapio_run_wait) == 72, "layout");
 _Static_assert(sizeof(struct tapio_throttle) == 104, "layout");
 _Static_assert(sizeof(struct tapio_syscall) == 72, "layout");
+_Static_assert(sizeof(struct tapio_security_call) == 72, "layout");
+_Static_assert(sizeof(struct tapio_credentials) == 104, "layout");
+_Static_assert(sizeof(struct tapio_ptrace) == 80, "layout");
+_Static_assert(sizeof(struct tapio_module) == 80, "layout");
+_Static_assert(sizeof(struct tapio_bpf_load) == 96, "layout");
+_Static_assert(sizeof(struct tapio_mount) == 96, "layout");
+_Static_assert(sizeof(struct tapio_namespace) == 80, "layout");
+_Static_assert(sizeof(struct tapio_capability) == 72, "layout");
 _Static_assert(sizeof(struct tapio_cgroup) == 112, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_merged) == 232, "layout");

@@ -39,17 +39,59 @@ struct task_struct___x86 {
 /// A call of a 32-bit program (arch/x86/include/asm/thread_info.h), whose numbers are others.
 #define TS_COMPAT 0x0002
 
-/// The number of the call; absent where it is one of a 32-bit program.
-static __always_inline __u32 call_number(void *registers, const struct task_struct *task)
+/// The number of the call; absent where it is one of a 32-bit program. `registers` is the tracepoint's own argument.
+static __always_inline __u32 call_number(const void *registers, const struct task_struct *task)
 {
-	struct pt_regs___x86 *x86 = registers;
+	const struct pt_regs___x86 *x86 = registers;
 	if (bpf_core_field_exists(x86->orig_ax)) {
-		struct task_struct___x86 *thread = (void *)task;
-		if (bpf_core_field_exists(thread->thread_info.status) &&
-		    BPF_CORE_READ(thread, thread_info.status) & TS_COMPAT)
+		const struct task_struct___x86 *thread = (const void *)task;
+		if (bpf_core_field_exists(thread->thread_info.status) && thread->thread_info.status & TS_COMPAT)
 			return TAPIO_ABSENT_32;
-		return (__u32)BPF_CORE_READ(x86, orig_ax);
+		return (__u32)x86->orig_ax;
 	}
-	struct pt_regs___arm *arm = registers;
-	return (__u32)BPF_CORE_READ(arm, syscallno);
+	const struct pt_regs___arm *arm = registers;
+	return (__u32)arm->syscallno;
+}
+
+/// An argument of the call, from 0, as it still is when the call returns.
+static __always_inline __u64 call_argument(const void *registers, int index)
+{
+	const struct pt_regs___x86 *x86 = registers;
+	if (bpf_core_field_exists(x86->orig_ax)) {
+		switch (index) {
+		case 0:
+			return x86->di;
+		case 1:
+			return x86->si;
+		case 2:
+			return x86->dx;
+		case 3:
+			return x86->r10;
+		case 4:
+			return x86->r8;
+		default:
+			return x86->r9;
+		}
+	}
+	const struct pt_regs___arm *arm = registers;
+	switch (index) {
+	case 0: // its register has the result
+		return arm->orig_x0;
+	case 1:
+		return arm->regs[1];
+	case 2:
+		return arm->regs[2];
+	case 3:
+		return arm->regs[3];
+	case 4:
+		return arm->regs[4];
+	default:
+		return arm->regs[5];
+	}
+}
+
+/// What a call returned, as an error: 0 where it went well.
+static __always_inline __u32 call_error(long result)
+{
+	return result < 0 && result > -CALL_ERRORS ? (__u32)-result : 0;
 }

@@ -47,3 +47,16 @@ static __always_inline __u32 append_string(void *record, __u32 end, struct tapio
 	into->length = length - 1;
 	return end + (__u32)length - 1;
 }
+
+/// The same for a string in the current process's memory, which may lie wherever it wants.
+static __always_inline __u32 append_user_string(void *record, __u32 end, struct tapio_string *into, __u64 from)
+{
+	into->offset = end;
+	into->length = 0;
+	end &= 2047; // for the verifier: no string starts beyond
+	long length = bpf_probe_read_user_str((char *)record + end, TAPIO_PATH_BYTES, (const void *)from);
+	if (length <= 1 || length > TAPIO_PATH_BYTES)
+		return end;
+	into->length = length - 1;
+	return end + (__u32)length - 1;
+}

@@ -57,7 +57,7 @@ struct ColumnPlan: Sendable {
         case .bootTime(let at): field.column.type == .timestamp && at % 8 == 0
         case .weight(let at): field.column.type == .double && at % 4 == 0
         case .weightSum(let count, let keep): field.column.type == .double && count % 8 == 0 && keep % 4 == 0
-        case .hex64(let at), .ipAddress(let at): field.column.type == .string && at % 8 == 0
+        case .hex64(let at), .ipAddress(let at), .bits(let at, _): field.column.type == .string && at % 8 == 0
         case .paddedString(let at, let count): field.column.type == .string && at % 8 == 0 && count % 8 == 0
         case .string(let at), .arguments(let at): field.column.type == .string && at % 4 == 0
         case .code(let at, _): field.column.type == .string && at % 4 == 0

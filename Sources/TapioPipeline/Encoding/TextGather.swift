@@ -62,6 +62,9 @@ struct TextGather: ~Copyable {
             case .code(let at, let names):
                 let isNullable = field.absence == .allOnes && !isRequired
                 unsafe codes(run, sorter, at, names, isNullable, scratch)
+            case .bits(let at, let names):
+                let isNullable = field.absence == .zero && !isRequired
+                unsafe bits(run, sorter, at, names, isNullable, scratch)
             case .kindName(let at):
                 var names = plan.kindNames
                 names[Int(EventKind.ledger.rawValue)] = []
@@ -203,6 +206,23 @@ struct TextGather: ~Copyable {
             if isNullable && code == .max { return Self.absent }
             let number = unsafe withUnsafeBytes(of: code) { unsafe raw.intern($0) }
             return text(of: number) { _ in Array(RecordText.code(code, names).utf8) }
+        }
+    }
+
+    /// Eight bytes, each bit of which has a name.
+    @unsafe private mutating func bits(
+        _ run: KindRun,
+        _ sorter: BatchSorter,
+        _ at: Int,
+        _ names: [String],
+        _ isNullable: Bool,
+        _ scratch: ColumnScratch
+    ) {
+        unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
+            let set = unsafe field.load(as: UInt64.self)
+            if isNullable && set == 0 { return Self.absent }
+            let number = unsafe withUnsafeBytes(of: set) { unsafe raw.intern($0) }
+            return text(of: number) { _ in Array(RecordText.bits(set, names).utf8) }
         }
     }
 
