@@ -1,6 +1,7 @@
 // What changes who may do what: credentials, tracing of other processes, modules, BPF programs, mounts, namespaces and
 // capabilities. Calls are told when they return, with what became of them.
 #include "kernel/call.h"
+#include "kernel/path.h"
 #include "kernel/scratch.h"
 #include "kernel/task.h"
 #include "kernel/window.h"
@@ -52,29 +53,6 @@ struct cred___ids {
 	kuid_t euid;
 	kgid_t egid;
 	kernel_cap_t cap_effective;
-};
-
-struct qstr {
-	const unsigned char *name;
-};
-
-struct dentry {
-	struct qstr d_name;
-};
-
-struct files_struct;
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-};
-
-struct files_struct {
-	struct fdtable *fdt;
-};
-
-struct task_struct___open_files {
-	struct files_struct *files;
 };
 
 #pragma clang attribute pop
@@ -193,15 +171,7 @@ static __always_inline void tell_ptrace(const struct task_struct *task, __u32 nu
 /// Appends the name of the file behind a descriptor of the current process.
 static __always_inline __u32 append_file_name(void *record, __u32 end, struct tapio_string *into, __u32 fd)
 {
-	into->offset = end;
-	into->length = 0;
-	const struct task_struct___open_files *task = (void *)bpf_get_current_task_btf();
-	const struct fdtable *table = task->files->fdt;
-	if (fd >= table->max_fds)
-		return end;
-	struct file *file = NULL;
-	bpf_probe_read_kernel(&file, sizeof file, table->fd + fd);
-	struct dentry *entry = BPF_CORE_READ(file, f_path.dentry);
+	struct dentry *entry = dentry_of_descriptor(fd);
 	return append_string(record, end, into, (const char *)BPF_CORE_READ(entry, d_name.name));
 }
 

@@ -5,4 +5,10 @@ import TapioKernel
 protocol CollectorPoller: Sendable {
     /// Does it once, with the collector's object, which is attached.
     mutating func poll(_ object: BPFObject) throws(KernelError)
+    /// Takes new options over; it is polled at once then.
+    mutating func reconfigure(_ options: CollectorOptions)
+}
+
+extension CollectorPoller {
+    mutating func reconfigure(_ options: CollectorOptions) {}
 }

@@ -8,6 +8,7 @@ public enum CollectorRegistry {
         NetworkCollector.descriptor,
         DropsCollector.descriptor,
         StorageCollector.descriptor,
+        FileCollector.descriptor,
         SchedulerCollector.descriptor,
         MemoryCollector.descriptor,
         SignalCollector.descriptor,

@@ -56,7 +56,7 @@ actor ObjectCollector: Collector {
             throw CollectorError(collector: definition.name, error)
         }
         attached = fresh
-        poller = definition.makePoller?(options)
+        startPoller(fresh.object)
         if !windows.isEmpty || poller != nil { startClock() }
     }
 
@@ -72,6 +72,16 @@ actor ObjectCollector: Collector {
         windows = []
         poller = nil
         attached = nil
+    }
+
+    private func startPoller(_ object: BPFObject) {
+        poller = definition.makePoller?(options)
+        windowProblem = nil
+        do throws(KernelError) {
+            try poller?.poll(object)
+        } catch {
+            windowProblem = error.description
+        }
     }
 
     /// Ends windows from time to time. It holds the collector only while one ends, and the length is looked at anew each time.
@@ -112,6 +122,8 @@ actor ObjectCollector: Collector {
         guard let attached else { return }
         do throws(KernelError) {
             try definition.apply(attached.object, options)
+            poller?.reconfigure(options)
+            try poller?.poll(attached.object)
         } catch {
             throw CollectorError(collector: definition.name, error)
         }

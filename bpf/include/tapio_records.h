@@ -8,6 +8,7 @@ typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
+typedef signed char int8_t;
 typedef signed int int32_t;
 typedef signed long long int64_t;
 #else
@@ -31,6 +32,10 @@ enum {
 	TAPIO_KIND_PACKET_DROP = 64,
 	TAPIO_KIND_BLOCK_IO = 80,
 	TAPIO_KIND_BLOCK_ERROR = 81,
+	TAPIO_KIND_FILE_OPEN = 96,
+	TAPIO_KIND_FILE_UNLINK = 97,
+	TAPIO_KIND_FILE_RENAME = 98,
+	TAPIO_KIND_FILE_CHMOD = 99,
 	TAPIO_KIND_RUN_QUEUE_WAIT = 112,
 	TAPIO_KIND_CPU_THROTTLED = 113,
 	TAPIO_KIND_OOM_KILL = 128,
@@ -381,6 +386,103 @@ struct tapio_block {
 	char device[32];
 };
 
+/// What is done to files (file.bpf.c).
+enum {
+	TAPIO_FILE_NOTHING = 0,
+	TAPIO_FILE_OPEN = 1,
+	TAPIO_FILE_UNLINK = 2,
+	TAPIO_FILE_RMDIR = 3,
+	TAPIO_FILE_RENAME = 4,
+	TAPIO_FILE_CHMOD = 5,
+	TAPIO_FILE_CHOWN = 6,
+};
+
+/// All file kinds.
+struct tapio_file {
+	struct tapio_header header;
+	/// Of the file that was opened; absent for all else.
+	uint64_t inode;
+	/// Flags of open() that are the same on all architectures (O_CREAT to O_NONBLOCK).
+	uint64_t flags;
+	/// Positive errno; absent where it went well.
+	uint32_t error;
+	/// Of chmod(); absent for others.
+	uint32_t mode;
+	/// Of chown(), absent where left as it is, and for others.
+	uint32_t owner;
+	uint32_t group;
+	/// TAPIO_FILE_…
+	uint8_t operation;
+	/// Of open(): 0 to read, 1 to write, 2 both; 3 for others.
+	uint8_t access;
+	uint8_t reserved[2];
+	struct tapio_string path;
+	/// Of rename().
+	struct tapio_string new_path;
+	uint32_t reserved2;
+};
+
+/// Which arguments of a system call mean what for files: indices, -1 for none. A value of `rules` in file.bpf.c.
+struct tapio_file_rule {
+	/// TAPIO_FILE_…
+	uint8_t operation;
+	/// The directory that a relative path begins at.
+	int8_t directory;
+	int8_t path;
+	int8_t new_directory;
+	int8_t new_path;
+	/// A file instead of a path.
+	int8_t descriptor;
+	/// Flags of open(), mode of chmod(), owner of chown(), of which the group follows.
+	int8_t value;
+	/// 1: the value is a pointer to it (struct open_how); 2: it is O_CREAT | O_WRONLY | O_TRUNC.
+	uint8_t value_form;
+};
+
+/// Paths that are watched at a time.
+#define TAPIO_WATCHED_PATHS 2048
+#define TAPIO_WATCHED_PATH_BYTES 255
+/// A value of the array `watched_paths`: what the operator wants to hear of.
+struct tapio_watched_path {
+	char path[TAPIO_WATCHED_PATH_BYTES];
+	/// 1: only of what changes it.
+	uint8_t writes_only;
+};
+
+/// A key of `watched_files`: a directory.
+struct tapio_watched_key {
+	/// As the kernel has it: 12 bits major, 20 bits minor.
+	uint64_t device;
+	uint64_t inode;
+};
+
+#define TAPIO_WATCHED_NAME_BYTES 64
+/// A key of `watched_names`: a file in a directory.
+struct tapio_watched_name {
+	struct tapio_watched_key directory;
+	char name[TAPIO_WATCHED_NAME_BYTES];
+};
+
+/// A value of `watched_files`: for the directory itself, with all below it, the number of its path, or absent; and
+/// whether there are files in it that are watched by name.
+struct tapio_watched_file {
+	uint32_t path;
+	uint32_t has_names;
+};
+
+/// A key of `watched_texts`: a path as programs write it.
+struct tapio_watched_text {
+	/// Bits of the text.
+	uint32_t bits;
+	char text[256];
+};
+
+/// A value of `watched_texts`: the number of the path, and its length.
+struct tapio_watched_prefix {
+	uint32_t path;
+	uint32_t bytes;
+};
+
 /// run_queue_wait. The header names who waited.
 struct tapio_run_wait {
 	struct tapio_header header;
@@ -651,6 +753,10 @@ _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_drop) == 184, "layout");
 _Static_assert(sizeof(struct tapio_block) == 144, "layout");
+_Static_assert(sizeof(struct tapio_file) == 112, "layout");
+_Static_assert(sizeof(struct tapio_file_rule) == 8, "layout");
+_Static_assert(sizeof(struct tapio_watched_path) == 256, "layout");
+_Static_assert(sizeof(struct tapio_watched_name) == 80, "layout");
 _Static_assert(sizeof(struct tapio_report) == 8 + TAPIO_RECORD_BYTES, "layout");
 _Static_assert(sizeof(struct tapio_run_wait) == 72, "layout");
 _Static_assert(sizeof(struct tapio_throttle) == 104, "layout");

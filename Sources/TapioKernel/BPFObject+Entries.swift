@@ -1,0 +1,39 @@
+import CTapioLibBPF
+import Glibc
+
+extension BPFObject {
+    /// Sets an entry of one of the object's own maps, after `load`.
+    ///
+    /// - Precondition: key and value have the sizes of the map's.
+    public func setEntry<Key: BitwiseCopyable, Value: BitwiseCopyable>(
+        _ key: Key,
+        ofMap map: String,
+        to value: Value
+    ) throws(KernelError) {
+        let descriptor = try descriptor(ofMap: map)
+        let result = unsafe withUnsafeBytes(of: key) { key in
+            unsafe withUnsafeBytes(of: value) { value in
+                unsafe bpf_map_update_elem(descriptor, key.baseAddress, value.baseAddress, UInt64(BPF_ANY))
+            }
+        }
+        guard result == 0 else { throw KernelError(code: errno, action: "set an entry of", subject: "\(name)/\(map)") }
+    }
+
+    /// Removes an entry of one of the object's own maps; nothing happens where there is none.
+    ///
+    /// - Precondition: the key has the size of the map's.
+    public func removeEntry<Key: BitwiseCopyable>(_ key: Key, ofMap map: String) throws(KernelError) {
+        let descriptor = try descriptor(ofMap: map)
+        let result = unsafe withUnsafeBytes(of: key) { unsafe bpf_map_delete_elem(descriptor, $0.baseAddress) }
+        guard result == 0 || errno == ENOENT else {
+            throw KernelError(code: errno, action: "remove an entry of", subject: "\(name)/\(map)")
+        }
+    }
+
+    private func descriptor(ofMap map: String) throws(KernelError) -> Int32 {
+        guard let descriptor = mapDescriptor(map) else {
+            throw KernelError(code: ENOENT, action: "find map", subject: "\(name)/\(map)", remedy: "load it first")
+        }
+        return descriptor
+    }
+}
