@@ -176,7 +176,7 @@ let pipeline: Set = [
 ]
 let collectors = rings.union([
     "BPFCompiler", "CLibBPF", "CTapioLibBPF", "TapioBPF", "TapioKernel", "TapioEvents", "TapioCollectors",
-    "TapioCollectorsTests", "CZstd", "TapioArchive", "TapioTestSupport",
+    "TapioCollectorsTests", "TapioEventsTests", "CZstd", "TapioArchive", "TapioTestSupport",
 ])
 if let part = Context.environment["TAPIO_PACKAGE"] {
     let kept = ["rings": rings, "collectors": collectors][part] ?? pipeline

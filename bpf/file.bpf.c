@@ -67,6 +67,11 @@ struct file_work {
 	__u32 path;
 	/// Directories between that and the file, whose entries are in `entries`, the file's first.
 	__u32 depth;
+	/// Number of the path that is told of: of the old name, or of the new one.
+	__u32 watched;
+	/// Where the record ends. In memory, so that the verifier doesn't follow each way to what comes after on its
+	/// own.
+	__u32 end;
 	/// Whether it was found as a name in a directory, so that the watched path is the file's own.
 	__u32 is_whole;
 	struct dentry *entries[LEVELS];
@@ -89,8 +94,13 @@ static __always_inline void find_text(struct file_work *work, __u32 length)
 
 /// Looks for a watched directory from `entry` upwards, and for a watched name in the first directory: the entry's own
 /// where it is a file, else the one that is in `work->name`.
-static __noinline int find_entry(struct file_work *work, struct dentry *entry, bool is_directory)
+///
+/// Not static, so that the verifier looks at it once, instead of at each call.
+__noinline int find_entry(struct file_work *work, __u64 begin, __u32 is_directory)
 {
+	if (!work)
+		return 0;
+	struct dentry *entry = (struct dentry *)begin;
 	work->path = TAPIO_ABSENT_32;
 	work->is_whole = 0;
 	struct tapio_watched_key key = {};
@@ -145,8 +155,10 @@ static __always_inline __u32 append_part(char *record, __u32 end, const void *fr
 
 /// Appends a path that was found by what it is: the watched path, what is between that and the file, and, of a file
 /// that is named from a directory, that name.
-static __noinline int append_finding(struct file_work *work, __u32 end, bool with_text)
+__noinline int append_finding(struct file_work *work, __u32 end, __u32 with_text)
 {
+	if (!work)
+		return 0;
 	__u32 number = work->path;
 	const struct tapio_watched_path *path = bpf_map_lookup_elem(&watched_paths, &number);
 	if (path)
@@ -190,17 +202,19 @@ static __always_inline struct tapio_string take_path(struct file_work *work, __u
 		}
 	}
 	if (opened) {
-		find_entry(work, opened, false);
+		find_entry(work, (__u64)opened, false);
 	} else if (path >= 0 && !is_absolute) {
 		__u32 base = directory >= 0 ? (__u32)call_argument(registers, directory) : AT_FDCWD;
 		struct dentry *entry = base == AT_FDCWD ? dentry_of_cwd() : dentry_of_descriptor(base);
 		__builtin_memset(work->name.name, 0, sizeof work->name.name);
 		bpf_probe_read_kernel_str(work->name.name, sizeof work->name.name, work->text.text);
-		find_entry(work, entry, true);
+		find_entry(work, (__u64)entry, true);
 	}
 	if (work->path == TAPIO_ABSENT_32)
 		return none;
 	__u32 after = append_finding(work, end, !opened);
+	if (after < end || after > STRINGS_END + 512)
+		return none;
 	return (struct tapio_string){.offset = end, .length = after - end};
 }
 
@@ -263,22 +277,23 @@ static __always_inline void tell(struct file_work *work, const struct tapio_file
 	else if (rule->descriptor >= 0)
 		opened = dentry_of_descriptor((__u32)call_argument(registers, rule->descriptor));
 	record->path = take_path(work, sizeof *record, registers, rule->directory, rule->path, opened);
-	__u32 number = work->path;
-	__u32 end = sizeof *record + record->path.length;
-	if (rule->new_path >= 0 && end < STRINGS_END) {
-		record->new_path = take_path(work, end, registers, rule->new_directory, rule->new_path, NULL);
-		end += record->new_path.length;
-		if (number == TAPIO_ABSENT_32)
-			number = work->path;
+	work->watched = work->path;
+	work->end = sizeof *record + record->path.length;
+	if (rule->new_path >= 0 && work->end < STRINGS_END) {
+		record->new_path = take_path(work, work->end, registers, rule->new_directory, rule->new_path, NULL);
+		work->end += record->new_path.length;
+		if (work->watched == TAPIO_ABSENT_32)
+			work->watched = work->path;
 	}
-	const struct tapio_watched_path *watched = bpf_map_lookup_elem(&watched_paths, &number);
+	const struct tapio_watched_path *watched = bpf_map_lookup_elem(&watched_paths, &work->watched);
 	if (!watched)
 		return;
 	// Of a name that is watched and one that is not, both are told.
-	if (!record->path.length && rule->path >= 0)
-		end = append_user_string(record, end, &record->path, call_argument(registers, rule->path));
-	if (!record->new_path.length && rule->new_path >= 0)
-		end = append_user_string(record, end, &record->new_path, call_argument(registers, rule->new_path));
+	if (!record->path.length && rule->path >= 0 && work->end < STRINGS_END)
+		work->end = append_user_string(record, work->end, &record->path, call_argument(registers, rule->path));
+	if (!record->new_path.length && rule->new_path >= 0 && work->end < STRINGS_END)
+		work->end =
+		    append_user_string(record, work->end, &record->new_path, call_argument(registers, rule->new_path));
 	__u8 kind = kind_of(rule->operation);
 	__u8 priority = kind == TAPIO_KIND_FILE_OPEN ? TAPIO_PRIORITY_NORMAL : TAPIO_PRIORITY_HIGH;
 	fill_value(record, rule, registers);
@@ -289,7 +304,7 @@ static __always_inline void tell(struct file_work *work, const struct tapio_file
 	if (opened)
 		record->inode = BPF_CORE_READ(opened, d_inode, i_ino);
 	tapio_fill_task(&record->header, task);
-	tapio_output(&record->header, kind, priority, tapio_about_task(task), end & 4095);
+	tapio_output(&record->header, kind, priority, tapio_about_task(task), work->end & 4095);
 }
 
 SEC("tp_btf/sys_exit")

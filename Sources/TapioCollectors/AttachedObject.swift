@@ -8,14 +8,17 @@ final class AttachedObject {
     /// Opens, configures, loads and attaches the object of that name. Programs whose tracepoint is missing are left out
     /// and become problems; it is an error if none is left.
     ///
-    /// - Parameter configure: Sets constants and variables before the load.
+    /// - Parameters:
+    ///   - configure: Sets constants and variables before the load.
+    ///   - attachMore: Attaches what no section says where.
     init(
         _ name: String,
         plane: KernelPlane,
-        configure: (BPFObject, TracepointCatalog) throws(KernelError) -> Void = { (_, _) throws(KernelError) in }
+        configure: (BPFObject, TracepointCatalog) throws(KernelError) -> Void = { (_, _) throws(KernelError) in },
+        attachMore: (BPFObject) throws(KernelError) -> Void = { (_) throws(KernelError) in }
     ) throws(CollectorError) {
         do throws(KernelError) {
-            (object, problems) = try Self.attach(name, plane: plane, configure: configure)
+            (object, problems) = try Self.attach(name, plane: plane, configure: configure, attachMore: attachMore)
         } catch {
             throw CollectorError(collector: name, error)
         }
@@ -24,7 +27,8 @@ final class AttachedObject {
     private static func attach(
         _ name: String,
         plane: KernelPlane,
-        configure: (BPFObject, TracepointCatalog) throws(KernelError) -> Void
+        configure: (BPFObject, TracepointCatalog) throws(KernelError) -> Void,
+        attachMore: (BPFObject) throws(KernelError) -> Void
     ) throws(KernelError) -> (BPFObject, [String]) {
         let catalog = try TracepointCatalog()
         let object = try BPFObject(name, plane: plane)
@@ -32,6 +36,7 @@ final class AttachedObject {
         try configure(object, catalog)
         try object.load()
         let failures = object.attach()
+        try attachMore(object)
         if object.attached.isEmpty, let first = (failures + missing).first { throw first }
         return (object, (missing + failures).map(\.description))
     }

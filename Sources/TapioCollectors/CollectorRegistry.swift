@@ -6,6 +6,7 @@ public enum CollectorRegistry {
     public static let all: [CollectorDescriptor] = [
         ProcessCollector.descriptor,
         NetworkCollector.descriptor,
+        DNSCollector.descriptor,
         DropsCollector.descriptor,
         StorageCollector.descriptor,
         FileCollector.descriptor,

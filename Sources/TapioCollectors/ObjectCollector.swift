@@ -11,12 +11,16 @@ actor ObjectCollector: Collector {
         var prepare: @Sendable (BPFObject, TracepointCatalog) throws(KernelError) -> Void = { (_, _) in }
         /// Sets the variables that options stand for: before the load, and while the programs run.
         let apply: @Sendable (BPFObject, CollectorOptions) throws(KernelError) -> Void
+        /// Attaches programs whose sections don't say where. An error is one of the whole collector.
+        var attach: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
         /// Called once all is attached. An error does not stop the collector: it becomes one of its problems.
         var begin: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
         /// Names of the windows in which its programs merge events; ``CollectorOption/window`` says how long one lasts.
         var windows: [String] = []
         /// Makes what is done each time that a window ends.
         var makePoller: (@Sendable (CollectorOptions) -> any CollectorPoller)?
+        /// How often that is, ns; nil: as long as a window lasts.
+        var pollIntervalNs: Int?
     }
 
     private let definition: Definition
@@ -38,10 +42,15 @@ actor ObjectCollector: Collector {
 
     func start() throws(CollectorError) {
         let (definition, options) = (definition, options)
-        let fresh = try AttachedObject(definition.name, plane: plane) { (object, catalog) throws(KernelError) in
-            try definition.prepare(object, catalog)
-            try definition.apply(object, options)
-        }
+        let fresh = try AttachedObject(
+            definition.name,
+            plane: plane,
+            configure: { (object, catalog) throws(KernelError) in
+                try definition.prepare(object, catalog)
+                try definition.apply(object, options)
+            },
+            attachMore: definition.attach
+        )
         beginProblem = nil
         do throws(KernelError) {
             try definition.begin(fresh.object)
@@ -74,6 +83,8 @@ actor ObjectCollector: Collector {
         attached = nil
     }
 
+    private var intervalNs: Int { definition.pollIntervalNs ?? options[.window] }
+
     private func startPoller(_ object: BPFObject) {
         poller = definition.makePoller?(options)
         windowProblem = nil
@@ -87,7 +98,7 @@ actor ObjectCollector: Collector {
     /// Ends windows from time to time. It holds the collector only while one ends, and the length is looked at anew each time.
     private func startClock() {
         clock = Task { [weak self] in
-            while !Task.isCancelled, let length = await self?.options[.window] {
+            while !Task.isCancelled, let length = await self?.intervalNs {
                 do {
                     try await Task.sleep(nanoseconds: UInt64(length))
                 } catch {

@@ -16,6 +16,8 @@ public enum FieldSource: Sendable, Hashable {
     case string(at: Int)
     /// A `tapio_string` of arguments, each ended by NUL: shown as one command line that a shell would split again.
     case arguments(at: Int)
+    /// A `tapio_string` of a DNS message, of which a part is shown; null where it has none.
+    case dns(at: Int, DNSMessage.Part)
     /// Sixteen bytes: an IPv6 address, or an IPv4 one mapped into it, shown in its usual text form.
     case ipAddress(at: Int)
     /// A byte that indexes a list of names. An index past the end, or an empty name, is null.

@@ -12,4 +12,10 @@ public enum KernelNames {
     public static let errors: [String] = (0..<134).map { number in
         number == 0 ? "" : unsafe tapio_error_name(number).map { unsafe String(cString: $0) } ?? ""
     }
+
+    /// The name of an error number, or "errno" and the number.
+    static func error(_ number: Int64) -> String {
+        let name = Int(exactly: number).flatMap { errors.indices.contains($0) ? errors[$0] : nil } ?? ""
+        return name.isEmpty ? "errno \(number)" : name
+    }
 }

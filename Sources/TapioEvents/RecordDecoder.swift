@@ -52,6 +52,7 @@ public struct RecordDecoder: Sendable {
             string(string(at: at, in: record), field.absence) {
                 String(decoding: RecordText.commandLine($0), as: UTF8.self)
             }
+        case .dns(let at, let part): DNSMessage(string(at: at, in: record)).text(part).map { .string($0) } ?? .null
         case .ipAddress(let at):
             field.absence == .zero && record.uint64(at: at) == 0 && record.uint64(at: at + 8) == 0
                 ? .null

@@ -193,6 +193,22 @@ public final class BPFObject {
         unsafe links[program] = link
     }
 
+    /// Attaches a program (`SEC("cgroup_skb/…")`) to a cgroup of version 2, by the path of its directory: it sees the packets
+    /// of all sockets in it and below.
+    public func attach(_ program: String, toCgroup path: String) throws(KernelError) {
+        let opened = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard opened >= 0 else { throw KernelError(code: errno, action: "open", subject: "cgroup \(path)") }
+        let directory = Descriptor(owning: opened)
+        tapio_libbpf_log_begin()
+        let link = unsafe bpf_program__attach_cgroup(try handle(program), directory.number)
+        let code = errno
+        let log = LibBPFLog.end()
+        guard let link = unsafe link else {
+            throw KernelError(code: code, action: "attach \(name)/\(program) to", subject: "cgroup \(path)", log: log)
+        }
+        unsafe links[program] = link
+    }
+
     /// Names of the programs that are attached now.
     public var attached: [String] {
         programs.map(\.name).filter { unsafe links[$0] != nil }

@@ -9,8 +9,10 @@ public struct BPFProgram: Sendable, Equatable {
     public var isRunOnDemand: Bool { section == "syscall" }
 
     /// Whether its section says where it attaches. One that user space runs attaches nowhere, and a probe of a function
-    /// of user space to what ``BPFObject/attach(_:toFunction:of:pid:)`` says.
-    public var attachesBySection: Bool { !isRunOnDemand && section != "uprobe" }
+    /// of user space, of a cgroup or of a device to what ``BPFObject`` is told.
+    public var attachesBySection: Bool {
+        !isRunOnDemand && section != "uprobe" && section != "xdp" && !section.hasPrefix("cgroup_skb/")
+    }
 
     /// The tracepoint that it needs; nil where it needs none (iterators).
     public var tracepoint: Tracepoint? {

@@ -54,6 +54,11 @@ struct RandomRecords {
             for _ in 0..<Int.random(in: 0...4, using: &random) { bytes += text(atMost: 40) + [0] }
             if Bool.random(using: &random) { bytes += text(atMost: 10) }
             append(bytes, at, to: &record)
+        case .dns(let at, .name):
+            // A name of one letter and its type, and whatever follows.
+            let head: [UInt8] = [0, 1, 0x81, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0x61, 0, 0, 1, 0, 1, 0xc0, 12]
+            append(head.prefix(Int.random(in: 0...head.count, using: &random)) + text(atMost: 60), at, to: &record)
+        case .dns: break
         case .ipAddress(let at):
             if Bool.random(using: &random) {
                 let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, UInt8.random(in: 0...9)]

@@ -111,7 +111,8 @@ public struct ProcessFailure: Error, CustomStringConvertible {
     /// What went wrong.
     public let description: String
 
-    init(_ description: String) {
+    /// A failure in words.
+    public init(_ description: String) {
         self.description = description
     }
 }

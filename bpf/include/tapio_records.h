@@ -29,6 +29,9 @@ enum {
 	TAPIO_KIND_TCP_FAILED = 35,
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
+	TAPIO_KIND_DNS_QUERY = 48,
+	TAPIO_KIND_DNS_FAILED = 49,
+	TAPIO_KIND_DNS_TIMEOUT = 50,
 	TAPIO_KIND_PACKET_DROP = 64,
 	TAPIO_KIND_BLOCK_IO = 80,
 	TAPIO_KIND_BLOCK_ERROR = 81,
@@ -338,6 +341,42 @@ struct tapio_signal_death {
 	uint8_t source;
 	uint8_t core_dumped;
 	uint8_t reserved[6];
+};
+
+/// Bytes of a DNS message that a record holds at most.
+#define TAPIO_DNS_BYTES 512
+
+/// All dns kinds. The header names who asked.
+struct tapio_dns {
+	struct tapio_header header;
+	uint8_t src_addr[16]; // who asked
+	uint8_t dst_addr[16]; // the server
+	uint16_t src_port;
+	uint16_t dst_port;
+	/// 17 UDP, 6 TCP.
+	uint8_t protocol;
+	/// 1 where the answer took longer than is called slow.
+	uint8_t is_slow;
+	/// Of the answer; 255 where there was none (RFC 1035, 4.1.1).
+	uint8_t code;
+	/// 1 where the answer was cut (RFC 1035, 4.1.1: TC).
+	uint8_t is_truncated;
+	/// From the question to the answer; for dns_timeout, for how long it was waited for.
+	uint64_t latency_ns;
+	/// How often the question was sent.
+	uint32_t attempts;
+	/// Bytes of the whole message.
+	uint32_t message_bytes;
+	/// The answer, or the question where there was none, cut at TAPIO_DNS_BYTES: as on the wire, to be trusted in
+	/// nothing.
+	struct tapio_string message;
+	uint32_t reserved;
+};
+
+/// What the program is given that looks for questions that nobody answered.
+struct tapio_dns_sweep {
+	/// Older ones are told of and forgotten.
+	uint64_t timeout_ns;
 };
 
 /// packet_drop. The header names nobody: packets are dropped wherever they are found to be in the way.
@@ -751,6 +790,7 @@ _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
+_Static_assert(sizeof(struct tapio_dns) == 128, "layout");
 _Static_assert(sizeof(struct tapio_drop) == 184, "layout");
 _Static_assert(sizeof(struct tapio_block) == 144, "layout");
 _Static_assert(sizeof(struct tapio_file) == 112, "layout");

@@ -44,18 +44,20 @@ struct task_struct___path {
 /// The entry of the file behind a descriptor of the current process; NULL where there is none.
 static __always_inline struct dentry *dentry_of_descriptor(__u32 fd)
 {
-	const struct task_struct___path *task = (void *)bpf_get_current_task_btf();
-	const struct fdtable___path *table = task->files->fdt;
-	if (fd >= table->max_fds)
+	// By reads that the verifier lets pass: it looks at each plain load of a pointer for so long that programs take
+	// half a second to load.
+	struct task_struct___path *task = (void *)bpf_get_current_task();
+	struct fdtable___path *table = BPF_CORE_READ(task, files, fdt);
+	if (fd >= BPF_CORE_READ(table, max_fds))
 		return NULL;
 	struct file *file = NULL;
-	bpf_probe_read_kernel(&file, sizeof file, table->fd + fd);
+	bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(table, fd) + fd);
 	return BPF_CORE_READ(file, f_path.dentry);
 }
 
 /// The current process's working directory.
 static __always_inline struct dentry *dentry_of_cwd(void)
 {
-	const struct task_struct___path *task = (void *)bpf_get_current_task_btf();
-	return BPF_CORE_READ((struct fs_struct *)task->fs, pwd.dentry);
+	struct task_struct___path *task = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(task, fs, pwd.dentry);
 }

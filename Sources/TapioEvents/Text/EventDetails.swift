@@ -107,7 +107,7 @@ struct EventDetails {
         let destination = endpoint("dst_addr", "dst_port")
         let arrow = take("direction") == "inbound" ? "←" : "→"
         add(source.isEmpty ? "\(arrow) \(destination)" : "\(source) \(arrow) \(destination)", .bold)
-        if let errno = takeInt("errno") { add(ErrorNumberName.name(of: errno), .red) }
+        if let errno = takeInt("errno") { add(KernelNames.error(errno), .red) }
         if let latency = takeInt("latency_ns") { add("answered in \(HumanUnits.duration(ns: latency))") }
         if let duration = takeInt("duration_ns") { add("lasted \(HumanUnits.duration(ns: duration))") }
         if let sent = takeInt("bytes_sent") { add("↑\(HumanUnits.bytes(sent))") }
@@ -188,7 +188,7 @@ struct EventDetails {
         case .microseconds: HumanUnits.duration(ns: value.multipliedReportingOverflow(by: 1000).partialValue)
         case .bytes: HumanUnits.bytes(value)
         case .count: HumanUnits.count(value)
-        case .none: column.name == "errno" ? ErrorNumberName.name(of: value) : String(value)
+        case .none: column.name == "errno" ? KernelNames.error(value) : String(value)
         }
     }
 

@@ -77,6 +77,8 @@ struct TextGather: ~Copyable {
             case .arguments(let at):
                 let isNullable = field.absence == .zero && !isRequired
                 unsafe arguments(run, sorter, at, records, positions, isNullable, scratch)
+            case .dns(let at, let part):
+                unsafe messages(run, sorter, at, part, records, positions, scratch)
             case .enrichment(let column):
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
                 unsafe enrich(run, ids, enrichment, column, isRequired, scratch)
@@ -270,6 +272,22 @@ struct TextGather: ~Copyable {
             if isNullable && bytes.count == 0 { return Self.absent }
             let number = unsafe raw.intern(bytes)
             return text(of: number) { RecordText.commandLine($0) }
+        }
+    }
+
+    @unsafe private mutating func messages(
+        _ run: KindRun,
+        _ sorter: BatchSorter,
+        _ at: Int,
+        _ part: DNSMessage.Part,
+        _ records: UnsafeRows,
+        _ positions: UnsafeMutablePointer<UInt32>,
+        _ scratch: ColumnScratch
+    ) {
+        unsafe Self.eachField(run, sorter, at, scratch) { field, place in
+            let bytes = unsafe Self.string(field, records.record(at: positions[place]))
+            guard let text = unsafe DNSMessage(Array(bytes)).text(part) else { return Self.absent }
+            return interner.intern(unsafe Array(text.utf8).span.bytes)
         }
     }
 
