@@ -36,9 +36,11 @@ let package = Package(
         // C: system libraries, shims, and the kernel programs with the record header that both sides share.
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CTapioSystem", cSettings: strictC),
         .target(name: "CTapioBench", cSettings: strictC),
         .target(name: "CTapioLibBPF", dependencies: ["CLibBPF"], cSettings: strictC),
+        .target(name: "CTapioCurl", dependencies: ["CCurl"], cSettings: strictC),
         .target(
             name: "TapioBPF",
             path: "bpf",
