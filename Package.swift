@@ -66,6 +66,11 @@ let package = Package(
         ),
         .target(name: "TapioEnrichment", dependencies: ["TapioRings"], swiftSettings: strict),
         .target(
+            name: "TapioKubernetes",
+            dependencies: ["CCurl", "CTapioCurl", "TapioRings"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "TapioArchive",
             dependencies: ["CZstd", "CTapioSystem", "TapioRings", "TapioEvents"],
             swiftSettings: strict
@@ -109,6 +114,12 @@ let package = Package(
         .testTarget(
             name: "TapioEnrichmentTests",
             dependencies: ["TapioEnrichment", "TapioRings"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioKubernetesTests",
+            dependencies: ["TapioKubernetes", "TapioRings", "TapioTestSupport"],
+            exclude: ["Recorded", "Server/fake_api_server.py"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -166,8 +177,8 @@ let package = Package(
     cLanguageStandard: .gnu2x
 )
 
-// Parts of the package, alone: what threads share, whose tests send millions of items and want an optimised build, and the
-// pipeline, which is built once more for a sanitizer. Neither need wait for the rest.
+// Parts of the package, alone: what threads share, whose tests send millions of items and want an optimised build, the
+// pipeline, which is built once more for a sanitizer, and the client of Kubernetes' API. None need wait for the rest.
 let rings: Set = [
     "CTapioSystem", "CTapioBench", "TapioRings", "TapioRingsTests", "TapioEnrichment", "TapioEnrichmentTests",
 ]
@@ -176,8 +187,13 @@ let pipeline: Set = [
     "TapioKernel",
     "TapioEvents", "TapioCollectors", "TapioArchive", "TapioPipeline", "TapioPipelineTests", "TapioTestSupport",
 ]
+let kubernetes: Set = [
+    "BPFCompiler", "CCurl", "CLibBPF", "CTapioBench", "CTapioCurl", "CTapioLibBPF", "CTapioSystem", "CZstd", "TapioBPF",
+    "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioKubernetes", "TapioKubernetesTests",
+    "TapioTestSupport",
+]
 if let part = Context.environment["TAPIO_PACKAGE"] {
-    let kept = part == "rings" ? rings : pipeline
+    let kept = ["rings": rings, "kubernetes": kubernetes][part] ?? pipeline
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
 }
