@@ -95,6 +95,14 @@ final class FakeServer {
         }
     }
 
+    /// Watches under way.
+    func watches() throws -> Int {
+        struct Answer: Decodable {
+            var watches: Int
+        }
+        return try JSONDecoder().decode(Answer.self, from: command("watches")).watches
+    }
+
     /// The requests that it got up to now.
     func requests(_ verb: String? = nil) throws -> [Request] {
         struct Answer: Decodable {

@@ -66,7 +66,7 @@ class Cluster:
         else:
             self.objects[path][uid] = item
         self.history[path].append((int(version), kind, item))
-        self.condition.notify_all()
+        self.to_watchers(lambda watcher: watcher.show(kind, item) if watcher.path == path else None)
 
     def put(self, path, item):
         self.record(path, "MODIFIED" if item["metadata"]["uid"] in self.objects[path] else "ADDED", item)
@@ -78,7 +78,7 @@ class Cluster:
             events.clear()
 
     def to_watchers(self, change):
-        for watcher in self.watchers:
+        for watcher in list(self.watchers):
             change(watcher)
         self.condition.notify_all()
 
@@ -96,13 +96,24 @@ class Cluster:
 
 
 class Watcher:
-    """One watch under way."""
+    """A watch under way, and what it has yet to send, in order."""
 
-    def __init__(self, path, handler):
-        self.path, self.handler = path, handler
-        self.raw = []  # bytes to send as they are
-        self.bookmarks = 0
-        self.ends = self.breaks = False
+    def __init__(self, path, selector):
+        self.path, self.selector = path, selector
+        self.queue = []  # bytes, or how the stream ends
+
+    def show(self, kind, item):
+        if selected(item, self.selector):
+            self.queue.append(json.dumps({"type": kind, "object": item}).encode() + b"\n")
+
+    def mark(self):
+        mark = {"kind": KINDS[self.path], "apiVersion": "v1", "metadata": {"resourceVersion": str(cluster.version)}}
+        self.queue.append(json.dumps({"type": "BOOKMARK", "object": mark}).encode() + b"\n")
+
+    def finish(self, how):
+        """Nothing that happens from now on is for it."""
+        self.queue.append(how)
+        cluster.watchers.remove(self)
 
 
 cluster = Cluster()
@@ -212,9 +223,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, body)
 
     def watch(self, path, query):
-        selector = query.get("fieldSelector")
         position = int(query["resourceVersion"])
-        watcher = Watcher(path, self)
+        watcher = Watcher(path, query.get("fieldSelector"))
         with cluster.condition:
             if position < cluster.compacted:
                 error = status(410, "Expired", f"too old resource version: {position} ({cluster.compacted})")
@@ -223,41 +233,32 @@ class Handler(BaseHTTPRequestHandler):
                 self.begin_stream()
                 self.chunk(json.dumps({"type": "ERROR", "object": error}).encode() + b"\n")
                 return self.end_stream()
+            for version, kind, item in cluster.history[path]:
+                if version > position:
+                    watcher.show(kind, item)
             cluster.watchers.append(watcher)
+            cluster.condition.notify_all()
         try:
             self.begin_stream()
-            self.stream(watcher, path, selector, position)
+            self.stream(watcher)
         except OSError:
             self.close_connection = True
         finally:
             with cluster.condition:
-                cluster.watchers.remove(watcher)
+                if watcher in cluster.watchers:
+                    cluster.watchers.remove(watcher)
 
-    def stream(self, watcher, path, selector, position):
+    def stream(self, watcher):
         while True:
             with cluster.condition:
-                def news():
-                    return [event for event in cluster.history[path] if event[0] > position]
-                cluster.condition.wait_for(
-                    lambda: watcher.raw or watcher.bookmarks or watcher.ends or watcher.breaks or news(), timeout=1)
-                events, version = news(), cluster.version
-                raw, watcher.raw = watcher.raw, []
-                bookmarks, watcher.bookmarks = watcher.bookmarks, 0
-                ends, breaks = watcher.ends, watcher.breaks
-            for at, kind, item in events:
-                position = at
-                if selected(item, selector):
-                    self.chunk(json.dumps({"type": kind, "object": item}).encode() + b"\n")
-            for data in raw:
-                self.chunk(data)
-            for _ in range(bookmarks):
-                position = version
-                mark = {"kind": KINDS[path], "apiVersion": "v1", "metadata": {"resourceVersion": str(version)}}
-                self.chunk(json.dumps({"type": "BOOKMARK", "object": mark}).encode() + b"\n")
-            if breaks:
-                return self.break_off()
-            if ends:
-                return self.end_stream()
+                cluster.condition.wait_for(lambda: watcher.queue)
+                items, watcher.queue = watcher.queue, []
+            for item in items:
+                if item == "break":
+                    return self.break_off()
+                if item == "end":
+                    return self.end_stream()
+                self.chunk(item)
 
 
 class Server(ThreadingHTTPServer):
@@ -313,28 +314,29 @@ def churn(count, seed, disturbs):
             else:
                 cluster.record(path, "DELETED", source.choice(items))
             if disturbs and step % 50 == 49:
-                disturb(source.choice(["break", "end", "compact", "bookmark", "garbage", "half a line"]))
-        if disturbs and step % 50 == 49:
-            # Whoever was disturbed comes back in the middle of it.
-            with cluster.condition:
-                cluster.condition.wait_for(lambda: cluster.watchers, timeout=1)
+                # Somebody is to be there to be disturbed, and comes back in the middle of what follows.
+                cluster.condition.wait_for(lambda: cluster.watchers, timeout=30)
+                disturb(DISTURBANCES[step // 50 % len(DISTURBANCES)])
+                number += 1
+                cluster.put(path, new_pod(source, number))
+                if step // 50 % 3 == 2:  # what nobody has seen is gone
+                    cluster.compact()
+
+
+DISTURBANCES = ["break", "end", "half a line", "bookmark", "garbage", "break"]
 
 
 def disturb(how):
     def change(watcher):
         if how == "bookmark":
-            watcher.bookmarks += 1
+            watcher.mark()
         elif how == "garbage":
-            watcher.raw.append(b'{"type":"ADDED","object":{"kind":\n')
+            watcher.queue.append(b'{"type":"ADDED","object":{"kind":\n')
         elif how == "half a line":
-            watcher.raw.append(b'{"type":"ADDED","obj')
-            watcher.breaks = True
-        elif how == "end":
-            watcher.ends = True
+            watcher.queue.append(b'{"type":"ADDED","obj')
+            watcher.finish("break")
         else:
-            watcher.breaks = True
-    if how == "compact":
-        cluster.compact()
+            watcher.finish(how)
     cluster.to_watchers(change)
 
 
@@ -364,7 +366,7 @@ def run(command):
             for line in read_recorded(command["file"]).splitlines():
                 event = json.loads(line)
                 if event["type"] == "BOOKMARK":
-                    cluster.to_watchers(lambda watcher: setattr(watcher, "bookmarks", watcher.bookmarks + 1))
+                    cluster.to_watchers(lambda watcher: watcher.mark())
                 else:
                     cluster.record(path, event["type"], event["object"],
                                    event["object"]["metadata"]["resourceVersion"])
@@ -380,13 +382,15 @@ def run(command):
             disturb(command["how"])
         elif verb == "raw":
             data = command["text"].encode() * command.get("repeat", 1) + b"\n"
-            cluster.to_watchers(lambda watcher: watcher.raw.append(data))
+            cluster.to_watchers(lambda watcher: watcher.queue.append(data))
         elif verb == "fault":
             cluster.faults.append(command)
         elif verb == "heal":
             cluster.faults.clear()
         elif verb == "token":
             cluster.token = command["token"]
+        elif verb == "watches":
+            return {"watches": len(cluster.watchers)}
         elif verb == "requests":
             return {"requests": cluster.requests}
         elif verb == "dump":
