@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "TapioKubernetesTests",
             dependencies: ["TapioKubernetes", "TapioRings", "TapioTestSupport"],
-            exclude: ["Recorded", "Server/fake_api_server.py"],
+            exclude: ["Recorded", "Server"],
             swiftSettings: strictTests
         ),
         .testTarget(

@@ -145,7 +145,8 @@ final class HTTPConnection: @unchecked Sendable {
         case CURLE_SSL_CONNECT_ERROR:
             "check that the server speaks TLS 1.2 or later there, and the proxy if there is one"
         case CURLE_OPERATION_TIMEDOUT: "the server or the way to it is slow: it is tried again"
-        case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2_STREAM:
+        case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2,
+            CURLE_HTTP2_STREAM:
             "the connection broke: it is tried again"
         default: ""
         }

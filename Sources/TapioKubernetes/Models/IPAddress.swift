@@ -20,6 +20,8 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// The address that a text names, in either notation; nil where it names none.
     public init?(_ text: String) {
+        // C would take what is before a NUL.
+        guard !text.utf8.contains(0) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 16)
         // inet_pton writes 4 bytes for IPv4 and 16 for IPv6.
         if unsafe inet_pton(AF_INET, text, &bytes) == 1 {
