@@ -26,7 +26,8 @@ struct ProxyTests {
             )
             let tunnelled = try Changes<Pod>().reflect(through)
             try server.awaitWatches(2)
-            try #require(tunnelled.statistics.lastError == nil && tunnelled.statistics.watches == 1)
+            try await until("the answer's head has come") { tunnelled.statistics.watches == 1 }
+            try #require(tunnelled.statistics.lastError == nil)
             direct.stop()
             tunnelled.stop()
             // The first tunnel is the second reflector's.
