@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
+/// libcurl wakes up by itself for its own times, and tapio_curl_cancel wakes it: nothing else is to be looked for.
+#define LONGEST_POLL_MS 60000
+
 struct tapio_curl {
 	CURL *easy;
 	CURLM *multi;
@@ -148,7 +151,7 @@ static CURLcode drive(struct tapio_curl *client)
 		for (CURLMsg *message; (message = curl_multi_info_read(client->multi, &left));)
 			if (message->msg == CURLMSG_DONE)
 				return message->data.result;
-		if (running == 0 || curl_multi_poll(client->multi, NULL, 0, 1000, NULL) != CURLM_OK)
+		if (running == 0 || curl_multi_poll(client->multi, NULL, 0, LONGEST_POLL_MS, NULL) != CURLM_OK)
 			return CURLE_FAILED_INIT;
 	}
 }
@@ -192,7 +195,8 @@ bool tapio_curl_wait(struct tapio_curl *client, unsigned int milliseconds)
 {
 	const int64_t end = now_ms() + milliseconds;
 	for (int64_t left; !atomic_load(&client->cancelled) && (left = end - now_ms()) > 0;)
-		if (curl_multi_poll(client->multi, NULL, 0, left < 1000 ? (int)left : 1000, NULL) != CURLM_OK)
+		if (curl_multi_poll(client->multi, NULL, 0, left < LONGEST_POLL_MS ? (int)left : LONGEST_POLL_MS,
+		                    NULL) != CURLM_OK)
 			break;
 	return !atomic_load(&client->cancelled);
 }

@@ -10,7 +10,7 @@ struct APIServerTests {
     init() {
         TestFile.write(directory.file("token"), "secret\n")
         TestFile.write(directory.file("ca.crt"), "PEM")
-        TestFile.write(directory.file("namespace"), "agents")
+        TestFile.write(directory.file("namespace"), "agents\n")
     }
 
     private func inCluster(_ environment: [String: String]) throws(KubernetesError) -> APIServer {

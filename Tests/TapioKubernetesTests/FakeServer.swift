@@ -24,7 +24,7 @@ final class FakeServer {
         let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
         process = try InteractiveProcess(
             [
-                "python3", here + "/Server/fake_api_server.py", directory.file("server.crt"),
+                "python3", "-B", here + "/Server/fake_api_server.py", directory.file("server.crt"),
                 directory.file("server.key"),
                 directory.file("ca.crt"), here + "/Recorded", Self.token,
             ]

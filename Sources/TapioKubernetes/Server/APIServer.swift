@@ -56,7 +56,7 @@ public struct APIServer: Sendable, Equatable {
         let port = environment["KUBERNETES_SERVICE_PORT"] ?? ""
         let shownHost = host.contains(":") ? "[\(host)]" : host
         let namespace = (try? SmallFile.read(directory + "/namespace", most: 253)).map {
-            String(decoding: $0, as: UTF8.self)
+            String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self)
         }
         return try APIServer(
             url: "https://\(shownHost):\(port.isEmpty ? "443" : port)",

@@ -9,13 +9,14 @@ is answered by a line of JSON. It ends with its standard input.
 import base64
 import json
 import os
-import random
 import socket
 import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from churn import churn
 
 CERTIFICATE, KEY, CLIENT_CA, RECORDED, TOKEN = sys.argv[1:6]
 KINDS = {"/api/v1/pods": "Pod", "/api/v1/services": "Service", "/api/v1/nodes": "Node", "/api/v1/events": "Event",
@@ -280,53 +281,8 @@ class Server(ThreadingHTTPServer):
         pass  # connections that clients close, and refuse
 
 
-def new_pod(random_source, number):
-    name = f"churn-{number}"
-    digits = "%064x" % random_source.getrandbits(256)
-    return {
-        "metadata": {"name": name, "namespace": "churn", "uid": f"00000000-0000-4000-8000-{number:012d}",
-                     "labels": {"pod-template-hash": "abc"},
-                     "ownerReferences": [{"kind": "ReplicaSet", "name": "churn-abc", "controller": True}]},
-        "spec": {"nodeName": "node1"},
-        "status": {"phase": "Running", "podIPs": [{"ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}],
-                   "containerStatuses": [{"name": "main", "restartCount": 0, "image": "i",
-                                          "containerID": "containerd://" + digits, "state": {"running": {}}}]}}
-
-
-def churn(count, seed, disturbs):
-    """Creates, changes and deletes pods; now and then it disturbs whoever watches."""
-    path, source, number = "/api/v1/pods", random.Random(seed), 0
-    for step in range(count):
-        with cluster.condition:
-            items = list(cluster.objects[path].values())
-            choice = source.random()
-            if choice < 0.4 or not items:
-                number += 1
-                cluster.put(path, new_pod(source, number))
-            elif choice < 0.75:
-                item = json.loads(json.dumps(source.choice(items)))
-                container = item["status"]["containerStatuses"][0]
-                container["lastState"] = {"terminated": {"exitCode": 1, "containerID": container["containerID"]}}
-                container["restartCount"] += 1
-                container["containerID"] = "containerd://%064x" % source.getrandbits(256)
-                item["status"]["phase"] = source.choice(["Running", "Running", "Failed"])
-                cluster.put(path, item)
-            else:
-                cluster.record(path, "DELETED", source.choice(items))
-            if disturbs and step % 50 == 49:
-                # Somebody is to be there to be disturbed, and comes back in the middle of what follows.
-                cluster.condition.wait_for(lambda: cluster.watchers, timeout=30)
-                disturb(DISTURBANCES[step // 50 % len(DISTURBANCES)])
-                number += 1
-                cluster.put(path, new_pod(source, number))
-                if step // 50 % 3 == 2:  # what nobody has seen is gone
-                    cluster.compact()
-
-
-DISTURBANCES = ["break", "end", "half a line", "bookmark", "garbage", "break"]
-
-
 def disturb(how):
+    """Does something to whoever watches."""
     def change(watcher):
         if how == "bookmark":
             watcher.mark()
@@ -348,7 +304,7 @@ def read_recorded(name):
 def run(command):
     verb, path = command["do"], command.get("path")
     if verb == "churn":
-        churn(command["count"], command["seed"], command["disturbs"])
+        churn(cluster, command["count"], command["seed"], disturb if command["disturbs"] else None)
         return {}
     if verb == "await":  # until so many watches are under way, or requests came
         with cluster.condition:
