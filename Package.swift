@@ -36,9 +36,11 @@ let package = Package(
         // C: system libraries, shims, and the kernel programs with the record header that both sides share.
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CTapioSystem", cSettings: strictC),
         .target(name: "CTapioBench", cSettings: strictC),
         .target(name: "CTapioLibBPF", dependencies: ["CLibBPF"], cSettings: strictC),
+        .target(name: "CTapioCurl", dependencies: ["CCurl"], cSettings: strictC),
         .target(
             name: "TapioBPF",
             path: "bpf",
@@ -63,6 +65,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "TapioEnrichment", dependencies: ["TapioRings"], swiftSettings: strict),
+        .target(
+            name: "TapioKubernetes",
+            dependencies: ["CCurl", "CTapioCurl", "TapioRings"],
+            swiftSettings: strict
+        ),
         .target(
             name: "TapioArchive",
             dependencies: ["CZstd", "CTapioSystem", "TapioRings", "TapioEvents"],
@@ -107,6 +114,12 @@ let package = Package(
         .testTarget(
             name: "TapioEnrichmentTests",
             dependencies: ["TapioEnrichment", "TapioRings"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioKubernetesTests",
+            dependencies: ["TapioKubernetes", "TapioRings", "TapioTestSupport"],
+            exclude: ["Recorded", "Server"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -164,8 +177,9 @@ let package = Package(
     cLanguageStandard: .gnu2x
 )
 
-// Parts of the package, alone: what threads share, whose tests send millions of items and want an optimised build, and the
-// pipeline, which is built once more for a sanitizer. Neither need wait for the rest.
+// Parts of the package, alone: what threads share, whose tests send millions of items and want an optimised build, the
+// pipeline, which is built once more for a sanitizer, the collectors, and the client of Kubernetes' API. None need wait
+// for the rest.
 let rings: Set = [
     "CTapioSystem", "CTapioBench", "TapioRings", "TapioRingsTests", "TapioEnrichment", "TapioEnrichmentTests",
 ]
@@ -178,8 +192,14 @@ let collectors = rings.union([
     "BPFCompiler", "CLibBPF", "CTapioLibBPF", "TapioBPF", "TapioKernel", "TapioEvents", "TapioCollectors",
     "TapioCollectorsTests", "TapioEventsTests", "CZstd", "TapioArchive", "TapioTestSupport",
 ])
+let kubernetes: Set = [
+    "BPFCompiler", "CCurl", "CLibBPF", "CTapioBench", "CTapioCurl", "CTapioLibBPF", "CTapioSystem", "CZstd", "TapioBPF",
+    "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioKubernetes", "TapioKubernetesTests",
+    "TapioTestSupport",
+]
+let parts = ["rings": rings, "pipeline": pipeline, "collectors": collectors, "kubernetes": kubernetes]
 if let part = Context.environment["TAPIO_PACKAGE"] {
-    let kept = ["rings": rings, "collectors": collectors][part] ?? pipeline
+    guard let kept = parts[part] else { fatalError("TAPIO_PACKAGE is one of \(parts.keys.sorted())") }
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
 }

@@ -1,0 +1,54 @@
+// libcurl for one GET after another, on one thread, that any other thread can end at once. libcurl's setters are
+// variadic, which Swift cannot call, and a transfer that can be woken needs its "multi" interface.
+#pragma once
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Keeps connections open from one GET to the next. All calls come from one thread at a time, except
+/// tapio_curl_cancel.
+struct tapio_curl;
+
+/// NULL where memory is short.
+struct tapio_curl *tapio_curl_create(void);
+
+/// Closes its connections. No other call may be under way, nor follow.
+void tapio_curl_destroy(struct tapio_curl *client);
+
+/// Forgets what was set for the last GET. Connections stay.
+void tapio_curl_reset(struct tapio_curl *client);
+
+// Options for the next GET. Each gives a CURLcode. Texts are copied.
+
+CURLcode tapio_curl_set_text(struct tapio_curl *client, CURLoption option, const char *text);
+CURLcode tapio_curl_set_number(struct tapio_curl *client, CURLoption option, long number);
+/// Adds a line ("Name: value") to the request's head.
+CURLcode tapio_curl_add_header(struct tapio_curl *client, const char *line);
+/// The connection counts as lost when the other side has not acknowledged anything for so long, probes included.
+CURLcode tapio_curl_set_peer_timeout(struct tapio_curl *client, unsigned int milliseconds);
+
+/// Gets the next bytes of an answer of this status; none, and NULL, when its head is complete. False ends the transfer
+/// with CURLE_WRITE_ERROR.
+typedef bool (*tapio_curl_body)(void *context, long status, const uint8_t *bytes, size_t count);
+
+struct tapio_curl_result {
+	/// CURLE_OK also for an HTTP status that is an error, CURLE_ABORTED_BY_CALLBACK after tapio_curl_cancel.
+	CURLcode code;
+	/// 0 where there was no answer.
+	long status;
+	/// What the answer's Retry-After asks for; 0 without.
+	int64_t retry_after_seconds;
+	/// What libcurl says about an error; may be empty.
+	char message[CURL_ERROR_SIZE];
+};
+
+/// Does the GET. `body` is called on this thread.
+void tapio_curl_run(struct tapio_curl *client, tapio_curl_body body, void *context, struct tapio_curl_result *result);
+
+/// Waits; false once it was cancelled.
+bool tapio_curl_wait(struct tapio_curl *client, unsigned int milliseconds);
+
+/// Ends what runs and waits, now and for ever after. From any thread.
+void tapio_curl_cancel(struct tapio_curl *client);
