@@ -64,7 +64,7 @@ let package = Package(
             dependencies: ["TapioBPF", "TapioKernel", "TapioEvents", logging],
             swiftSettings: strict
         ),
-        .target(name: "TapioEnrichment", dependencies: ["TapioRings"], swiftSettings: strict),
+        .target(name: "TapioEnrichment", dependencies: ["CTapioSystem", "TapioRings"], swiftSettings: strict),
         .target(
             name: "TapioKubernetes",
             dependencies: ["CCurl", "CTapioCurl", "TapioRings"],
@@ -85,8 +85,7 @@ let package = Package(
             name: "TapioAgent",
             dependencies: [
                 "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
-                "TapioPipeline",
-                "TapioArchive", "TapioQuery", logging, yams,
+                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioQuery", logging, yams,
             ],
             swiftSettings: strict
         ),
@@ -160,8 +159,9 @@ let package = Package(
         .testTarget(
             name: "TapioAgentTests",
             dependencies: [
-                "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEvents", "TapioKernel",
-                "TapioPipeline", "TapioQuery", "TapioRings", "TapioTestSupport", logging,
+                "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEnrichment", "TapioEvents",
+                "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery", "TapioRings", "TapioTestSupport",
+                logging,
             ],
             swiftSettings: strictTests
         ),

@@ -14,8 +14,16 @@ public final class EnrichmentTable: Sendable {
     /// A table of `entries`, which get the ids from 1.
     ///
     /// - Precondition: each has a value for each ``EnrichmentColumn``.
-    public init(entries: [Entry]) {
+    public convenience init(entries: [Entry]) {
+        self.init(all: [EnrichmentColumn.allCases.map { _ in [] }] + entries)
+    }
+
+    /// A table of all entries, that of id 0 among them.
+    ///
+    /// - Precondition: there is one, and each has a value for each ``EnrichmentColumn``.
+    public init(all entries: [Entry]) {
+        precondition(!entries.isEmpty)
         precondition(entries.allSatisfy { $0.count == EnrichmentColumn.allCases.count })
-        self.entries = [Entry](repeating: [], count: 1).map { _ in EnrichmentColumn.allCases.map { _ in [] } } + entries
+        self.entries = entries
     }
 }

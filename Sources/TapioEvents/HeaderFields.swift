@@ -79,6 +79,13 @@ public enum EnrichmentColumn: Int, CaseIterable, Sendable {
     case pod = 1
     case namespace = 2
     case service = 3
+    case containerRuntime = 4
+    case container = 5
+    case podUID = 6
+    case workload = 7
+    case unit = 8
+    case containerStatus = 9
+    case podStatus = 10
 
     /// The archive's column.
     public var column: Column {
@@ -87,6 +94,26 @@ public enum EnrichmentColumn: Int, CaseIterable, Sendable {
         case .pod: Column(33, "pod", .string, "Name of the pod.")
         case .namespace: Column(34, "namespace", .string, "Kubernetes namespace of the pod.")
         case .service: Column(35, "service", .string, "Service that the pod belongs to.")
+        case .containerRuntime:
+            Column(36, "container_runtime", .string, "What runs the container: docker, containerd, cri-o, podman.")
+        case .container: Column(37, "container", .string, "Name of the container in its pod.")
+        case .podUID: Column(38, "pod_uid", .string, "UID of the pod.")
+        case .workload: Column(39, "workload", .string, "What the pod is one of, such as Deployment/web.")
+        case .unit: Column(40, "unit", .string, "systemd unit, where it is no container's process.")
+        case .containerStatus:
+            Column(
+                41,
+                "container_status",
+                .string,
+                "Whether the container was known when the event was read: hit, late, absent (there is none), expired (its cgroup was gone); null where nobody is known."
+            )
+        case .podStatus:
+            Column(
+                42,
+                "pod_status",
+                .string,
+                "The same of the pod's names; disabled where no API of Kubernetes is asked."
+            )
         }
     }
 

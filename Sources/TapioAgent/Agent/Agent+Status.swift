@@ -1,7 +1,9 @@
 import TapioArchive
 import TapioCollectors
+import TapioEnrichment
 import TapioEvents
 import TapioKernel
+import TapioKubernetes
 import TapioPipeline
 import TapioRings
 
@@ -23,6 +25,7 @@ extension Agent {
         report.collectors = collectors.map { line(of: $0) }
         report.archive = archiveStatus()
         report.pipeline = pipelineStatus()
+        report.enrichment = await enrichmentStatus()
         let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
         report.overflow = await overflow.status(clock)
         report.ledger = ledgerLines(reading, report.overflow)
@@ -69,6 +72,30 @@ extension Agent {
             line.keep = sampling[line.kind]?.keep
             return line
         }
+    }
+
+    private func enrichmentStatus() async -> StatusReport.Enrichment {
+        var result = StatusReport.Enrichment()
+        let cache = enricher.cache.statistics
+        result.hits = cache.hits
+        result.misses = cache.misses
+        result.expired = cache.expired
+        result.contended = cache.contended
+        result.evictions = cache.evictions
+        result.capacity = cache.capacity
+        result.refused = enricher.refusedQuestions
+        let resolver = await resolver.statistics
+        result.resolved = resolver.resolved
+        result.gone = resolver.gone
+        result.meanings = resolver.meanings
+        result.kubernetesURL = cluster.url
+        result.kubernetesError = cluster.error
+        if let snapshot = cluster.snapshot {
+            result.pods = snapshot.pods.count
+            result.services = snapshot.services.count
+            result.isSynced = snapshot.isSynced([.pods, .services])
+        }
+        return result
     }
 
     private func pipelineStatus() -> StatusReport.Pipeline {

@@ -3,6 +3,7 @@ public import Logging
 public import TapioEvents
 import TapioArchive
 import TapioCollectors
+import TapioEnrichment
 import TapioKernel
 public import TapioPipeline
 import TapioRings
@@ -44,10 +45,15 @@ public actor Agent {
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
     let overflow: OverflowController
+    /// Whose events are.
+    let enricher: Enricher
+    let resolver: EnrichmentResolver
+    let cluster: ClusterSource
     private var server: ControlServer?
     private var restarts: Task<Void, Never>?
     private var exporting: Task<Void, Never>?
     private var watching: Task<Void, Never>?
+    private var resolving: Task<Void, Never>?
 
     /// How often time is looked at: ledger interval, rotation, clock, health.
     private static let tick = Duration.milliseconds(500)
@@ -123,6 +129,21 @@ public actor Agent {
         } catch {
             throw .kernel(error)
         }
+        enricher = Enricher(
+            capacity: loaded.configuration.enrichment.maxEntries,
+            timeToLive: .nanoseconds(Int64(clamping: loaded.configuration.enrichment.ttlNs)),
+            readers: readers.readers.count
+        )
+        cluster = ClusterSource(
+            loaded.configuration.kubernetes,
+            nodeName: loaded.configuration.nodeName,
+            environment: ConfigurationSources.processEnvironment
+        )
+        resolver = EnrichmentResolver(
+            enricher,
+            roots: CgroupPaths.roots(mounts: SystemView.real.text("/proc/self/mounts") ?? ""),
+            hasCluster: cluster.url != nil
+        )
         do throws(BufferPoolError) {
             pipeline = try Pipeline(
                 configuration: loaded.configuration.pipeline,
@@ -131,6 +152,7 @@ public actor Agent {
                 registry: registry,
                 ledger: ledger,
                 clock: clock,
+                enrichment: enricher,
                 aggregation: aggregation
             )
         } catch {
@@ -197,6 +219,8 @@ public actor Agent {
         let batches = pipeline.batches
         exporting = Task { [exporter] in await exporter.consume(batches) }
         watching = Task { [overflow] in await overflow.run() }
+        resolving = Task { [resolver] in await resolver.run() }
+        await cluster.start(resolver, logger: logger)
         await noteStart()
         // At once: an agent that dies early must have said that it began, and what it found.
         await exporter.writeLedger()
@@ -273,6 +297,9 @@ public actor Agent {
         await noteSampling(now)
         await exporter.finish(row)
         syncer.stop()
+        cluster.stop()
+        enricher.finish()
+        await resolving?.value
         checkLedger(isQuiet: true)
         server?.stop()
         // It holds this agent through its handler: let go, so that the rings and batches go with the agent.

@@ -24,6 +24,10 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var queue = Queue()
     /// How events that are alike are merged.
     public var aggregation = Aggregation()
+    /// What is found out about who an event happened to.
+    public var enrichment = Enrichment()
+    /// How names of pods and services are found out.
+    public var kubernetes = Kubernetes()
     /// How often losses are written down.
     public var ledger = Ledger()
     /// How commands reach the running agent.
@@ -205,6 +209,40 @@ extension AgentConfiguration {
     public struct Ledger: Sendable, Hashable {
         /// Nanoseconds between two sets of ledger rows.
         public var intervalNs: UInt64 = 10_000_000_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What is found out about who an event happened to.
+    public struct Enrichment: Sendable, Hashable {
+        /// Cgroups that are remembered at a time.
+        public var maxEntries = 10_000
+        /// Nanoseconds until what is remembered of a cgroup is found out again.
+        public var ttlNs: UInt64 = 3_600_000_000_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Whether the API of a cluster is asked.
+    public enum KubernetesMode: String, Sendable, Hashable, CaseIterable {
+        /// Where the agent runs as a pod, or a URL is given.
+        case auto
+        /// Never.
+        case off
+    }
+
+    /// How names of pods and services are found out.
+    public struct Kubernetes: Sendable, Hashable {
+        /// Whether they are.
+        public var mode = KubernetesMode.auto
+        /// The API server's URL; nil: that of the cluster in which the agent is a pod.
+        public var url: String?
+        /// PEM file of the authorities that sign its certificate; nil: the system's, or the pod's own.
+        public var caFile: String?
+        /// File with a bearer token; nil: the pod's own, or none.
+        public var tokenFile: String?
 
         /// The defaults.
         public init() {}

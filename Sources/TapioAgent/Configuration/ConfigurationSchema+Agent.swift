@@ -23,6 +23,8 @@ extension ConfigurationSchema {
         "aggregation":
             "Events that are alike are merged into a summary, as `<kind>: always`, `overload` or `off`. Kinds: `tapio schema`.",
         "ledger": "The account of every event that was seen and not kept.",
+        "enrichment": "What is found out about whose events are: containers, pods, units.",
+        "kubernetes": "Names of pods and services, from the cluster's API.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
         "log": "What the agent says about itself.",
         "overload": "What happens where more events come than the agent can carry.",
@@ -242,6 +244,51 @@ extension ConfigurationSchema {
     ]
 
     private static let surfaceKeys: [ConfigurationKey] = [
+        .integer(
+            "enrichment.max_entries",
+            \.enrichment.maxEntries,
+            100...1_000_000,
+            unit: "cgroups",
+            .restart,
+            "Cgroups whose container, pod or unit is remembered at a time."
+        ),
+        .duration(
+            "enrichment.ttl",
+            \.enrichment.ttlNs,
+            second...day,
+            .restart,
+            "How long that is remembered before it is found out again."
+        ),
+        .choice(
+            "kubernetes.mode",
+            \.kubernetes.mode,
+            .restart,
+            "Whether the cluster's API is asked: auto where the agent is a pod or a URL is given."
+        ),
+        .text(
+            "kubernetes.url",
+            \.kubernetes.url,
+            maxBytes: 2048,
+            or: ConfigurationKey.auto,
+            .restart,
+            "URL of the API server; auto is that of the cluster in which the agent is a pod."
+        ),
+        .text(
+            "kubernetes.ca_file",
+            \.kubernetes.caFile,
+            maxBytes: 3072,
+            or: ConfigurationKey.auto,
+            .restart,
+            "PEM file of the authorities that sign its certificate; auto is the pod's own, or the system's."
+        ),
+        .text(
+            "kubernetes.token_file",
+            \.kubernetes.tokenFile,
+            maxBytes: 3072,
+            or: ConfigurationKey.auto,
+            .restart,
+            "File with the bearer token, read again when it changes; auto is the pod's own, or none."
+        ),
         .path(
             "control.socket",
             \.control.socket,

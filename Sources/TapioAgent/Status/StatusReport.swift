@@ -23,6 +23,8 @@ public struct StatusReport: Codable, Sendable {
     public var ledger: [LedgerLine] = []
     /// From rings to encoded batches.
     public var pipeline = Pipeline()
+    /// What is found out about whose events are.
+    public var enrichment = Enrichment()
     /// What presses the pipeline, and how much is kept.
     public var overflow = Overflow()
     /// What is written and kept.
@@ -245,6 +247,42 @@ public struct StatusReport: Codable, Sendable {
             self.since = since
             self.eventsPerSecond = eventsPerSecond
         }
+    }
+
+    /// What is found out about whose events are.
+    public struct Enrichment: Codable, Sendable {
+        /// Questions for a cgroup that was known.
+        public var hits: UInt64 = 0
+        /// Questions for one that was not; their events are `late`.
+        public var misses: UInt64 = 0
+        /// Questions for one that had been known for too long; `late` too.
+        public var expired: UInt64 = 0
+        /// Questions that met a change of the entry; `late` too.
+        public var contended: UInt64 = 0
+        /// Entries that made room for others before their time.
+        public var evictions: UInt64 = 0
+        /// Entries that there can be.
+        public var capacity = 0
+        /// Cgroups that were found out about.
+        public var resolved: UInt64 = 0
+        /// Cgroups that were gone before anybody looked.
+        public var gone: UInt64 = 0
+        /// Questions for which there was no place among those that wait; the next event asks again.
+        public var refused: UInt64 = 0
+        /// Different containers, pods and units in the table.
+        public var meanings = 0
+        /// The API that is asked for pods and services; nil: none is.
+        public var kubernetesURL: String?
+        /// Why none is, or what is wrong with it.
+        public var kubernetesError: String?
+        /// Pods known.
+        public var pods = 0
+        /// Services known.
+        public var services = 0
+        /// Whether all pods and services have come at least once.
+        public var isSynced = false
+        /// Nothing asked yet.
+        public init() {}
     }
 
     /// Threads, queues and rings.

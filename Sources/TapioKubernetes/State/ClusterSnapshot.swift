@@ -109,3 +109,24 @@ public struct ClusterSnapshot: Sendable {
         nodesByName[name].flatMap { nodeTable.objects[$0] }
     }
 }
+
+extension ClusterSnapshot {
+    /// For each pod that stands behind a service that service's name, by the pod's UID; the first by name where there are
+    /// several. O(endpoints).
+    public func servicesOfPods() -> [String: String] {
+        var byName: [ObjectKey: String] = [:]
+        for pod in podTable.objects.values {
+            byName[ObjectKey(uid: "", namespace: pod.metadata.namespace, name: pod.metadata.name)] = pod.metadata.uid
+        }
+        var services: [String: String] = [:]
+        for slice in sliceTable.objects.values {
+            guard let service = slice.service?.name else { continue }
+            for case .some(let key) in slice.endpoints.map(\.pod) {
+                let named = ObjectKey(uid: "", namespace: key.namespace, name: key.name)
+                guard let uid = key.uid.isEmpty ? byName[named] : key.uid else { continue }
+                services[uid] = services[uid].map { min($0, service) } ?? service
+            }
+        }
+        return services
+    }
+}

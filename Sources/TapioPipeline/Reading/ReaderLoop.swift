@@ -265,7 +265,9 @@ final class ReaderLoop<Plane: RecordPlane> {
         }
     }
 
-    private func enrichmentID(of record: RawSpan) -> UInt32 { enrichment?.id(for: record) ?? 0 }
+    private func enrichmentID(of record: RawSpan) -> UInt32 {
+        enrichment?.id(for: record, reader: number, nowNs: nowNs) ?? 0
+    }
 
     private func refuse(_ record: RawSpan, _ fault: RecordFault) {
         // A record too short to name its kind is put down to the ledger's, which no program may write.

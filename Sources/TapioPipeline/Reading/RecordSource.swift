@@ -53,8 +53,12 @@ public protocol RecordPlane: Sendable {
 public protocol EnrichmentLookup: Sendable {
     /// The id of what is known in ``table``, 0 for nothing. On the reader's thread, for each record: it must not block, and
     /// cost about as much as a hash look-up.
-    func id(for record: RawSpan) -> UInt32
+    ///
+    /// - Parameters:
+    ///   - reader: The number of the reader that asks, from 0.
+    ///   - nowNs: Monotonic time of the reader's pass.
+    func id(for record: RawSpan, reader: Int, nowNs: UInt64) -> UInt32
 
-    /// What the ids mean: at least all those that ``id(for:)`` has returned so far.
+    /// What the ids mean: at least all those that ``id(for:reader:nowNs:)`` has returned so far.
     var table: EnrichmentTable { get }
 }

@@ -16,6 +16,7 @@ struct StatusText {
         lines += section("Collectors", collectors)
         lines += section("Events", LedgerText(report, paint: paint).table)
         lines += section("Pipeline", pipeline)
+        lines += section("Enrichment", enrichment)
         lines += section("Overload", overload)
         lines += section("Archive", archive)
         return lines
@@ -104,6 +105,32 @@ struct StatusText {
             let skipped = HumanUnits.count(Int64(clamping: pipeline.liveViewSkipped))
             table.row(["live views", "skipped \(skipped) events that the archive has"])
         }
+        return table.lines(paint, indent: "  ")
+    }
+
+    private var enrichment: [String] {
+        let enrichment = report.enrichment
+        func count(_ number: UInt64) -> String { HumanUnits.count(Int64(clamping: number)) }
+        var table = TextTable([.left(""), .left("")])
+        let late = enrichment.misses + enrichment.expired + enrichment.contended
+        table.row([
+            "containers",
+            "\(count(enrichment.hits)) events known, \(count(late)) late; \(count(enrichment.resolved)) cgroups found out, \(count(enrichment.gone)) were gone",
+        ])
+        if enrichment.evictions + enrichment.refused > 0 {
+            table.row([
+                "bounds",
+                "\(count(enrichment.evictions)) entries of \(enrichment.capacity) made room, \(count(enrichment.refused)) questions had to be asked again",
+            ])
+        }
+        if let url = enrichment.kubernetesURL {
+            let known = "\(enrichment.pods) pods of this node, \(enrichment.services) services"
+            let state = enrichment.isSynced ? known : "\(known), not all yet"
+            table.row(["kubernetes", "\(TerminalText.escape(url)): \(state)"])
+        } else {
+            table.row(["kubernetes", "not asked: names of pods are unknown"])
+        }
+        if let error = enrichment.kubernetesError { table.row([("", .plain), (TerminalText.escape(error), .red)]) }
         return table.lines(paint, indent: "  ")
     }
 

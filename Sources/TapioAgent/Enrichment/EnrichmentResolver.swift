@@ -1,0 +1,168 @@
+import TapioBPF
+import TapioEnrichment
+import TapioEvents
+import TapioKubernetes
+import TapioRings
+
+/// Finds out whose cgroups are that readers met for the first time, and tells the ``Enricher``: from the cgroup's path, and,
+/// where a cluster is watched, from what that says about the pod.
+actor EnrichmentResolver {
+    /// Ids of different meaning until the table begins anew.
+    static let mostIDs = 32_768
+    /// How long readers may hold an id that they got, ns: longer than a batch is open.
+    private static let idLifeNs: UInt64 = 60_000_000_000
+    /// Cgroups whose identity is remembered, so that what the cluster says later can be added.
+    private static let mostKnown = 20_000
+
+    /// What it did, for status.
+    struct Statistics: Sendable, Equatable {
+        /// Cgroups whose path was found.
+        var resolved: UInt64 = 0
+        /// Cgroups that were gone before anybody looked.
+        var gone: UInt64 = 0
+        /// Different meanings in the table.
+        var meanings = 0
+        /// How often the table began anew because it was full.
+        var tableRestarts: UInt64 = 0
+    }
+
+    private let enricher: Enricher
+    private let paths: CgroupPaths
+    private var cluster: ClusterSnapshot?
+    /// By pod's UID.
+    private var services: [String: String] = [:]
+    private var hasCluster: Bool
+    private var entries: [EnrichmentTable.Entry]
+    private var ids: [Belonging: UInt32] = [:]
+    private var known: [UInt64: ContainerIdentity?] = [:]
+    private var knownOrder: [UInt64] = []
+    private var drainsUntilNs: UInt64?
+    private(set) var statistics = Statistics()
+
+    /// A resolver for an enricher that is told by nobody else.
+    ///
+    /// - Parameter hasCluster: Whether somebody watches a cluster and will call ``update(_:)``.
+    init(_ enricher: Enricher, roots: [String], hasCluster: Bool) {
+        self.enricher = enricher
+        self.hasCluster = hasCluster
+        paths = CgroupPaths(roots: roots)
+        entries = enricher.table.entries
+    }
+
+    /// Resolves until the enricher is finished.
+    func run() async {
+        for await _ in enricher.wanted { resolveWaiting() }
+    }
+
+    /// Takes over what is known of the cluster now.
+    func update(_ snapshot: ClusterSnapshot) {
+        cluster = snapshot
+        services = snapshot.servicesOfPods()
+        publish(known.keys.filter { (known[$0] ?? nil)?.podUID != nil })
+    }
+
+    private func resolveWaiting() {
+        let nowNs = MonotonicClock.monotonicNs
+        var found: [UInt64] = []
+        for cgroup in enricher.takeWaiting() {
+            switch paths.path(of: cgroup, nowNs: nowNs) {
+            case .path(let path):
+                statistics.resolved += 1
+                remember(cgroup, ContainerIdentity(cgroupPath: path))
+            case .gone:
+                statistics.gone += 1
+                publishGone(cgroup, nowNs)
+                continue
+            }
+            found.append(cgroup)
+        }
+        publish(found)
+    }
+
+    private func remember(_ cgroup: UInt64, _ identity: ContainerIdentity?) {
+        if known.updateValue(identity, forKey: cgroup) == nil {
+            knownOrder.append(cgroup)
+            if knownOrder.count > Self.mostKnown {
+                for old in knownOrder.prefix(Self.mostKnown / 4) { known[old] = nil }
+                knownOrder.removeFirst(Self.mostKnown / 4)
+            }
+        }
+    }
+
+    private func publishGone(_ cgroup: UInt64, _ nowNs: UInt64) {
+        var gone = Belonging()
+        gone.containerStatus = .expired
+        gone.podStatus = .expired
+        guard let id = id(of: gone, nowNs) else { return }
+        enricher.publish(EnrichmentTable(all: entries))
+        enricher.cache.insert(cgroup, id: id, nowNs: nowNs)
+    }
+
+    /// Makes ids for cgroups, publishes the table, and only then lets readers have the ids.
+    private func publish(_ cgroups: some Collection<UInt64>) {
+        guard !cgroups.isEmpty else { return }
+        let nowNs = MonotonicClock.monotonicNs
+        var fresh: [(UInt64, UInt32)] = []
+        for cgroup in cgroups {
+            guard let id = id(of: belonging(known[cgroup] ?? nil), nowNs) else { continue }
+            fresh.append((cgroup, id))
+        }
+        enricher.publish(EnrichmentTable(all: entries))
+        for (cgroup, id) in fresh { enricher.cache.insert(cgroup, id: id, nowNs: nowNs) }
+        statistics.meanings = entries.count
+    }
+
+    private func belonging(_ identity: ContainerIdentity?) -> Belonging {
+        var result = Belonging()
+        result.containerID = identity?.containerID ?? ""
+        result.runtime = identity?.runtime?.rawValue ?? ""
+        result.unit = identity?.unit ?? ""
+        result.podUID = identity?.podUID ?? ""
+        result.containerStatus = identity?.containerID == nil ? .absent : .hit
+        guard let uid = identity?.podUID else {
+            result.podStatus = .absent
+            return result
+        }
+        guard hasCluster else {
+            result.podStatus = .disabled
+            return result
+        }
+        let container = identity?.containerID.flatMap { cluster?.container(id: $0) }
+        guard let pod = container?.pod ?? cluster?.pod(uid: uid) else {
+            result.podStatus = .late
+            return result
+        }
+        result.podStatus = .hit
+        result.podUID = pod.metadata.uid
+        result.pod = pod.metadata.name
+        result.namespace = pod.metadata.namespace
+        result.container = container?.status.name ?? ""
+        result.workload = "\(pod.workload.kind)/\(pod.workload.name)"
+        result.service = services[pod.metadata.uid] ?? ""
+        return result
+    }
+
+    /// The id of a meaning; nil while the table is about to begin anew.
+    private func id(of belonging: Belonging, _ nowNs: UInt64) -> UInt32? {
+        if let id = ids[belonging] { return id }
+        if let until = drainsUntilNs {
+            guard nowNs >= until else { return nil }
+            restartTable()
+        } else if entries.count >= Self.mostIDs {
+            // Readers must have let go of all ids before one means something else.
+            for cgroup in known.keys { enricher.cache.remove(cgroup) }
+            drainsUntilNs = nowNs + Self.idLifeNs
+            return nil
+        }
+        entries.append(belonging.entry)
+        ids[belonging] = UInt32(entries.count - 1)
+        return UInt32(entries.count - 1)
+    }
+
+    private func restartTable() {
+        drainsUntilNs = nil
+        statistics.tableRestarts += 1
+        ids = [:]
+        entries.removeLast(entries.count - 2)
+    }
+}
