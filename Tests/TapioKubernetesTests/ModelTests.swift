@@ -43,6 +43,33 @@ struct ModelTests {
         #expect(node.conditions.first { $0.type == "MemoryPressure" }?.status == .no)
     }
 
+    @Test("lines that were damaged by chance are read or refused, and never more")
+    func damagedLines() throws {
+        let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        let data = try Data(contentsOf: here.appendingPathComponent("Recorded/pods-watch.ndjson"))
+        let lines = data.split(separator: UInt8(ascii: "\n")).dropFirst()
+        var refused = 0
+        for _ in 0..<1_000 {
+            var line = Array(lines.randomElement()!)
+            for _ in 0..<Int.random(in: 1...4) {
+                let index = line.indices.randomElement()!
+                switch Int.random(in: 0..<3) {
+                case 0: line[index] = .random(in: 0...255)
+                case 1: line.remove(at: index)
+                default: line.removeSubrange(index..<min(index + .random(in: 0..<400), line.count - 1))
+                }
+            }
+            guard let change = try? JSONDecoder().decode(WatchLine<Pod>.self, from: Data(line)) else {
+                refused += 1
+                continue
+            }
+            if case .present(let candidate) = change, let pod = candidate.object {
+                #expect(!pod.metadata.uid.isEmpty && candidate.metadata == pod.metadata)
+            }
+        }
+        #expect((1..<1_000).contains(refused))
+    }
+
     @Test("a pod needs no more than a name and a UID")
     func smallPod() throws {
         let pod: Pod = try decode(#"{"metadata":{"name":"p","uid":"u"}}"#)

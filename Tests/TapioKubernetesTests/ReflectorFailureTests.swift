@@ -62,6 +62,23 @@ struct ReflectorFailureTests {
         for token in ["fake-token-1", "fake-token-2"] { #expect(!"\(reflector.statistics)".contains(token)) }
     }
 
+    @Test("a token that was replaced while the old one was refused is tried at once")
+    func replacedToken() async throws {
+        try server.command("token", ["token": "fake-token-2"])
+        // The server replaces it just before it refuses the old one.
+        try server.fail(
+            "list",
+            ["status": 401, "writes": ["file": server.directory.file("token"), "text": "fake-token-2"]]
+        )
+        let reflector = try changes.reflect(server.settings()) { settings in
+            settings.firstRetry = .seconds(3600)
+            settings.longestRetry = .seconds(3600)
+        }
+        defer { reflector.stop() }
+        try server.awaitWatches()
+        #expect(changes.words == ["+a", "synced"])
+    }
+
     @Test("a token that cannot be read is an error that names the file, and is tried again")
     func missingToken() async throws {
         let settings = try server.settings()

@@ -149,7 +149,18 @@ struct ReflectorTests {
         try server.putPod("after")
         try await until("the next change") { changes.words.contains("+after") }
         #expect(changes.words == ["+before", "synced", "+during", "+after"])
+        #expect(try server.requests("watch").map { $0.query["resourceVersion"] } == ["2", "3"])
         #expect(try server.requests("list").count == 1)
+        #expect(reflector.statistics.malformed == 0)
+    }
+
+    @Test("a stream that ends as it should, but in the middle of a line, is no good one")
+    func halfLine() async throws {
+        try server.fail("watch", ["lines": [#"{"type":"ADDED","obj"#]])
+        let reflector = try changes.reflect(server.settings())
+        defer { reflector.stop() }
+        try server.awaitWatches()
+        #expect(reflector.statistics.lastError?.reason == "it ended in the middle of a line")
         #expect(reflector.statistics.malformed == 0)
     }
 
@@ -165,7 +176,7 @@ struct ReflectorTests {
         for text in [
             "no JSON", #"{"type":"ADDED"}"#, #"{"type":"OTHER","object":{}}"#, "[]",
             "{\"type\":\"ADDED\",\"object\":null}",
-            "", "\u{FF}\0", #"{"type":"BOOKMARK","object":{}}"#, String(repeating: "[", count: 2_000),
+            "", "\u{FF}\0", #"{"type":"BOOKMARK","object":{}}"#, String(repeating: "[", count: 200_000),
         ] {
             try server.command("raw", ["text": text])
         }

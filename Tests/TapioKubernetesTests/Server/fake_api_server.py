@@ -182,6 +182,9 @@ class Handler(BaseHTTPRequestHandler):
         (self.watch if verb == "watch" else self.list)(url.path, query)
 
     def fail(self, fault):
+        if "writes" in fault:
+            with open(fault["writes"]["file"], "w") as file:
+                file.write(fault["writes"]["text"])
         if "file" in fault:  # a recorded answer with its head
             head, _, body = open(os.path.join(RECORDED, fault["file"]), "rb").read().decode().replace(
                 "\r\n", "\n").partition("\n\n")
