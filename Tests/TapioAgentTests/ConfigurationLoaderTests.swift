@@ -20,6 +20,9 @@ struct ConfigurationLoaderTests {
         #expect(try ignored(file + "[EPERM]}}", "EIO, ENXIO") == ["EIO", "ENXIO"])
         #expect(try ignored(file + "[EPERM]}}", "EIO", "[EBADF,ENXIO]") == ["EBADF", "ENXIO"])
         #expect(try ignored("", nil, "[]") == [])
+        #expect(try ignored("", nil, "[\"EBADF\", 'EIO']") == ["EBADF", "EIO"])
+        #expect(throws: ConfigurationErrors.self) { try ignored("", nil, "[[EIO]]") }
+        #expect(throws: ConfigurationErrors.self) { try ignored("", nil, "[EIO") }
     }
 
     @Test(

@@ -225,6 +225,20 @@ extension ConfigurationDocument {
 }
 
 extension ConfigurationDocument {
+    /// The items of a list in brackets, `[a, "b c"]`; nil where it is none, or has other items than single values.
+    static func list(in text: String) -> [String]? {
+        do {
+            try PlainYAML.check(Array(text.utf8))
+            let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
+            defer { withExtendedLifetime(parser) {} }
+            guard let list = try parser.singleRoot()?.sequence else { return nil }
+            let items = list.compactMap { $0.anchor == nil ? $0.scalar?.string : nil }
+            return items.count == list.count ? items : nil
+        } catch {
+            return nil
+        }
+    }
+
     /// The first anchor, alias or tag that the parser itself finds in a text, for the test that holds ``PlainYAML`` to it.
     /// Not for text that ``PlainYAML`` refuses: it may expand without end.
     static func dangerousConstruct(in text: String) -> String? {

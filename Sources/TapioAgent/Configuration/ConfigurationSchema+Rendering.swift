@@ -34,8 +34,15 @@ extension ConfigurationSchema {
             switch item {
             case .key(let name, let key):
                 lines.append("\(indentation)# \(key.summary)")
-                lines.append("\(indentation)# \(facts(about: key))")
-                lines.append("\(indentation)\(QuotedText.text(name)): \(key.defaultValue)")
+                let line = "\(indentation)\(QuotedText.text(name)): \(key.defaultValue)"
+                guard case .list(let values) = key.defaultValue, line.count > 60 else {
+                    lines.append("\(indentation)# \(facts(about: key, default: "\(key.defaultValue)"))")
+                    lines.append(line)
+                    continue
+                }
+                lines.append("\(indentation)# \(facts(about: key, default: "below"))")
+                lines.append("\(indentation)\(QuotedText.text(name)):")
+                lines += values.map { "\(indentation)  - \(QuotedText.text($0))" }
             case .section(let name, let path, let items):
                 lines.append("\(indentation)# \(sections[path] ?? "")")
                 if let facts = Self.factsAboutMany[path] { lines.append("\(indentation)# \(facts)") }
@@ -56,10 +63,10 @@ extension ConfigurationSchema {
         if case .section = item { true } else { false }
     }
 
-    private func facts(about key: ConfigurationKey) -> String {
+    private func facts(about key: ConfigurationKey, default defaultText: String) -> String {
         let (unit, range) = key.type.unitAndRange
         let allowed = key.word.map { "\(range) or \($0)" } ?? range
-        return "unit: \(unit); range: \(allowed); default: \(key.defaultValue); change: \(key.reload.rawValue)"
+        return "unit: \(unit); range: \(allowed); default: \(defaultText); change: \(key.reload.rawValue)"
     }
 
     private func render(

@@ -53,7 +53,7 @@ public enum ConfigurationType: Sendable, Hashable {
             "a list as in [/etc/a, /etc/b], 0..\(most) absolute paths of 1..\(maxBytes) bytes"
         case .list(.text(let maxBytes), let most): "a list as in [a, b], 0..\(most) texts of 1..\(maxBytes) bytes"
         case .list(.choice(let words), let most):
-            "a list as in [\(words.prefix(2).joined(separator: ", "))], 0..\(most) of \(words.joined(separator: ", "))"
+            "a list as in [\(words.prefix(2).joined(separator: ", "))], 0..\(most) of \(Self.choices(words))"
         }
     }
 
@@ -73,7 +73,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .path(let maxBytes): ("path", "absolute, 1..\(maxBytes) bytes")
         case .list(.path(let maxBytes), let most): ("list of paths", "0..\(most), absolute, 1..\(maxBytes) bytes")
         case .list(.text(let maxBytes), let most): ("list", "0..\(most), 1..\(maxBytes) bytes")
-        case .list(.choice(let words), let most): ("list", "0..\(most) of \(words.joined(separator: ", "))")
+        case .list(.choice(let words), let most): ("list", "0..\(most) of \(Self.choices(words))")
         }
     }
 
@@ -94,7 +94,7 @@ public enum ConfigurationType: Sendable, Hashable {
         case .choiceOrCount(let words, _, _):
             words.contains(text) ? .word(text) : wholeNumber(text).map { .integer($0) }
         case .text, .path: .text(text)
-        case .list: .list(Self.items(of: text))
+        case .list: Self.items(of: text).map { .list($0) }
         }
     }
 
@@ -124,6 +124,13 @@ public enum ConfigurationType: Sendable, Hashable {
         }
     }
 
+    /// All words where they are few, else some of them and how many there are.
+    private static func choices(_ words: [String]) -> String {
+        words.count <= 12
+            ? words.joined(separator: ", ")
+            : "\(words.count) names: \(words.prefix(3).joined(separator: ", ")), …, \(words.last!)"
+    }
+
     private func allows(_ text: String, as item: ListItem) -> Bool {
         switch item {
         case .path(let maxBytes): isOneLine(text, maxBytes) && text.utf8.first == UInt8(ascii: "/")
@@ -132,12 +139,11 @@ public enum ConfigurationType: Sendable, Hashable {
         }
     }
 
-    /// A document gives a list's items on a line each; variables and flags, with commas between, in brackets or not.
-    private static func items(of text: String) -> [String] {
+    /// A document gives a list's items on a line each; variables and flags with commas between, or in brackets, as YAML.
+    private static func items(of text: String) -> [String]? {
         if text.hasSuffix(itemEnd) { return text.split(separator: itemEnd).map(String.init) }
-        let isInBrackets = text.hasPrefix("[") && text.hasSuffix("]")
-        let inner = isInBrackets ? text.dropFirst().dropLast() : text[...]
-        return inner.split(separator: ",").map { item in
+        if text.hasPrefix("[") { return ConfigurationDocument.list(in: text) }
+        return text.split(separator: ",").map { item in
             String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
     }
