@@ -22,7 +22,7 @@ RING_TESTS  := TAPIO_PACKAGE=rings $(SWIFT) test -c release -Xswiftc -enable-tes
 TSAN_SUITES := TapioPipelineTests.(PipelineTests|AggregationPipelineTests|AggregationSwitchTests|KernelPipelineTests|EventTapTests|LaneIntakeTests|LatencyHistogramTests|PressureGaugeTests)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rings tsan build release format lint install uninstall clean deps test-deps bench
+.PHONY: help run test test-rings test-kernels tsan build release format lint install uninstall clean deps test-deps bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: deps test-deps ## Run all tests, on real kernel events where they need the
 
 test-rings: deps ## Run the tests of rings, deque and pool with millions of items
 	$(RING_TESTS) --scratch-path .build-rings
+
+test-kernels: release ## Run the agent on Debian's stock kernel (6.1) in an emulator
+	@.ci/packages kernels
+	.ci/test-kernels
 
 tsan: deps ## Run the tests of the concurrent parts under ThreadSanitizer
 	$(RING_TESTS) --scratch-path .build-rings-tsan --sanitize=thread

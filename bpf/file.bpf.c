@@ -72,6 +72,9 @@ struct file_work {
 	/// Where the record ends. In memory, so that the verifier doesn't follow each way to what comes after on its
 	/// own.
 	__u32 end;
+	/// What it is an event of, and how urgent: in memory for the same reason.
+	__u32 kind;
+	__u32 priority;
 	/// Whether it was found as a name in a directory, so that the watched path is the file's own.
 	__u32 is_whole;
 	struct dentry *entries[LEVELS];
@@ -94,13 +97,8 @@ static __always_inline void find_text(struct file_work *work, __u32 length)
 
 /// Looks for a watched directory from `entry` upwards, and for a watched name in the first directory: the entry's own
 /// where it is a file, else the one that is in `work->name`.
-///
-/// Not static, so that the verifier looks at it once, instead of at each call.
-__noinline int find_entry(struct file_work *work, __u64 begin, __u32 is_directory)
+static __noinline int find_entry(struct file_work *work, struct dentry *entry, bool is_directory)
 {
-	if (!work)
-		return 0;
-	struct dentry *entry = (struct dentry *)begin;
 	work->path = TAPIO_ABSENT_32;
 	work->is_whole = 0;
 	struct tapio_watched_key key = {};
@@ -140,49 +138,48 @@ __noinline int find_entry(struct file_work *work, __u64 begin, __u32 is_director
 	return 0;
 }
 
-/// Appends bytes as a part of a string that ends at `end`; gives the new end.
-static __always_inline __u32 append_part(char *record, __u32 end, const void *from, bool after_slash)
+/// Appends bytes as a part of the string that ends where the record does.
+static __always_inline void append_part(struct file_work *work, const void *from, bool after_slash)
 {
+	__u32 end = work->end;
 	if (end >= STRINGS_END)
-		return end;
+		return;
 	if (after_slash) {
-		record[end] = '/';
+		work->record[end] = '/';
 		end++;
 	}
-	long length = bpf_probe_read_kernel_str(record + end, 256, from);
-	return length > 1 && length <= 256 ? end + (__u32)length - 1 : end;
+	long length = bpf_probe_read_kernel_str(work->record + end, 256, from);
+	work->end = length > 1 && length <= 256 ? end + (__u32)length - 1 : end;
 }
 
 /// Appends a path that was found by what it is: the watched path, what is between that and the file, and, of a file
 /// that is named from a directory, that name.
-__noinline int append_finding(struct file_work *work, __u32 end, __u32 with_text)
+static __noinline int append_finding(struct file_work *work, bool with_text)
 {
-	if (!work)
-		return 0;
 	__u32 number = work->path;
 	const struct tapio_watched_path *path = bpf_map_lookup_elem(&watched_paths, &number);
 	if (path)
-		end = append_part(work->record, end, path->path, false);
+		append_part(work, path->path, false);
 	if (work->is_whole)
-		return end;
+		return 0;
 	for (__u32 i = 0; i < LEVELS; i++) {
 		__u32 level = work->depth - 1 - i;
 		if (i >= work->depth || level >= LEVELS)
 			break;
 		struct dentry *entry = work->entries[level];
-		end = append_part(work->record, end, BPF_CORE_READ(entry, d_name.name), true);
+		append_part(work, BPF_CORE_READ(entry, d_name.name), true);
 	}
 	if (with_text)
-		end = append_part(work->record, end, work->text.text, true);
-	return end;
+		append_part(work, work->text.text, true);
+	return 0;
 }
 
 /// A path argument of a call, or what it opened: finds out whether it is watched, and if so appends it to the record.
 /// Gives the string, of no length where it is not watched.
-static __always_inline struct tapio_string take_path(struct file_work *work, __u32 end, const void *registers,
-                                                     int directory, int path, struct dentry *opened)
+static __always_inline struct tapio_string take_path(struct file_work *work, const void *registers, int directory,
+                                                     int path, struct dentry *opened)
 {
-	struct tapio_string none = {};
+	__u32 begin = work->end;
 	bool is_absolute = false;
 	work->path = TAPIO_ABSENT_32;
 	if (path >= 0) {
@@ -197,25 +194,22 @@ static __always_inline struct tapio_string take_path(struct file_work *work, __u
 		if (is_absolute)
 			find_text(work, (__u32)length - 1);
 		if (work->path != TAPIO_ABSENT_32) {
-			__u32 after = append_part(work->record, end, text->text, false);
-			return (struct tapio_string){.offset = end, .length = after - end};
+			append_part(work, text->text, false);
+			return (struct tapio_string){.offset = begin, .length = work->end - begin};
 		}
 	}
 	if (opened) {
-		find_entry(work, (__u64)opened, false);
+		find_entry(work, opened, false);
 	} else if (path >= 0 && !is_absolute) {
 		__u32 base = directory >= 0 ? (__u32)call_argument(registers, directory) : AT_FDCWD;
 		struct dentry *entry = base == AT_FDCWD ? dentry_of_cwd() : dentry_of_descriptor(base);
 		__builtin_memset(work->name.name, 0, sizeof work->name.name);
 		bpf_probe_read_kernel_str(work->name.name, sizeof work->name.name, work->text.text);
-		find_entry(work, (__u64)entry, true);
+		find_entry(work, entry, true);
 	}
-	if (work->path == TAPIO_ABSENT_32)
-		return none;
-	__u32 after = append_finding(work, end, !opened);
-	if (after < end || after > STRINGS_END + 512)
-		return none;
-	return (struct tapio_string){.offset = end, .length = after - end};
+	if (work->path != TAPIO_ABSENT_32)
+		append_finding(work, !opened);
+	return (struct tapio_string){.offset = begin, .length = work->end - begin};
 }
 
 static __always_inline __u8 kind_of(__u8 operation)
@@ -258,6 +252,19 @@ static __always_inline void fill_value(struct tapio_file *record, const struct t
 	}
 }
 
+/// Names who did it, and hands the record over. Not static, so that the verifier looks at it once, and not on each way
+/// that leads here.
+__noinline int finish(struct file_work *work)
+{
+	if (!work)
+		return 0;
+	struct tapio_header *record = (void *)work->record;
+	const struct task_struct *task = bpf_get_current_task_btf();
+	tapio_fill_task(record, task);
+	tapio_output(record, (__u8)work->kind, (__u8)work->priority, tapio_about_task(task), work->end & 4095);
+	return 0;
+}
+
 static __always_inline void tell(struct file_work *work, const struct tapio_file_rule *rule, const void *registers,
                                  long result, const struct task_struct *task)
 {
@@ -276,12 +283,11 @@ static __always_inline void tell(struct file_work *work, const struct tapio_file
 		opened = dentry_of_descriptor((__u32)result);
 	else if (rule->descriptor >= 0)
 		opened = dentry_of_descriptor((__u32)call_argument(registers, rule->descriptor));
-	record->path = take_path(work, sizeof *record, registers, rule->directory, rule->path, opened);
+	work->end = sizeof *record;
+	record->path = take_path(work, registers, rule->directory, rule->path, opened);
 	work->watched = work->path;
-	work->end = sizeof *record + record->path.length;
 	if (rule->new_path >= 0 && work->end < STRINGS_END) {
-		record->new_path = take_path(work, work->end, registers, rule->new_directory, rule->new_path, NULL);
-		work->end += record->new_path.length;
+		record->new_path = take_path(work, registers, rule->new_directory, rule->new_path, NULL);
 		if (work->watched == TAPIO_ABSENT_32)
 			work->watched = work->path;
 	}
@@ -294,17 +300,16 @@ static __always_inline void tell(struct file_work *work, const struct tapio_file
 	if (!record->new_path.length && rule->new_path >= 0 && work->end < STRINGS_END)
 		work->end =
 		    append_user_string(record, work->end, &record->new_path, call_argument(registers, rule->new_path));
-	__u8 kind = kind_of(rule->operation);
-	__u8 priority = kind == TAPIO_KIND_FILE_OPEN ? TAPIO_PRIORITY_NORMAL : TAPIO_PRIORITY_HIGH;
+	work->kind = kind_of(rule->operation);
+	work->priority = work->kind == TAPIO_KIND_FILE_OPEN ? TAPIO_PRIORITY_NORMAL : TAPIO_PRIORITY_HIGH;
 	fill_value(record, rule, registers);
 	if ((watched->writes_only && record->access == 0 && !(record->flags & O_TRUNC)) || tapio_is_agent(task->tgid)) {
-		tapio_filtered(kind);
+		tapio_filtered((__u8)work->kind);
 		return;
 	}
 	if (opened)
 		record->inode = BPF_CORE_READ(opened, d_inode, i_ino);
-	tapio_fill_task(&record->header, task);
-	tapio_output(&record->header, kind, priority, tapio_about_task(task), work->end & 4095);
+	finish(work);
 }
 
 SEC("tp_btf/sys_exit")

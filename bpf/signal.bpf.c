@@ -119,6 +119,12 @@ struct facts {
 	__u64 fault_address;
 };
 
+/// By a read that the verifier lets pass: in a union, that of Linux 6.1 sees the first member alone.
+static __always_inline __u64 fault_address_of(struct kernel_siginfo *info)
+{
+	return (__u64)BPF_CORE_READ(info, _sifields._sigfault._addr);
+}
+
 static __always_inline struct facts facts_of(__u32 signal, const struct kernel_siginfo *info)
 {
 	struct facts facts = {.fault_address = TAPIO_ABSENT_64};
@@ -130,7 +136,7 @@ static __always_inline struct facts facts_of(__u32 signal, const struct kernel_s
 		facts.code = info->si_code;
 	facts.source = source_of(signal, facts.code);
 	if (facts.source == TAPIO_SIGNAL_FAULT && (__u64)info > SEND_SIG_PRIV)
-		facts.fault_address = (__u64)info->_sifields._sigfault._addr;
+		facts.fault_address = fault_address_of((struct kernel_siginfo *)info);
 	return facts;
 }
 

@@ -13,9 +13,10 @@ public final class EnrichmentTable: Sendable {
 
     /// A table of `entries`, which get the ids from 1.
     ///
-    /// - Precondition: each has a value for each ``EnrichmentColumn``.
+    /// Columns that an entry leaves out at its end are not known.
     public convenience init(entries: [Entry]) {
-        self.init(all: [EnrichmentColumn.allCases.map { _ in [] }] + entries)
+        let nothing = Entry(repeating: [], count: EnrichmentColumn.allCases.count)
+        self.init(all: [nothing] + entries.map { $0 + nothing.dropFirst($0.count) })
     }
 
     /// A table of all entries, that of id 0 among them.

@@ -10,14 +10,15 @@ public struct KernelWindow {
 
     private let object: BPFObject
     private let name: String
-    private let program: RunnableProgram
+    /// For each of the two maps, the program that empties it.
+    private let programs: [RunnableProgram]
     private var open: UInt32 = 0
 
     /// The window of that name in a loaded object.
     public init(_ name: String, of object: BPFObject) throws(KernelError) {
         self.name = name
         self.object = object
-        program = try object.runnable("\(name)_flush")
+        programs = [try object.runnable("\(name)_flush_0"), try object.runnable("\(name)_flush_1")]
     }
 
     /// Ends the window and begins the next: what was merged goes into the rings. Takes some milliseconds.
@@ -45,6 +46,6 @@ public struct KernelWindow {
     }
 
     private func flush(_ window: UInt32, givesUp: Bool = false) throws(KernelError) -> tapio_flush {
-        try program.run(tapio_flush(window: window, gives_up: givesUp ? 1 : 0, told: 0, is_left: 0))
+        try programs[Int(window)].run(tapio_flush(gives_up: givesUp ? 1 : 0, told: 0, is_left: 0, reserved: 0))
     }
 }

@@ -18,7 +18,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_signal_death>.size == 144)
         #expect(MemoryLayout<tapio_summary>.size == 48)
         #expect(MemoryLayout<tapio_ledger>.size == 216)
-        #expect(MemoryLayout<tapio_cpu_state>.size == 8 * (2 + 256 * 6))
+        #expect(MemoryLayout<tapio_cpu_state>.size == 8 * (2 + 256 * 8))
         #expect(MemoryLayout<tapio_control>.size == 4 * (256 + 256 + 512 + 2))
     }
 

@@ -66,7 +66,8 @@ struct RandomRecords {
             }
         case .symbol(let at, let names):
             let isRequired = field.column.isRequired
-            record[at] = UInt8(Int.random(in: 0..<names.count + (isRequired ? 0 : 2), using: &random))
+            let most = min(names.count + (isRequired ? 0 : 2), 256)
+            record[at] = UInt8(Int.random(in: 0..<most, using: &random))
         case .code(let at, let names):
             let isAbsent = field.absence == .allOnes && random.next() % 8 == 0
             store(isAbsent ? .max : UInt32.random(in: 0..<UInt32(names.count) + 5, using: &random), at, in: &record)

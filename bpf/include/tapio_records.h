@@ -684,14 +684,13 @@ struct tapio_merged {
 
 /// What the programs are given that empty a window, and what they give back.
 struct tapio_flush {
-	/// Which of the two windows: the one that is not open.
-	uint32_t window;
 	/// 1: what finds no room in a ring is counted as lost, instead of staying for the next time.
 	uint32_t gives_up;
 	/// Summaries told.
 	uint32_t told;
 	/// Whether some are left.
 	uint32_t is_left;
+	uint32_t reserved;
 };
 
 /// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that

@@ -240,7 +240,10 @@ static __always_inline void tapio_output(struct tapio_header *record, __u8 kind,
 		return;
 	}
 	tapio_stamp(record, state, kind, priority, keep);
-	bpf_dynptr_write(&room, 0, record, size, 0);
+	// Looked at again: the verifier of Linux 6.1 forgets the bounds of what was on the stack meanwhile.
+	asm volatile("" : "+r"(size));
+	if (size <= TAPIO_RECORD_BYTES)
+		bpf_dynptr_write(&room, 0, record, size, 0);
 	TAPIO_COUNT(state, kind, TAPIO_COUNT_SUBMITTED);
 	bpf_ringbuf_submit_dynptr(&room, tapio_wakeup(priority));
 }

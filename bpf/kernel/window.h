@@ -2,9 +2,9 @@
 // told apart to what is counted, one window of time after the other.
 //
 // There are two maps, of which one is open. To empty a window, user space opens the other one, waits until no program
-// runs any more that may still write the first, and runs the program WINDOW_FLUSH defines, which alone reads it then:
-// so no count is lost, and none is told twice. What finds no room in a ring stays where it is, and is told the next
-// time.
+// runs any more that may still write the first, and runs the program that WINDOW_FLUSH defines for it, which alone
+// reads it then: so no count is lost, and none is told twice. What finds no room in a ring stays where it is, and is
+// told the next time.
 #pragma once
 
 #include "emit.h"
@@ -125,9 +125,22 @@ static __always_inline void window_fill_measure(struct tapio_merged *merged, con
 	__builtin_memcpy(merged->octaves, measure->octaves, sizeof merged->octaves);
 }
 
-/// The program `name`_flush (struct tapio_flush), which tells all of a window in records of `record_type`, whose size
-/// is a multiple of 8. `fill(record, key)` fills the key's fields of a record that is zero but for its stamp;
-/// `fill_value(merged, value)` is one of the two above, and `tally(value)` gives the value's tally.
+/// The program that tells all of one of the two windows. Each has one of its own: of a map that is chosen while it runs
+/// the verifier of Linux 6.1 knows too little.
+#define WINDOW_FLUSH_PROGRAM(name, number)                                       \
+	SEC("syscall")                                                           \
+	int name##_flush_##number(struct tapio_flush *context)                   \
+	{                                                                        \
+		struct tapio_flush flush = {.gives_up = context->gives_up};      \
+		bpf_for_each_map_elem(&name##_##number, name##_tell, &flush, 0); \
+		context->told = flush.told;                                      \
+		context->is_left = flush.is_left;                                \
+		return 0;                                                        \
+	}
+
+/// The programs `name`_flush_0 and `name`_flush_1 (struct tapio_flush), which tell all of a window in records of
+/// `record_type`, whose size is a multiple of 8. `fill(record, key)` fills the key's fields of a record that is zero
+/// but for its stamp; `fill_value(merged, value)` is one of the two above, and `tally(value)` gives the value's tally.
 #define WINDOW_FLUSH(name, key_type, value_type, record_type, kind, priority, fill, fill_value, tally)        \
 	struct name##_record {                                                                                \
 		record_type event;                                                                            \
@@ -162,15 +175,5 @@ static __always_inline void window_fill_measure(struct tapio_merged *merged, con
 		return 0;                                                                                     \
 	}                                                                                                     \
                                                                                                               \
-	SEC("syscall")                                                                                        \
-	int name##_flush(struct tapio_flush *context)                                                         \
-	{                                                                                                     \
-		struct tapio_flush flush = {.gives_up = context->gives_up};                                   \
-		if (context->window)                                                                          \
-			bpf_for_each_map_elem(&name##_1, name##_tell, &flush, 0);                             \
-		else                                                                                          \
-			bpf_for_each_map_elem(&name##_0, name##_tell, &flush, 0);                             \
-		context->told = flush.told;                                                                   \
-		context->is_left = flush.is_left;                                                             \
-		return 0;                                                                                     \
-	}
+	WINDOW_FLUSH_PROGRAM(name, 0)                                                                         \
+	WINDOW_FLUSH_PROGRAM(name, 1)
