@@ -17,8 +17,8 @@ public final class BPFObject {
     public private(set) var disabled: Set<String> = []
 
     private let object: OpaquePointer
-    private var links: [String: OpaquePointer] = unsafe [:]
-    private let plane: KernelPlane
+    private var links: [String: [OpaquePointer]] = unsafe [:]
+    let plane: KernelPlane
 
     /// Opens the embedded object and makes it use the shared maps of `plane`.
     public convenience init(_ name: String, plane: KernelPlane) throws(KernelError) {
@@ -163,7 +163,7 @@ public final class BPFObject {
         guard let link = unsafe link else {
             throw KernelError(code: code, action: "attach", subject: "\(name)/\(program)", log: log)
         }
-        unsafe links[program] = link
+        unsafe keep(link, of: program)
     }
 
     /// Attaches a program (`SEC("uprobe")`) to the entry of a function in another program's file.
@@ -190,7 +190,7 @@ public final class BPFObject {
                 log: log
             )
         }
-        unsafe links[program] = link
+        unsafe keep(link, of: program)
     }
 
     /// Attaches a program (`SEC("cgroup_skb/…")`) to a cgroup of version 2, by the path of its directory: it sees the packets
@@ -206,7 +206,7 @@ public final class BPFObject {
         guard let link = unsafe link else {
             throw KernelError(code: code, action: "attach \(name)/\(program) to", subject: "cgroup \(path)", log: log)
         }
-        unsafe links[program] = link
+        unsafe keep(link, of: program)
     }
 
     /// Names of the programs that are attached now.
@@ -225,7 +225,7 @@ public final class BPFObject {
     /// Runs an attached iterator program (`SEC("iter/…")`) over all its elements.
     public func runIterator(_ program: String) throws(KernelError) {
         let subject = "\(name)/\(program)"
-        guard let link = unsafe links[program] else {
+        guard let link = unsafe links[program]?.first else {
             throw KernelError(code: ENOENT, action: "run iterator", subject: subject, remedy: "attach it first")
         }
         let opened = unsafe bpf_iter_create(bpf_link__fd(link))
@@ -271,10 +271,13 @@ public final class BPFObject {
         }
     }
 
+    /// Takes a link of a program over, beside those that it has.
+    func keep(_ link: OpaquePointer, of program: String) {
+        unsafe links[program, default: []].append(link)
+    }
+
     private func destroyLinks() {
-        for unsafe(_, link) in unsafe links {
-            unsafe bpf_link__destroy(link)
-        }
+        unsafe links.values.joined().forEach { unsafe bpf_link__destroy($0) }
         unsafe links = [:]
     }
 
