@@ -8,6 +8,8 @@ public struct CollectorOption: Sendable, Equatable {
         case flag
         /// A time with a unit: nanoseconds.
         case duration
+        /// A part of a whole, in percent.
+        case percent
         /// Several texts; the range is that of their number.
         case list(Item)
     }

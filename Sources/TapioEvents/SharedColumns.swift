@@ -40,6 +40,16 @@ extension Column {
         .string,
         "Path of the cgroup that it is about, from its hierarchy's root."
     )
+    /// `elapsed_ns`
+    public static let elapsed = Column(
+        1792,
+        "elapsed_ns",
+        .int64,
+        unit: .nanoseconds,
+        "The time in which this was counted."
+    )
+    /// `fault_address`
+    public static let faultAddress = Column(2568, "fault_address", .string, "The address whose use was the fault.")
     /// `syscall`
     public static let systemCall = Column(2816, "syscall", .string, "Name of the system call; its number without one.")
     /// `target_pid`

@@ -43,6 +43,9 @@ enum {
 	TAPIO_KIND_CPU_THROTTLED = 113,
 	TAPIO_KIND_OOM_KILL = 128,
 	TAPIO_KIND_MEMORY_RECLAIM = 129,
+	TAPIO_KIND_MAJOR_FAULT = 130,
+	TAPIO_KIND_MEMORY_USAGE = 131,
+	TAPIO_KIND_MEMORY_PRESSURE = 132,
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
 	TAPIO_KIND_SYSCALL_FAILED = 176,
@@ -274,6 +277,43 @@ struct tapio_memory_reclaim {
 	/// TAPIO_RECLAIM_…
 	uint8_t cause;
 	uint8_t reserved[7];
+};
+
+/// major_fault. The header names who needed the page.
+struct tapio_major_fault {
+	struct tapio_header header;
+	/// Where in the process's memory.
+	uint64_t address;
+};
+
+/// memory_usage: what user space found in a cgroup's files. The header names the cgroup alone.
+struct tapio_memory_usage {
+	struct tapio_header header;
+	uint64_t usage_bytes;
+	uint64_t limit_bytes;
+	/// Of the cgroup and all below it; absent where the kernel doesn't tell.
+	uint64_t anonymous_bytes;
+	uint64_t cache_bytes;
+	/// From its hierarchy's root.
+	struct tapio_string path;
+	uint32_t reserved;
+};
+
+/// memory_pressure: what user space found in a file of pressure stall information. The header names the cgroup alone;
+/// that of the machine names nobody.
+struct tapio_memory_pressure {
+	struct tapio_header header;
+	/// Since it was last looked at.
+	uint64_t elapsed_ns;
+	/// How long some of its threads, or all that had work, waited for memory in that time.
+	uint64_t some_ns;
+	uint64_t full_ns;
+	/// The same as a share of the last ten seconds, in thousandths.
+	uint32_t some_share;
+	uint32_t full_share;
+	/// From its hierarchy's root; empty for the machine.
+	struct tapio_string path;
+	uint32_t reserved;
 };
 
 /// Where a signal came from (kernel_siginfo.si_code, include/uapi/asm-generic/siginfo.h).
@@ -788,6 +828,9 @@ _Static_assert(sizeof(struct tapio_process_exit) == 112, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
 _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
+_Static_assert(sizeof(struct tapio_major_fault) == 72, "layout");
+_Static_assert(sizeof(struct tapio_memory_usage) == 104, "layout");
+_Static_assert(sizeof(struct tapio_memory_pressure) == 104, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_dns) == 128, "layout");

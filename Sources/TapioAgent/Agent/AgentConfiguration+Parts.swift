@@ -156,6 +156,7 @@ extension CollectorOptionDeclaration.Option {
                     .duration(UInt64(option.range.lowerBound)...UInt64(option.range.upperBound)),
                     .duration(UInt64(option.defaultValue))
                 )
+            case .percent: (.integer(option.range, unit: "percent"), .integer(option.defaultValue))
             case .list(let item): (.list(.init(item), most: option.range.upperBound), .list(option.defaultTexts))
             case .number where unit == "bytes": (.size(option.range), .bytes(option.defaultValue))
             case .number: (.integer(option.range, unit: unit), .integer(option.defaultValue))

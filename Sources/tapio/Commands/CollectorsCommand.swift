@@ -49,7 +49,7 @@ struct CollectorsCommand: ParsableCommand {
         }
         func text(_ value: Int) -> String {
             switch option.form {
-            case .number, .list: String(value)
+            case .number, .percent, .list: String(value)
             case .flag: ConfigurationValue.flag(value != 0).description
             case .duration: ConfigurationValue.duration(UInt64(value)).description
             }
