@@ -230,3 +230,10 @@ struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, ui
 	}
 	return link;
 }
+
+int tapio_bpf_attach_interface(int program_fd, int interface, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
+	int fd = bpf_link_create(program_fd, interface, BPF_XDP, &options);
+	return fd < 0 ? -errno : fd;
+}

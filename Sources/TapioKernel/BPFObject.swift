@@ -18,6 +18,8 @@ public final class BPFObject {
 
     private let object: OpaquePointer
     private var links: [String: [OpaquePointer]] = unsafe [:]
+    /// Descriptors of links to interfaces, by program and the interface's index.
+    var interfaceLinks: [InterfaceLink: Int32] = [:]
     let plane: KernelPlane
 
     /// Opens the embedded object and makes it use the shared maps of `plane`.
@@ -211,13 +213,13 @@ public final class BPFObject {
 
     /// Names of the programs that are attached now.
     public var attached: [String] {
-        programs.map(\.name).filter { unsafe links[$0] != nil }
+        programs.map(\.name).filter(isAttached)
     }
 
     /// Detaches all programs. When it returns, none of them runs any more: what they submitted is in the rings. Takes
     /// some milliseconds.
     public func detach() {
-        guard unsafe !links.isEmpty else { return }
+        guard unsafe !links.isEmpty || !interfaceLinks.isEmpty else { return }
         destroyLinks()
         _ = tapio_bpf_wait_for_running()
     }
@@ -262,7 +264,7 @@ public final class BPFObject {
             guard descriptor >= 0, unsafe tapio_bpf_program_read_stats(descriptor, &stats) == 0 else { return nil }
             return ProgramStatistics(
                 name: program.name,
-                isAttached: unsafe links[program.name] != nil,
+                isAttached: isAttached(program.name),
                 runCount: stats.run_count,
                 runTimeNs: stats.run_time_ns,
                 recursionMisses: stats.recursion_misses,
@@ -276,9 +278,15 @@ public final class BPFObject {
         unsafe links[program, default: []].append(link)
     }
 
+    private func isAttached(_ program: String) -> Bool {
+        unsafe links[program] != nil || interfaceLinks.keys.contains { $0.program == program }
+    }
+
     private func destroyLinks() {
         unsafe links.values.joined().forEach { unsafe bpf_link__destroy($0) }
         unsafe links = [:]
+        interfaceLinks.values.forEach { close($0) }
+        interfaceLinks = [:]
     }
 
     func find(map: String) throws(KernelError) -> OpaquePointer {

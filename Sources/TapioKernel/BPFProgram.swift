@@ -11,7 +11,8 @@ public struct BPFProgram: Sendable, Equatable {
     /// Whether its section says where it attaches. One that user space runs attaches nowhere, and a probe of a function
     /// of user space, of a cgroup, of a device or of an event on a CPU to what ``BPFObject`` is told.
     public var attachesBySection: Bool {
-        !isRunOnDemand && !["uprobe", "xdp", "perf_event"].contains(section) && !section.hasPrefix("cgroup_skb/")
+        !isRunOnDemand && section != "uprobe" && section != "perf_event" && !section.hasPrefix("xdp")
+            && !section.hasPrefix("cgroup_skb/")
     }
 
     /// The tracepoint that it needs; nil where it needs none (iterators).
