@@ -8,6 +8,7 @@ public enum CollectorRegistry {
         NetworkCollector.descriptor,
         DNSCollector.descriptor,
         DropsCollector.descriptor,
+        FlowCollector.descriptor,
         StorageCollector.descriptor,
         FileCollector.descriptor,
         SchedulerCollector.descriptor,

@@ -33,6 +33,17 @@ extension Column {
         .string,
         "The protocol that IP carries, such as tcp; its number without a name."
     )
+    /// `interface_index`
+    public static let interfaceIndex = Column(1026, "interface_index", .int32, "Index of the network device.")
+    /// `ether_type`
+    public static let etherType = Column(
+        1027,
+        "ether_type",
+        .int32,
+        "Type of the Ethernet frame: 2048 is IPv4, 34525 is IPv6, 2054 is ARP."
+    )
+    /// `packet_bytes`
+    public static let packetBytes = Column(1028, "packet_bytes", .int64, unit: .bytes, "Length of the packet.")
     /// `cgroup_path`
     public static let cgroupPath = Column(
         3585,

@@ -56,6 +56,7 @@ enum {
 	TAPIO_KIND_MOUNT = 196,
 	TAPIO_KIND_NAMESPACE_CHANGE = 197,
 	TAPIO_KIND_CAPABILITY_USE = 198,
+	TAPIO_KIND_FLOW = 208,
 	TAPIO_KIND_CGROUP_CREATE = 224,
 	TAPIO_KIND_CGROUP_REMOVE = 225,
 	TAPIO_KIND_CGROUP_ATTACH = 226,
@@ -443,6 +444,41 @@ struct tapio_drop {
 	char device[16];
 	/// The reason's name, without what all begin with; empty where the kernel gives none.
 	char reason_name[40];
+};
+
+/// flow. The header names nobody: packets are seen before anybody has them.
+struct tapio_flow {
+	struct tapio_header header;
+	/// As in the packet; all zero where it is not IP.
+	uint8_t src_addr[16];
+	uint8_t dst_addr[16];
+	/// Of TCP, UDP, UDP-Lite and SCTP, and none of fragments; else 0.
+	uint16_t src_port;
+	uint16_t dst_port;
+	/// Inode of the network namespace.
+	uint32_t netns;
+	/// Length of the frame, its header included.
+	uint64_t bytes;
+	/// Index of the device.
+	uint32_t interface;
+	/// What IP carries; absent where it is not IP.
+	uint32_t protocol;
+	/// As on the wire, behind VLAN tags (IPv4 is 0x0800); 0 where the frame is cut.
+	uint32_t ether_type;
+	/// TAPIO_FLOW_…
+	uint8_t direction;
+	uint8_t reserved[3];
+	/// Empty where the agent does not know the device any more.
+	char device[16];
+};
+
+enum {
+	TAPIO_FLOW_INGRESS = 0,
+};
+
+/// A value of `interfaces` in flow.bpf.c, by index.
+struct tapio_interface {
+	char name[16];
 };
 
 /// block_io and block_error. The header names who gave the request to the device.
@@ -835,6 +871,7 @@ _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_dns) == 128, "layout");
 _Static_assert(sizeof(struct tapio_drop) == 184, "layout");
+_Static_assert(sizeof(struct tapio_flow) == 144, "layout");
 _Static_assert(sizeof(struct tapio_block) == 144, "layout");
 _Static_assert(sizeof(struct tapio_file) == 112, "layout");
 _Static_assert(sizeof(struct tapio_file_rule) == 8, "layout");
