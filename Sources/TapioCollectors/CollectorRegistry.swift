@@ -6,6 +6,7 @@ public enum CollectorRegistry {
     public static let all: [CollectorDescriptor] = [
         ProcessCollector.descriptor,
         NetworkCollector.descriptor,
+        UDPCollector.descriptor,
         DNSCollector.descriptor,
         DropsCollector.descriptor,
         FlowCollector.descriptor,

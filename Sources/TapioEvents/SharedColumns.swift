@@ -33,6 +33,20 @@ extension Column {
         .string,
         "The protocol that IP carries, such as tcp; its number without a name."
     )
+    /// `ip_version`
+    public static let ipVersion = Column(
+        513,
+        "ip_version",
+        .int32,
+        "4 or 6: what travels, whatever the socket's family."
+    )
+    /// `socket_cookie`
+    public static let socketCookie = Column(
+        515,
+        "socket_cookie",
+        .int64,
+        "The kernel's number of the socket: the same in all events of one end."
+    )
     /// `interface_index`
     public static let interfaceIndex = Column(1026, "interface_index", .int32, "Index of the network device.")
     /// `ether_type`

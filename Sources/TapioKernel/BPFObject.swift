@@ -195,8 +195,8 @@ public final class BPFObject {
         unsafe keep(link, of: program)
     }
 
-    /// Attaches a program (`SEC("cgroup_skb/…")`) to a cgroup of version 2, by the path of its directory: it sees the packets
-    /// of all sockets in it and below.
+    /// Attaches a program (`SEC("cgroup_skb/…")` or `SEC("cgroup/…")`) to a cgroup of version 2, by the path of its directory:
+    /// it sees the packets of all sockets in it and below, or their making.
     public func attach(_ program: String, toCgroup path: String) throws(KernelError) {
         let opened = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard opened >= 0 else { throw KernelError(code: errno, action: "open", subject: "cgroup \(path)") }

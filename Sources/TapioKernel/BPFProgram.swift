@@ -12,7 +12,7 @@ public struct BPFProgram: Sendable, Equatable {
     /// of user space, of a cgroup, of a device or of an event on a CPU to what ``BPFObject`` is told.
     public var attachesBySection: Bool {
         !isRunOnDemand && section != "uprobe" && section != "perf_event" && !section.hasPrefix("xdp")
-            && !section.hasPrefix("cgroup_skb/")
+            && !section.hasPrefix("cgroup_skb/") && !section.hasPrefix("cgroup/")
     }
 
     /// The tracepoint that it needs; nil where it needs none (iterators).

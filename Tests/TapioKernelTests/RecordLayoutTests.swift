@@ -16,6 +16,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_major_fault>.size == 72)
         #expect(MemoryLayout<tapio_memory_usage>.size == 104)
         #expect(MemoryLayout<tapio_memory_pressure>.size == 104)
+        #expect(MemoryLayout<tapio_udp>.size == 128)
         #expect(MemoryLayout<tapio_flow>.size == 144)
         #expect(MemoryLayout<tapio_signal>.size == 120)
         #expect(MemoryLayout<tapio_cgroup>.size == 112)

@@ -29,6 +29,7 @@ enum {
 	TAPIO_KIND_TCP_FAILED = 35,
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
+	TAPIO_KIND_UDP_FLOW = 38,
 	TAPIO_KIND_DNS_QUERY = 48,
 	TAPIO_KIND_DNS_FAILED = 49,
 	TAPIO_KIND_DNS_TIMEOUT = 50,
@@ -444,6 +445,25 @@ struct tapio_drop {
 	char device[16];
 	/// The reason's name, without what all begin with; empty where the kernel gives none.
 	char reason_name[40];
+};
+
+/// udp_flow. The header names who sent, or, of what was received, who sent from that socket last, or made it.
+struct tapio_udp {
+	struct tapio_header header;
+	uint8_t src_addr[16]; // this end
+	uint8_t dst_addr[16]; // the other end
+	uint16_t src_port;
+	uint16_t dst_port;
+	/// Inode of the network namespace; 0 where nobody is known.
+	uint32_t netns;
+	/// Of the datagram, without headers.
+	uint64_t bytes;
+	uint64_t socket_cookie;
+	/// TAPIO_DIRECTION_…: outbound was sent, inbound received.
+	uint8_t direction;
+	/// 4 or 6.
+	uint8_t ip_version;
+	uint8_t reserved[6];
 };
 
 /// flow. The header names nobody: packets are seen before anybody has them.
@@ -871,6 +891,7 @@ _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_dns) == 128, "layout");
 _Static_assert(sizeof(struct tapio_drop) == 184, "layout");
+_Static_assert(sizeof(struct tapio_udp) == 128, "layout");
 _Static_assert(sizeof(struct tapio_flow) == 144, "layout");
 _Static_assert(sizeof(struct tapio_block) == 144, "layout");
 _Static_assert(sizeof(struct tapio_file) == 112, "layout");
