@@ -1,6 +1,7 @@
-// Memory: who was killed when there was none left, and who had to wait for some.
-#include "kernel/emit.h"
+// Memory: who was killed when there was none left, who had to wait for some, and who for what was on a disk.
+#include "kernel/report.h"
 #include "kernel/task.h"
+#include "kernel/window.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -186,3 +187,73 @@ int cgroup_reclaim_end(__u64 *ctx)
 {
 	return end_reclaim(ctx[0], TAPIO_RECLAIM_CGROUP);
 }
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/// What programs at perf events are given; what lies before this field differs between machines.
+struct bpf_perf_event_data {
+	__u64 addr;
+};
+
+#pragma clang attribute pop
+
+struct fault_key {
+	__u64 cgroup_id;
+	__u32 pid;
+	__u32 ppid;
+	__u64 uid;
+	char comm[TAPIO_COMM_BYTES];
+};
+
+WINDOW(faults, struct fault_key, struct window_tally, 4096)
+
+/// Runs in the thread itself, once the page is there.
+SEC("perf_event")
+int major_fault(struct bpf_perf_event_data *event)
+{
+	const __u8 kind = TAPIO_KIND_MAJOR_FAULT;
+	const struct task_struct *task = bpf_get_current_task_btf();
+	if (tapio_is_agent(task->tgid)) {
+		tapio_filtered(kind);
+		return 0;
+	}
+	struct fault_key key = {
+	    .cgroup_id = tapio_cgroup_of(task),
+	    .pid = task->tgid,
+	    .ppid = task->real_parent->tgid,
+	    .uid = task->cred->uid.val,
+	};
+	__builtin_memcpy(key.comm, task->comm, sizeof key.comm);
+	bool is_new;
+	struct window_tally *tally = faults_find(&key, &is_new);
+	if (tally && !is_new) {
+		tapio_merge(kind);
+		window_count(tally, bpf_ktime_get_boot_ns());
+		return 0;
+	}
+	struct tapio_major_fault *record =
+	    tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(task), sizeof *record);
+	if (!record)
+		return 0;
+	tapio_fill_task(&record->header, task);
+	record->address = event->addr;
+	tapio_submit(record, TAPIO_PRIORITY_NORMAL);
+	return 0;
+}
+
+static __always_inline void fill_fault(struct tapio_major_fault *record, const struct fault_key *key)
+{
+	record->header.cgroup_id = key->cgroup_id;
+	record->header.pid = key->pid;
+	record->header.ppid = key->ppid;
+	record->header.uid = (__u32)key->uid;
+	__builtin_memcpy(record->header.comm, key->comm, sizeof key->comm);
+}
+
+static __always_inline struct window_tally tally_of(const struct window_tally *tally)
+{
+	return *tally;
+}
+
+WINDOW_FLUSH(faults, struct fault_key, struct window_tally, struct tapio_major_fault, TAPIO_KIND_MAJOR_FAULT,
+             TAPIO_PRIORITY_NORMAL, fill_fault, window_fill_tally, tally_of)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,4 +208,32 @@ struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, c
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, options, .func_name = function);
 	return bpf_program__attach_uprobe_opts(program, pid, path, 0, &options);
+}
+
+struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, uint64_t event, int cpu)
+{
+	struct perf_event_attr attributes = {
+	    .type = PERF_TYPE_SOFTWARE,
+	    .size = sizeof attributes,
+	    .config = event,
+	    .sample_period = 1,
+	};
+	int fd = (int)syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	// The link closes the event.
+	struct bpf_link *link = bpf_program__attach_perf_event(program, fd);
+	if (!link) {
+		int reason = errno;
+		close(fd);
+		errno = reason;
+	}
+	return link;
+}
+
+int tapio_bpf_attach_interface(int program_fd, int interface, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
+	int fd = bpf_link_create(program_fd, interface, BPF_XDP, &options);
+	return fd < 0 ? -errno : fd;
 }

@@ -1,4 +1,5 @@
 import Glibc
+import TapioKernel
 
 /// The hierarchy of cgroups in which a controller is, as directories.
 struct CgroupTree: Sendable {
@@ -33,6 +34,19 @@ struct CgroupTree: Sendable {
     /// Where a controller is on this machine.
     init?(of controller: String) {
         self.init(of: controller, mounts: ProcFile.read("/proc/self/mounts") ?? "")
+    }
+
+    /// Where version 2 is mounted: what programs that see the packets of all sockets are attached to.
+    static func unifiedRoot() throws(KernelError) -> String {
+        guard let root = CgroupTree(of: "")?.root else {
+            throw KernelError(
+                code: 0,
+                action: "find",
+                subject: "the cgroups of version 2",
+                remedy: "mount them: mount -t cgroup2 none /sys/fs/cgroup/unified"
+            )
+        }
+        return root
     }
 
     /// The paths of all cgroups from the root on, which has "/"; and whether there were more than are visited.

@@ -20,11 +20,14 @@ public struct CollectorHealth: Sendable, Equatable {
     public var programs: [ProgramStatistics]
     /// What it has to do without (a missing tracepoint): one line each, with what to do.
     public var problems: [String]
+    /// What the kernel granted where it had a choice: one line each.
+    public var notes: [String]
 
     /// The health of a collector with these programs.
-    public init(programs: [ProgramStatistics] = [], problems: [String] = []) {
+    public init(programs: [ProgramStatistics] = [], problems: [String] = [], notes: [String] = []) {
         self.programs = programs
         self.problems = problems
+        self.notes = notes
     }
 }
 

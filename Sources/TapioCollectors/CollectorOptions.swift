@@ -8,6 +8,10 @@ public struct CollectorOption: Sendable, Equatable {
         case flag
         /// A time with a unit: nanoseconds.
         case duration
+        /// A part of a whole, in percent.
+        case percent
+        /// One of these words: the value is its place among them.
+        case choice([String])
         /// Several texts; the range is that of their number.
         case list(Item)
     }
@@ -75,6 +79,20 @@ public struct CollectorOption: Sendable, Equatable {
         "How long events that are alike are merged in the kernel until they are told of in one summary."
     )
 
+    /// Declares an option that is one of `words`.
+    ///
+    /// - Precondition: `defaultWord` is one of them.
+    public static func choice(
+        _ name: String,
+        _ words: [String],
+        default defaultWord: String,
+        _ summary: String
+    ) -> Self {
+        let place = words.firstIndex(of: defaultWord)
+        precondition(place != nil)
+        return Self(name, 0...words.count - 1, default: place!, form: .choice(words), summary)
+    }
+
     /// Declares an option that is on or off.
     public static func flag(_ name: String, default isOn: Bool, _ summary: String) -> Self {
         Self(name, 0...1, default: isOn ? 1 : 0, form: .flag, summary)
@@ -105,6 +123,12 @@ public struct CollectorOptions: Sendable, Equatable {
 
     /// Sets an option that is a list.
     public mutating func set(_ option: CollectorOption, _ items: [String]) { texts[option.name] = items }
+
+    /// The word in force of an option that is a choice; empty for another.
+    public func word(_ option: CollectorOption) -> String {
+        guard case .choice(let words) = option.form else { return "" }
+        return words[self[option]]
+    }
 
     /// Whether an option that is a flag is on.
     public func isOn(_ option: CollectorOption) -> Bool { self[option] != 0 }

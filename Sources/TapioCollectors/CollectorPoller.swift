@@ -7,8 +7,13 @@ protocol CollectorPoller: Sendable {
     mutating func poll(_ object: BPFObject) throws(KernelError)
     /// Takes new options over; it is polled at once then.
     mutating func reconfigure(_ options: CollectorOptions)
+    /// What it could not do when it was last polled, and what the kernel granted it; lines of ``CollectorHealth``.
+    var problems: [String] { get }
+    var notes: [String] { get }
 }
 
 extension CollectorPoller {
     mutating func reconfigure(_ options: CollectorOptions) {}
+    var problems: [String] { [] }
+    var notes: [String] { [] }
 }

@@ -6,8 +6,10 @@ public enum CollectorRegistry {
     public static let all: [CollectorDescriptor] = [
         ProcessCollector.descriptor,
         NetworkCollector.descriptor,
+        UDPCollector.descriptor,
         DNSCollector.descriptor,
         DropsCollector.descriptor,
+        FlowCollector.descriptor,
         StorageCollector.descriptor,
         FileCollector.descriptor,
         SchedulerCollector.descriptor,

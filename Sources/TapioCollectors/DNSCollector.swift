@@ -40,14 +40,7 @@ public enum DNSCollector {
             try object.setVariable("slow_ns", UInt64(options[slow]))
         },
         attach: { (object) throws(KernelError) in
-            guard let root = CgroupTree(of: "")?.root else {
-                throw KernelError(
-                    code: 0,
-                    action: "find",
-                    subject: "the cgroups of version 2",
-                    remedy: "mount them: mount -t cgroup2 none /sys/fs/cgroup/unified"
-                )
-            }
+            let root = try CgroupTree.unifiedRoot()
             try object.attach("dns_sent", toCgroup: root)
             try object.attach("dns_received", toCgroup: root)
         },

@@ -61,22 +61,9 @@ public enum DropsCollector {
                 .uint32(at: offset(\tapio_drop.reason))
             ),
             Field(.device, .paddedString(at: offset(\tapio_drop.device), count: 16), absent: .zero),
-            Field(
-                Column(1026, "interface_index", .int32, "Index of the network device."),
-                .uint32(at: offset(\tapio_drop.interface)),
-                absent: .zero
-            ),
+            Field(.interfaceIndex, .uint32(at: offset(\tapio_drop.interface)), absent: .zero),
             Field(.networkNamespace, .uint32(at: offset(\tapio_drop.netns)), absent: .zero),
-            Field(
-                Column(
-                    1027,
-                    "ether_type",
-                    .int32,
-                    "Type of the Ethernet frame: 2048 is IPv4, 34525 is IPv6, 2054 is ARP."
-                ),
-                .uint32(at: offset(\tapio_drop.ether_type)),
-                absent: .zero
-            ),
+            Field(.etherType, .uint32(at: offset(\tapio_drop.ether_type)), absent: .zero),
             Field(
                 .protocolName,
                 .code(at: offset(\tapio_drop.protocol), names: InternetProtocol.names),
@@ -86,10 +73,7 @@ public enum DropsCollector {
             Field(.destinationAddress, .ipAddress(at: offset(\tapio_drop.dst_addr)), absent: .zero),
             Field(.sourcePort, .uint16(at: offset(\tapio_drop.src_port)), absent: .zero),
             Field(.destinationPort, .uint16(at: offset(\tapio_drop.dst_port)), absent: .zero),
-            Field(
-                Column(1028, "packet_bytes", .int64, unit: .bytes, "Length of the packet."),
-                .uint64(at: offset(\tapio_drop.bytes))
-            ),
+            Field(.packetBytes, .uint64(at: offset(\tapio_drop.bytes))),
         ],
         aggregation: Aggregation(
             by: [

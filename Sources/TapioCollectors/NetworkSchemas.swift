@@ -87,26 +87,13 @@ public enum NetworkSchemas {
             Column(512, "direction", .string, "Which end opened it: outbound is this one. Null where not known."),
             .symbol(at: offset(\.direction), names: ["", "outbound", "inbound"])
         ),
-        Field(
-            Column(513, "ip_version", .int32, "4 or 6: what travels, whatever the socket's family."),
-            .uint8(at: offset(\.ip_version)),
-            absent: .zero
-        ),
+        Field(.ipVersion, .uint8(at: offset(\.ip_version)), absent: .zero),
         Field(.networkNamespace, .uint32(at: offset(\.netns)), absent: .zero),
         Field(
             Column(514, "tcp_state", .string, "State of the socket before the event."),
             .symbol(at: offset(\.state), names: stateNames)
         ),
-        Field(
-            Column(
-                515,
-                "socket_cookie",
-                .int64,
-                "The kernel's number of the socket: the same in all events of one end."
-            ),
-            .uint64(at: offset(\.socket_cookie)),
-            absent: .allOnes
-        ),
+        Field(.socketCookie, .uint64(at: offset(\.socket_cookie)), absent: .allOnes),
     ]
 
     private static let latency = Field(.latency, .uint64(at: offset(\.latency_ns)), absent: .allOnes)

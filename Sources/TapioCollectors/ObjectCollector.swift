@@ -143,7 +143,8 @@ actor ObjectCollector: Collector {
     func health() throws(CollectorError) -> CollectorHealth {
         guard let attached else { throw CollectorError(collector: definition.name, reason: "it is not attached") }
         var health = attached.health()
-        health.problems += [beginProblem, windowProblem].compactMap(\.self)
+        health.problems += [beginProblem, windowProblem].compactMap(\.self) + (poller?.problems ?? [])
+        health.notes += poller?.notes ?? []
         return health
     }
 }

@@ -54,10 +54,7 @@ public enum SchedulerCollector {
         "A cgroup's CPU quota was used up, once or more since it was last looked at.",
         fields: [
             Field(.cgroupPath, .string(at: offset(\tapio_throttle.path)), absent: .zero),
-            Field(
-                Column(1792, "elapsed_ns", .int64, unit: .nanoseconds, "The time in which this was counted."),
-                .uint64(at: offset(\tapio_throttle.elapsed_ns))
-            ),
+            Field(.elapsed, .uint64(at: offset(\tapio_throttle.elapsed_ns))),
             Field(
                 Column(
                     1793,

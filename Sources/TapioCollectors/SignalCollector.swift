@@ -66,7 +66,7 @@ public enum SignalCollector {
                 Column(2567, "signal_scope", .string, "Whether it was for one thread or for the whole process."),
                 .symbol(at: offset(\tapio_signal.to_process), names: ["thread", "process"])
             ),
-            Field(faultAddress, .hex64(at: offset(\tapio_signal.fault_address)), absent: .allOnes),
+            Field(.faultAddress, .hex64(at: offset(\tapio_signal.fault_address)), absent: .allOnes),
         ],
         aggregation: Aggregation(
             by: ["cgroup_id", "uid", "pid", "comm", "signal", "target_comm", "signal_source", "signal_result"]
@@ -87,7 +87,7 @@ public enum SignalCollector {
             Field(.signal, .uint32(at: offset(\tapio_signal_death.signal))),
             Field(signalCode, .uint32(at: offset(\tapio_signal_death.code))),
             Field(signalSource, .symbol(at: offset(\tapio_signal_death.source), names: sourceNames)),
-            Field(faultAddress, .hex64(at: offset(\tapio_signal_death.fault_address)), absent: .allOnes),
+            Field(.faultAddress, .hex64(at: offset(\tapio_signal_death.fault_address)), absent: .allOnes),
             Field(.coreDumped, .uint8(at: offset(\tapio_signal_death.core_dumped))),
             Field(
                 Column(2569, "sender_pid", .int32, "The process that sent the signal."),
@@ -128,7 +128,6 @@ public enum SignalCollector {
         .string,
         "How it came about: kill, tkill, sigqueue, timer, io, kernel, fault or child."
     )
-    private static let faultAddress = Column(2568, "fault_address", .string, "The address whose use was the fault.")
     /// By number, as `TAPIO_SIGNAL_…`.
     private static let sourceNames = ["", "kill", "tkill", "sigqueue", "timer", "io", "kernel", "fault", "child"]
 }

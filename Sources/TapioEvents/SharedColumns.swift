@@ -33,6 +33,31 @@ extension Column {
         .string,
         "The protocol that IP carries, such as tcp; its number without a name."
     )
+    /// `ip_version`
+    public static let ipVersion = Column(
+        513,
+        "ip_version",
+        .int32,
+        "4 or 6: what travels, whatever the socket's family."
+    )
+    /// `socket_cookie`
+    public static let socketCookie = Column(
+        515,
+        "socket_cookie",
+        .int64,
+        "The kernel's number of the socket: the same in all events of one end."
+    )
+    /// `interface_index`
+    public static let interfaceIndex = Column(1026, "interface_index", .int32, "Index of the network device.")
+    /// `ether_type`
+    public static let etherType = Column(
+        1027,
+        "ether_type",
+        .int32,
+        "Type of the Ethernet frame: 2048 is IPv4, 34525 is IPv6, 2054 is ARP."
+    )
+    /// `packet_bytes`
+    public static let packetBytes = Column(1028, "packet_bytes", .int64, unit: .bytes, "Length of the packet.")
     /// `cgroup_path`
     public static let cgroupPath = Column(
         3585,
@@ -40,6 +65,16 @@ extension Column {
         .string,
         "Path of the cgroup that it is about, from its hierarchy's root."
     )
+    /// `elapsed_ns`
+    public static let elapsed = Column(
+        1792,
+        "elapsed_ns",
+        .int64,
+        unit: .nanoseconds,
+        "The time in which this was counted."
+    )
+    /// `fault_address`
+    public static let faultAddress = Column(2568, "fault_address", .string, "The address whose use was the fault.")
     /// `syscall`
     public static let systemCall = Column(2816, "syscall", .string, "Name of the system call; its number without one.")
     /// `target_pid`

@@ -17,8 +17,10 @@ public final class BPFObject {
     public private(set) var disabled: Set<String> = []
 
     private let object: OpaquePointer
-    private var links: [String: OpaquePointer] = unsafe [:]
-    private let plane: KernelPlane
+    private var links: [String: [OpaquePointer]] = unsafe [:]
+    /// Descriptors of links to interfaces, by program and the interface's index.
+    var interfaceLinks: [InterfaceLink: Int32] = [:]
+    let plane: KernelPlane
 
     /// Opens the embedded object and makes it use the shared maps of `plane`.
     public convenience init(_ name: String, plane: KernelPlane) throws(KernelError) {
@@ -163,7 +165,7 @@ public final class BPFObject {
         guard let link = unsafe link else {
             throw KernelError(code: code, action: "attach", subject: "\(name)/\(program)", log: log)
         }
-        unsafe links[program] = link
+        unsafe keep(link, of: program)
     }
 
     /// Attaches a program (`SEC("uprobe")`) to the entry of a function in another program's file.
@@ -190,11 +192,11 @@ public final class BPFObject {
                 log: log
             )
         }
-        unsafe links[program] = link
+        unsafe keep(link, of: program)
     }
 
-    /// Attaches a program (`SEC("cgroup_skb/…")`) to a cgroup of version 2, by the path of its directory: it sees the packets
-    /// of all sockets in it and below.
+    /// Attaches a program (`SEC("cgroup_skb/…")` or `SEC("cgroup/…")`) to a cgroup of version 2, by the path of its directory:
+    /// it sees the packets of all sockets in it and below, or their making.
     public func attach(_ program: String, toCgroup path: String) throws(KernelError) {
         let opened = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard opened >= 0 else { throw KernelError(code: errno, action: "open", subject: "cgroup \(path)") }
@@ -206,18 +208,18 @@ public final class BPFObject {
         guard let link = unsafe link else {
             throw KernelError(code: code, action: "attach \(name)/\(program) to", subject: "cgroup \(path)", log: log)
         }
-        unsafe links[program] = link
+        unsafe keep(link, of: program)
     }
 
     /// Names of the programs that are attached now.
     public var attached: [String] {
-        programs.map(\.name).filter { unsafe links[$0] != nil }
+        programs.map(\.name).filter(isAttached)
     }
 
     /// Detaches all programs. When it returns, none of them runs any more: what they submitted is in the rings. Takes
     /// some milliseconds.
     public func detach() {
-        guard unsafe !links.isEmpty else { return }
+        guard unsafe !links.isEmpty || !interfaceLinks.isEmpty else { return }
         destroyLinks()
         _ = tapio_bpf_wait_for_running()
     }
@@ -225,7 +227,7 @@ public final class BPFObject {
     /// Runs an attached iterator program (`SEC("iter/…")`) over all its elements.
     public func runIterator(_ program: String) throws(KernelError) {
         let subject = "\(name)/\(program)"
-        guard let link = unsafe links[program] else {
+        guard let link = unsafe links[program]?.first else {
             throw KernelError(code: ENOENT, action: "run iterator", subject: subject, remedy: "attach it first")
         }
         let opened = unsafe bpf_iter_create(bpf_link__fd(link))
@@ -262,7 +264,7 @@ public final class BPFObject {
             guard descriptor >= 0, unsafe tapio_bpf_program_read_stats(descriptor, &stats) == 0 else { return nil }
             return ProgramStatistics(
                 name: program.name,
-                isAttached: unsafe links[program.name] != nil,
+                isAttached: isAttached(program.name),
                 runCount: stats.run_count,
                 runTimeNs: stats.run_time_ns,
                 recursionMisses: stats.recursion_misses,
@@ -271,11 +273,20 @@ public final class BPFObject {
         }
     }
 
+    /// Takes a link of a program over, beside those that it has.
+    func keep(_ link: OpaquePointer, of program: String) {
+        unsafe links[program, default: []].append(link)
+    }
+
+    private func isAttached(_ program: String) -> Bool {
+        unsafe links[program] != nil || interfaceLinks.keys.contains { $0.program == program }
+    }
+
     private func destroyLinks() {
-        for unsafe(_, link) in unsafe links {
-            unsafe bpf_link__destroy(link)
-        }
+        unsafe links.values.joined().forEach { unsafe bpf_link__destroy($0) }
         unsafe links = [:]
+        interfaceLinks.values.forEach { close($0) }
+        interfaceLinks = [:]
     }
 
     func find(map: String) throws(KernelError) -> OpaquePointer {

@@ -9,9 +9,10 @@ public struct BPFProgram: Sendable, Equatable {
     public var isRunOnDemand: Bool { section == "syscall" }
 
     /// Whether its section says where it attaches. One that user space runs attaches nowhere, and a probe of a function
-    /// of user space, of a cgroup or of a device to what ``BPFObject`` is told.
+    /// of user space, of a cgroup, of a device or of an event on a CPU to what ``BPFObject`` is told.
     public var attachesBySection: Bool {
-        !isRunOnDemand && section != "uprobe" && section != "xdp" && !section.hasPrefix("cgroup_skb/")
+        !isRunOnDemand && section != "uprobe" && section != "perf_event" && !section.hasPrefix("xdp")
+            && !section.hasPrefix("cgroup_skb/") && !section.hasPrefix("cgroup/")
     }
 
     /// The tracepoint that it needs; nil where it needs none (iterators).

@@ -14,6 +14,16 @@ struct CollectorRegistryTests {
         #expect(options[ProcessCollector.argsBytes] == 0)
     }
 
+    @Test("a choice is one of its words, whatever it was set to")
+    func choice() {
+        var options = CollectorOptions()
+        #expect(options.word(FlowCollector.mode) == "auto" && options.word(ProcessCollector.argsBytes) == "")
+        options[FlowCollector.mode] = 2
+        #expect(options.word(FlowCollector.mode) == "generic")
+        options[FlowCollector.mode] = 99
+        #expect(options.word(FlowCollector.mode) == "offload")
+    }
+
     @Test("each collector's kinds are in the one table")
     func schemas() {
         for descriptor in CollectorRegistry.all {

@@ -29,6 +29,7 @@ enum {
 	TAPIO_KIND_TCP_FAILED = 35,
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
+	TAPIO_KIND_UDP_FLOW = 38,
 	TAPIO_KIND_DNS_QUERY = 48,
 	TAPIO_KIND_DNS_FAILED = 49,
 	TAPIO_KIND_DNS_TIMEOUT = 50,
@@ -43,6 +44,9 @@ enum {
 	TAPIO_KIND_CPU_THROTTLED = 113,
 	TAPIO_KIND_OOM_KILL = 128,
 	TAPIO_KIND_MEMORY_RECLAIM = 129,
+	TAPIO_KIND_MAJOR_FAULT = 130,
+	TAPIO_KIND_MEMORY_USAGE = 131,
+	TAPIO_KIND_MEMORY_PRESSURE = 132,
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
 	TAPIO_KIND_SYSCALL_FAILED = 176,
@@ -53,6 +57,7 @@ enum {
 	TAPIO_KIND_MOUNT = 196,
 	TAPIO_KIND_NAMESPACE_CHANGE = 197,
 	TAPIO_KIND_CAPABILITY_USE = 198,
+	TAPIO_KIND_FLOW = 208,
 	TAPIO_KIND_CGROUP_CREATE = 224,
 	TAPIO_KIND_CGROUP_REMOVE = 225,
 	TAPIO_KIND_CGROUP_ATTACH = 226,
@@ -276,6 +281,43 @@ struct tapio_memory_reclaim {
 	uint8_t reserved[7];
 };
 
+/// major_fault. The header names who needed the page.
+struct tapio_major_fault {
+	struct tapio_header header;
+	/// Where in the process's memory.
+	uint64_t address;
+};
+
+/// memory_usage: what user space found in a cgroup's files. The header names the cgroup alone.
+struct tapio_memory_usage {
+	struct tapio_header header;
+	uint64_t usage_bytes;
+	uint64_t limit_bytes;
+	/// Of the cgroup and all below it; absent where the kernel doesn't tell.
+	uint64_t anonymous_bytes;
+	uint64_t cache_bytes;
+	/// From its hierarchy's root.
+	struct tapio_string path;
+	uint32_t reserved;
+};
+
+/// memory_pressure: what user space found in a file of pressure stall information. The header names the cgroup alone;
+/// that of the machine names nobody.
+struct tapio_memory_pressure {
+	struct tapio_header header;
+	/// Since it was last looked at.
+	uint64_t elapsed_ns;
+	/// How long some of its threads, or all that had work, waited for memory in that time.
+	uint64_t some_ns;
+	uint64_t full_ns;
+	/// The same as a share of the last ten seconds, in thousandths.
+	uint32_t some_share;
+	uint32_t full_share;
+	/// From its hierarchy's root; empty for the machine.
+	struct tapio_string path;
+	uint32_t reserved;
+};
+
 /// Where a signal came from (kernel_siginfo.si_code, include/uapi/asm-generic/siginfo.h).
 enum {
 	TAPIO_SIGNAL_UNKNOWN = 0,
@@ -403,6 +445,60 @@ struct tapio_drop {
 	char device[16];
 	/// The reason's name, without what all begin with; empty where the kernel gives none.
 	char reason_name[40];
+};
+
+/// udp_flow. The header names who sent, or, of what was received, who sent from that socket last, or made it.
+struct tapio_udp {
+	struct tapio_header header;
+	uint8_t src_addr[16]; // this end
+	uint8_t dst_addr[16]; // the other end
+	uint16_t src_port;
+	uint16_t dst_port;
+	/// Inode of the network namespace; 0 where nobody is known.
+	uint32_t netns;
+	/// Of the datagram, without headers.
+	uint64_t bytes;
+	uint64_t socket_cookie;
+	/// TAPIO_DIRECTION_…: outbound was sent, inbound received.
+	uint8_t direction;
+	/// 4 or 6.
+	uint8_t ip_version;
+	uint8_t reserved[6];
+};
+
+/// flow. The header names nobody: packets are seen before anybody has them.
+struct tapio_flow {
+	struct tapio_header header;
+	/// As in the packet; all zero where it is not IP.
+	uint8_t src_addr[16];
+	uint8_t dst_addr[16];
+	/// Of TCP, UDP, UDP-Lite and SCTP, and none of fragments; else 0.
+	uint16_t src_port;
+	uint16_t dst_port;
+	/// Inode of the network namespace.
+	uint32_t netns;
+	/// Length of the frame, its header included.
+	uint64_t bytes;
+	/// Index of the device.
+	uint32_t interface;
+	/// What IP carries; absent where it is not IP.
+	uint32_t protocol;
+	/// As on the wire, behind VLAN tags (IPv4 is 0x0800); 0 where the frame is cut.
+	uint32_t ether_type;
+	/// TAPIO_FLOW_…
+	uint8_t direction;
+	uint8_t reserved[3];
+	/// Empty where the agent does not know the device any more.
+	char device[16];
+};
+
+enum {
+	TAPIO_FLOW_INGRESS = 0,
+};
+
+/// A value of `interfaces` in flow.bpf.c, by index.
+struct tapio_interface {
+	char name[16];
 };
 
 /// block_io and block_error. The header names who gave the request to the device.
@@ -787,10 +883,15 @@ _Static_assert(sizeof(struct tapio_process_exit) == 112, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
 _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
+_Static_assert(sizeof(struct tapio_major_fault) == 72, "layout");
+_Static_assert(sizeof(struct tapio_memory_usage) == 104, "layout");
+_Static_assert(sizeof(struct tapio_memory_pressure) == 104, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_dns) == 128, "layout");
 _Static_assert(sizeof(struct tapio_drop) == 184, "layout");
+_Static_assert(sizeof(struct tapio_udp) == 128, "layout");
+_Static_assert(sizeof(struct tapio_flow) == 144, "layout");
 _Static_assert(sizeof(struct tapio_block) == 144, "layout");
 _Static_assert(sizeof(struct tapio_file) == 112, "layout");
 _Static_assert(sizeof(struct tapio_file_rule) == 8, "layout");

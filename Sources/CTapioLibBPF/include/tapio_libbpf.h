@@ -59,3 +59,11 @@ int tapio_bpf_run(int program_fd, void *context, uint32_t size);
 
 /// Attaches a program to the entry of a function of an ELF file, for the threads of process `pid` (-1: of all).
 struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, const char *path, const char *function);
+
+/// Attaches a program of type `perf_event` to an event that the kernel itself counts (PERF_COUNT_SW_…), on one CPU, for
+/// all processes: it runs each time.
+struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, uint64_t event, int cpu);
+
+/// Attaches a program of type `xdp` to an interface of this network namespace, in the way that `flags` say
+/// (XDP_FLAGS_…_MODE): a descriptor whose end detaches it, or a negative errno.
+int tapio_bpf_attach_interface(int program_fd, int interface, uint32_t flags);

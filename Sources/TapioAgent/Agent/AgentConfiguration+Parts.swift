@@ -93,6 +93,11 @@ extension AgentConfiguration {
             for option in descriptor.options {
                 if let value = settings.integer(option.name) { options[option] = value }
                 if let texts = settings.list(option.name) { options.set(option, texts) }
+                if case .choice(let words) = option.form, case .word(let word) = settings.options[option.name],
+                    let place = words.firstIndex(of: word)
+                {
+                    options[option] = place
+                }
             }
             wanted[descriptor.name] = options
         }
@@ -156,6 +161,8 @@ extension CollectorOptionDeclaration.Option {
                     .duration(UInt64(option.range.lowerBound)...UInt64(option.range.upperBound)),
                     .duration(UInt64(option.defaultValue))
                 )
+            case .percent: (.integer(option.range, unit: "percent"), .integer(option.defaultValue))
+            case .choice(let words): (.choice(words), .word(words[option.defaultValue]))
             case .list(let item): (.list(.init(item), most: option.range.upperBound), .list(option.defaultTexts))
             case .number where unit == "bytes": (.size(option.range), .bytes(option.defaultValue))
             case .number: (.integer(option.range, unit: unit), .integer(option.defaultValue))

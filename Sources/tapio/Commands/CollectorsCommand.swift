@@ -47,9 +47,12 @@ struct CollectorsCommand: ParsableCommand {
         if case .list = option.form {
             return "up to \(option.range.upperBound), default \(ConfigurationValue.list(option.defaultTexts))"
         }
+        if case .choice(let words) = option.form {
+            return "one of \(words.joined(separator: ", ")), default \(words[option.defaultValue])"
+        }
         func text(_ value: Int) -> String {
             switch option.form {
-            case .number, .list: String(value)
+            case .number, .percent, .choice, .list: String(value)
             case .flag: ConfigurationValue.flag(value != 0).description
             case .duration: ConfigurationValue.duration(UInt64(value)).description
             }
