@@ -45,7 +45,7 @@ struct GroupedRecords {
         let value = UInt8.random(in: 0..<variety, using: &source.random)
         switch field.source {
         case .uint8(let at): record[at] = value
-        case .symbol(let at, let names): record[at] = value % UInt8(names.count)
+        case .symbol(let at, let names): record[at] = value % UInt8(min(names.count, 255))
         case .uint16(let at): put(UInt16(value) << 8, at: at, in: &record)
         case .uint32(let at): put(UInt32(value) << 24, at: at, in: &record)
         case .uint64(let at): put(UInt64(value) << 56, at: at, in: &record)
