@@ -47,7 +47,8 @@ extension Agent {
                     runTimeNs: $0.runTimeNs,
                     missed: $0.recursionMisses
                 )
-            }
+            },
+            notes: status.health.notes
         )
     }
 

@@ -100,6 +100,8 @@ public struct StatusReport: Codable, Sendable {
         public var programs: [Program]
         /// Counters of the collector's own, such as `tracking_full`.
         public var counters: [String: UInt64]
+        /// What the kernel granted it, a line each.
+        public var notes: [String]
 
         /// A state.
         public init(
@@ -109,8 +111,10 @@ public struct StatusReport: Codable, Sendable {
             error: String? = nil,
             restarts: Int = 0,
             programs: [Program] = [],
-            counters: [String: UInt64] = [:]
+            counters: [String: UInt64] = [:],
+            notes: [String] = []
         ) {
+            self.notes = notes
             self.name = name
             self.state = state
             self.since = since
