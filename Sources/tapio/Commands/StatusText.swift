@@ -56,7 +56,7 @@ struct StatusText {
             let missed = collector.programs.reduce(0) { $0 + $1.missed }
             var notes = [collector.error].compactMap(\.self)
             if collector.state == "running" { notes.append("\(collector.programs.count) programs") }
-            notes += collector.notes.map(TerminalText.escape)
+            notes += collector.notes.map { TerminalText.escape($0) }
             if missed > 0 { notes.append("\(HumanUnits.count(Int64(clamping: missed))) runs missed by the kernel") }
             notes += collector.counters.filter { $0.value > 0 }.sorted { $0.key < $1.key }
                 .map { "\($0.key) \(HumanUnits.count(Int64(clamping: $0.value)))" }
