@@ -151,7 +151,26 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	__u64 received = tcp->bytes_received;
 	__u64 fin = sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
 	record->bytes_received = received > fin ? received - fin : 0;
+	record->segments_sent = tcp->segs_out;
+	record->segments_received = tcp->segs_in;
 	measure_path(record, tcp);
+	tapio_submit(record, priority);
+}
+
+/// CLOSE → LISTEN: in listen(), by the process that will accept.
+static __always_inline void listens(struct sock *sk)
+{
+	const __u8 kind = TAPIO_KIND_TCP_LISTEN, priority = TAPIO_PRIORITY_NORMAL;
+	struct connection connection;
+	make_blank(&connection);
+	own(&connection, bpf_get_current_task_btf());
+	bpf_get_socket_cookie(sk); // which gives it one
+	tapio_fill_ends_of_socket(&connection.known, sk);
+	connection.known.direction = TAPIO_DIRECTION_INBOUND;
+	struct tapio_tcp *record = begin(kind, priority, &connection);
+	if (!record)
+		return;
+	record->state = TCP_CLOSE;
 	tapio_submit(record, priority);
 }
 
@@ -163,6 +182,9 @@ static __always_inline void changed(struct sock *sk, int old_state, int new_stat
 	switch (new_state) {
 	case TCP_SYN_SENT:
 		connect_begins(sk);
+		break;
+	case TCP_LISTEN:
+		listens(sk);
 		break;
 	case TCP_ESTABLISHED:
 		established(sk, tcp, old_state);

@@ -4,7 +4,7 @@ public import TapioEvents
 /// The kinds of the network collector. All have the record `tapio_tcp`; each shows the fields that it fills.
 public enum NetworkSchemas {
     /// In the order of their numbers.
-    public static let all = [connect, accept, close, failed, retransmit, reset]
+    public static let all = [connect, accept, close, failed, retransmit, reset, listen]
 
     /// A connection that a process of this host opened was established.
     public static let connect = schema(
@@ -32,8 +32,20 @@ public enum NetworkSchemas {
         "tcp_close",
         .normal,
         "A TCP connection ended; errno tells what broke it, if anything did.",
-        [error, duration, bytesSent, bytesReceived, retransmits, smoothedRoundTrip],
+        [
+            error, duration, bytesSent, bytesReceived, segmentsSent, segmentsReceived, retransmits, smoothedRoundTrip,
+        ],
         aggregation(measure: "duration_ns")
+    )
+
+    /// A process waits for connections from now on.
+    public static let listen = schema(
+        TAPIO_KIND_TCP_LISTEN,
+        "tcp_listen",
+        .normal,
+        "A process began to listen for TCP connections; src_addr and src_port say where.",
+        [],
+        aggregation()
     )
 
     /// A connection was never established.
@@ -114,11 +126,32 @@ public enum NetworkSchemas {
         .uint32(at: offset(\.retransmits)),
         absent: .allOnes
     )
+    private static let segmentsSent = segments(
+        521,
+        "segments_sent",
+        \.segments_sent,
+        "Segments sent in the connection's life, those without payload and those sent again too."
+    )
+    private static let segmentsReceived = segments(
+        522,
+        "segments_received",
+        \.segments_received,
+        "Segments received in the connection's life, those without payload too."
+    )
     private static let smoothedRoundTrip = Field(
         Column(519, "srtt_us", .int64, unit: .microseconds, "Smoothed round-trip time as the kernel estimates it."),
         .uint32(at: offset(\.srtt_us)),
         absent: .allOnes
     )
+
+    private static func segments(
+        _ id: Int32,
+        _ name: String,
+        _ path: KeyPath<tapio_tcp, UInt32>,
+        _ summary: String
+    ) -> Field {
+        Field(Column(id, name, .int64, unit: .count, summary), .uint32(at: offset(path)), absent: .allOnes)
+    }
 
     private static func schema(
         _ kind: Int,

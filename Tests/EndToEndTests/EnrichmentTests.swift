@@ -43,24 +43,77 @@ extension EndToEnd {
             #expect(host.text("container_id") == nil)
         }
 
-        @Test("many short processes and cgroups: each event has its container or a reason, and memory comes back")
+        @Test(
+            "what was found out too late for an event stands in the table beside the archive, and SQL joins it",
+            .enabled(
+                if: OtherReadersTests.isThere || OtherReadersTests.isRequired,
+                "no Python environment: run .ci/python-venv, or set TAPIO_TEST_VENV"
+            )
+        )
+        func lateFacts() throws {
+            let group = try #require(PodCgroup())
+            let agent = try AgentProcess()
+            // All within milliseconds: whoever finds out comes too late.
+            let inside = SpawnedProcess(
+                "/bin/sh",
+                ["sh", "-c", "\(group.enter); /bin/true; /bin/true; exec /bin/true"]
+            )
+            #expect(inside.wait() == .exited(0))
+            usleep(200_000)
+            #expect(agent.stop().ending == .exited(0))
+            let script = """
+                import duckdb, sys
+                root, cgroup = sys.argv[1:]
+                print(*duckdb.sql(f\"\"\"
+                    select count(*), count(e.container_id), count(coalesce(e.container_id, c.container_id)),
+                        min(coalesce(e.container_id, c.container_id)), min(c.pod_uid), min(c.cgroup_path)
+                    from read_parquet('{root}/**/*.parquet') e
+                    asof left join read_parquet('{root}/_dimensions/container/**/*.pq') c
+                        on e.cgroup_id = c.cgroup_id and e.ts >= c.valid_from
+                    where e.kind = 'process_exec' and e.cgroup_id = {cgroup}\"\"\").fetchall()[0])
+                """
+            let answer = try InteractiveProcess.run([
+                OtherReadersTests.python, "-c", script, agent.archive, "\(group.id)",
+            ]).split(separator: " ").map(String.init)
+            try #require(answer.count == 6, "\(answer)")
+            #expect(answer[0] == "3" && answer[2] == "3" && Int(answer[1])! < 3)
+            #expect(answer[3] == group.containerID && answer[4] == group.uid)
+            #expect(group.path.hasSuffix(answer[5]))
+        }
+
+        /// What a process has in memory, bytes.
+        private func resident(_ pid: pid_t) -> Int64 {
+            let fields = String(decoding: TestFile.read("/proc/\(pid)/statm") ?? [], as: UTF8.self).split(
+                separator: " "
+            )
+            return fields.count > 1 ? Int64(fields[1])! * Int64(getpagesize()) : 0
+        }
+
+        @Test(
+            "5,000 short processes, 200 cgroups: each event has its container or a reason, and memory stays as it was"
+        )
         func churn() throws {
             let agent = try AgentProcess()
             var ids: Set<Int64> = []
-            for _ in 0..<200 {
+            var residents: [Int64] = []
+            for round in 0..<200 {
+                if round % 50 == 0 { residents.append(resident(agent.pid)) }
                 guard let group = PodCgroup() else { continue }
                 ids.insert(Int64(group.id))
                 let process = SpawnedProcess(
                     "/bin/sh",
-                    ["sh", "-c", "\(group.enter); i=0; while [ $i -lt 12 ]; do /bin/true; i=$((i+1)); done"]
+                    ["sh", "-c", "\(group.enter); i=0; while [ $i -lt 25 ]; do /bin/true; i=$((i+1)); done"]
                 )
                 #expect(process.wait() == .exited(0))
             }
             #expect(ids.count == 200)
+            residents.append(resident(agent.pid))
+            // The first fifty fill pools and caches.
+            #expect(residents[1] > 0 && residents[4] - residents[1] < 16 << 20, "\(residents)")
             #expect(agent.stop().ending == .exited(0))
             let rows = try ArchiveRows(agent.archive, columns: Self.columns).of("process_exec")
             let mine = rows.filter { ids.contains($0.int("cgroup_id") ?? 0) }
-            #expect(mine.count == 2400)
+            #expect(mine.count == 5000)
             let reasons = Set(mine.map { $0.text("container_status") ?? "none" })
             #expect(reasons.isSubset(of: ["hit", "late", "expired"]))
             #expect(mine.allSatisfy { ($0.text("container_status") == "hit") == ($0.text("container_id") != nil) })

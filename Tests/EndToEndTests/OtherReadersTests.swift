@@ -11,10 +11,10 @@ extension EndToEnd {
             parts.removeLast(3)
             return "/" + parts.joined(separator: "/")
         }()
-        private static let python: String =
+        static let python: String =
             (getenv("TAPIO_TEST_VENV").map { String(cString: $0) } ?? root + "/.build-venv") + "/bin/python"
-        private static let isThere = access(python, X_OK) == 0
-        private static let isRequired = getenv("CI").map { String(cString: $0) == "true" } ?? false
+        static let isThere = access(python, X_OK) == 0
+        static let isRequired = getenv("CI").map { String(cString: $0) == "true" } ?? false
 
         /// Counts by kind and some sums, a line each, by the reader that is named.
         private static let script = #"""

@@ -22,6 +22,15 @@ extension EndToEnd {
                     collectors:
                       network:
                         enabled: \(round % 4 != 0)
+                      dns:
+                        enabled: \(round % 8 != 1)
+                      syscall:
+                        enabled: \(round % 8 != 2)
+                        ignore: \(round % 3 == 0 ? "[EAGAIN]" : "[EAGAIN, ENOENT]")
+                      file:
+                        paths: [/etc/shadow\(round % 2 == 0 ? "" : ", /etc/ssh")]
+                      scheduler:
+                        long_wait: \(round % 2 == 0 ? "10ms" : "20ms")
                       process:
                         args_bytes: \(round % 5 == 0 ? "1KiB" : "4KiB")
                     """, true
@@ -38,8 +47,8 @@ extension EndToEnd {
             deinit { TestFile.write(Self.path, before) }
         }
 
-        @Test("100 SIGHUPs under load, valid and broken: nothing is lost, nothing that need not is touched")
-        func hundred() throws {
+        @Test("200 SIGHUPs under load, valid and broken: nothing is lost, nothing that need not is touched")
+        func manyReloads() throws {
             let counting = ProgramStatistics()
             defer { withExtendedLifetime(counting) {} }
             let agent = try AgentProcess(settings: ["ledger.interval": "1s"])
@@ -48,7 +57,7 @@ extension EndToEnd {
             let atStart = process(try agent.status())
             var runs: [String: UInt64] = [:]
             var residents: [Int64] = []
-            for round in 0..<100 {
+            for round in 0..<200 {
                 let (text, isValid) = configuration(round)
                 TestFile.write(agent.configPath, text)
                 agent.signal(SIGHUP)
@@ -72,7 +81,7 @@ extension EndToEnd {
             }
             #expect(runs.values.contains { $0 > 0 })
             let status = try agent.status()
-            #expect(status.configuration.reloads == 75 && status.configuration.failedReloads == 25)
+            #expect(status.configuration.reloads == 150 && status.configuration.failedReloads == 50)
             let programs = storm.stop()
             let end = agent.stop()
             #expect(end.ending == .exited(0), "\(end.log)")
@@ -93,7 +102,7 @@ extension EndToEnd {
 
         private func expectReloadRows(_ books: LedgerBooks) {
             let rows = (books.notes["reload"] ?? []).sorted { $0.int("ledger_from")! < $1.int("ledger_from")! }
-            #expect(rows.count == 100)
+            #expect(rows.count == 200)
             var hash = books.notes["start"]?.first?.text("ledger_config_hash")
             #expect(hash != nil)
             for row in rows {
@@ -103,7 +112,7 @@ extension EndToEnd {
                 #expect(after != nil && (isApplied || after == hash))
                 hash = after
             }
-            #expect(rows.count { $0.text("ledger_reason") == "refused" } == 25)
+            #expect(rows.count { $0.text("ledger_reason") == "refused" } == 50)
         }
     }
 }

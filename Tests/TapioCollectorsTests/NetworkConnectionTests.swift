@@ -1,4 +1,5 @@
 import Glibc
+import TapioCollectors
 import TapioEvents
 import TapioKernel
 import TapioTestSupport
@@ -78,6 +79,11 @@ extension RealKernel {
                 #expect(near.number("bytes_received") == Int64(down), "\(near)")
                 #expect(far.number("bytes_sent") == Int64(down), "\(far)")
                 #expect(far.number("bytes_received") == Int64(up), "\(far)")
+                // What one end sent the other received, but for what is on its way when an end closes.
+                for (from, to) in [(near, far), (far, near)] {
+                    let (sent, received) = (from.number("segments_sent") ?? 0, to.number("segments_received") ?? 0)
+                    #expect(sent >= 1 && abs(sent - received) <= 3, "\(sent) sent, \(received) received")
+                }
                 for close in closes {
                     #expect(1...lasted ~= close.number("duration_ns") ?? 0)
                     #expect(close["errno"] == .null)
@@ -98,8 +104,13 @@ extension RealKernel {
             _ = try server.answer()
 
             let total = each * clients.count
-            let ours = watch.events(total * 4) { [$0.localPort, $0.remotePort].contains(Int64(port)) }
-            #expect(ours.count == total * 4)
+            let ours = watch.events(total * 4) {
+                $0.kind != "tcp_listen" && [$0.localPort, $0.remotePort].contains(Int64(port))
+            }
+            let health = try await watch.collector.health()
+            let missed = health.programs.filter { $0.recursionMisses > 0 }.map { "\($0.name) \($0.recursionMisses)" }
+            let counts = try watch.counts("tcp_close")
+            #expect(ours.count == total * 4, "missed runs: \(missed), \(counts)")
             for (client, ports) in zip(clients, ports) {
                 let connects = ours.filter { $0.kind == "tcp_connect" && $0.pid == Int64(client.pid) }
                 #expect(connects.map(\.localPort) == ports)
@@ -117,6 +128,16 @@ extension RealKernel {
                 #expect(ofServer.count == total)
                 #expect(ofServer.allSatisfy { $0.pid == Int64(server.pid) && $0["comm"] == .string(server.name) })
             }
+        }
+
+        @Test("who begins to listen, and where", arguments: ["127.0.0.1", "::1"])
+        func listening(address: String) async throws {
+            let watch = try await NetworkWatch()
+            let server = try TCPPeer("tapio-server")
+            let port = try server.listen(address)
+            let listen = try watch.event("tcp_listen", of: server, localPort: port)
+            #expect(listen.text("src_addr") == address && listen["comm"] == .string(server.name))
+            #expect(listen.text("direction") == "inbound" && listen.number("socket_cookie") ?? 0 != 0)
         }
 
         @Test("connections that were there before get their owner, but no duration")

@@ -18,6 +18,9 @@ final class NetworkWatch {
         watch = try await CollectorWatch(NetworkCollector.descriptor, options: options)
     }
 
+    /// Events of a kind by outcome, as the kernel counted them.
+    func counts(_ schema: String) throws -> KernelCounts { try watch.counts(schema) }
+
     /// As ``CollectorWatch/events(_:where:withinNs:)``.
     func events(
         _ count: Int = 1,

@@ -84,6 +84,57 @@ struct EventTextTests {
         #expect(EventLine().text(plain).hasSuffix(" exit 3"))
     }
 
+    @Test("of names, packets, calls, files and requests, what mattered comes first")
+    func others() {
+        func line(_ kind: String, _ values: [(String, EventValue)]) -> String {
+            EventLine().text(Self.event(kind: kind, values))
+        }
+        let name: [(String, EventValue)] = [
+            ("dns_name", .string("a.example")), ("dns_type", .string("A")), ("dst_addr", .string("10.0.0.2")),
+            ("dst_port", .int(53)), ("latency_ns", .int(2_000_000)), ("dns_attempts", .int(1)),
+        ]
+        let answer: [(String, EventValue)] = [
+            ("dns_code", .string("NOERROR")), ("dns_answers", .string("A 10.1.1.1 60")),
+        ]
+        #expect(
+            line("dns_query", name + answer)
+                .hasSuffix("  A a.example → NOERROR A 10.1.1.1 60 in 2ms from 10.0.0.2:53")
+        )
+        #expect(line("dns_timeout", name).hasSuffix("  A a.example → no answer in 2ms from 10.0.0.2:53"))
+        #expect(
+            line(
+                "packet_drop",
+                [
+                    ("drop_reason", .string("NO_SOCKET")), ("device", .string("eth0")), ("protocol", .string("udp")),
+                    ("src_addr", .string("10.0.0.1")), ("src_port", .int(9)), ("dst_addr", .string("::1")),
+                    ("dst_port", .int(53)), ("packet_bytes", .int(100)),
+                ]
+            ).hasSuffix("  NO_SOCKET at eth0 udp 10.0.0.1:9 → [::1]:53 100B")
+        )
+        #expect(
+            line("syscall_failed", [("syscall", .string("write")), ("errno", .int(28)), ("error", .string("ENOSPC"))])
+                .hasSuffix("  write → ENOSPC")
+        )
+        #expect(
+            line(
+                "file_open",
+                [
+                    ("file_operation", .string("open")), ("file_path", .string("/etc/shadow")),
+                    ("file_access", .string("read_write")), ("errno", .int(13)), ("error", .string("EACCES")),
+                ]
+            ).hasSuffix("  open /etc/shadow to read and write → EACCES")
+        )
+        #expect(
+            line(
+                "block_io",
+                [
+                    ("device", .string("sda")), ("io_operation", .string("write")), ("io_bytes", .int(4096)),
+                    ("latency_ns", .int(200_000_000)), ("queue_ns", .int(1000)),
+                ]
+            ).hasSuffix("  sda write 4KiB took 200ms after 1us in the queue")
+        )
+    }
+
     @Test("a signal shows who sent it to whom, and a death by one who was it")
     func signals() {
         let sent = Self.event(

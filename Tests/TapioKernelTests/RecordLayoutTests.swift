@@ -10,7 +10,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_process_exec>.size == 104)
         #expect(MemoryLayout<tapio_process_fork>.size == 80)
         #expect(MemoryLayout<tapio_process_exit>.size == 112)
-        #expect(MemoryLayout<tapio_tcp>.size == 160)
+        #expect(MemoryLayout<tapio_tcp>.size == 168)
         #expect(MemoryLayout<tapio_oom_kill>.size == 160)
         #expect(MemoryLayout<tapio_memory_reclaim>.size == 88)
         #expect(MemoryLayout<tapio_major_fault>.size == 72)

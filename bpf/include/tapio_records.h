@@ -30,6 +30,7 @@ enum {
 	TAPIO_KIND_TCP_RETRANSMIT = 36,
 	TAPIO_KIND_TCP_RESET = 37,
 	TAPIO_KIND_UDP_FLOW = 38,
+	TAPIO_KIND_TCP_LISTEN = 39,
 	TAPIO_KIND_DNS_QUERY = 48,
 	TAPIO_KIND_DNS_FAILED = 49,
 	TAPIO_KIND_DNS_TIMEOUT = 50,
@@ -240,6 +241,9 @@ struct tapio_tcp {
 	uint32_t retransmits;
 	/// Smoothed round-trip time, microseconds.
 	uint32_t srtt_us;
+	/// tcp_close: all segments, those without payload and those sent again too.
+	uint32_t segments_sent;
+	uint32_t segments_received;
 };
 
 /// oom_kill. The header names the victim. Absent fields are TAPIO_ABSENT_64.
@@ -880,7 +884,7 @@ _Static_assert(sizeof(struct tapio_header) == 64, "a header is one cache line");
 _Static_assert(sizeof(struct tapio_process_exec) == 104, "layout");
 _Static_assert(sizeof(struct tapio_process_fork) == 80, "layout");
 _Static_assert(sizeof(struct tapio_process_exit) == 112, "layout");
-_Static_assert(sizeof(struct tapio_tcp) == 160, "layout");
+_Static_assert(sizeof(struct tapio_tcp) == 168, "layout");
 _Static_assert(sizeof(struct tapio_oom_kill) == 160, "layout");
 _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
 _Static_assert(sizeof(struct tapio_major_fault) == 72, "layout");

@@ -53,6 +53,8 @@ static __always_inline void make_blank(struct connection *connection)
 	known->bytes_received = TAPIO_ABSENT_64;
 	known->retransmits = TAPIO_ABSENT_32;
 	known->srtt_us = TAPIO_ABSENT_32;
+	known->segments_sent = TAPIO_ABSENT_32;
+	known->segments_received = TAPIO_ABSENT_32;
 }
 
 /// Copies what is remembered of the socket with this cookie, or a blank; says which.

@@ -103,6 +103,8 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 total_retrans;
 	__u32 srtt_us;
+	__u32 segs_in;
+	__u32 segs_out;
 };
 
 struct request_sock {

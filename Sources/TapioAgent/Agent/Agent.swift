@@ -142,7 +142,16 @@ public actor Agent {
         resolver = EnrichmentResolver(
             enricher,
             roots: CgroupPaths.roots(mounts: SystemView.real.text("/proc/self/mounts") ?? ""),
-            hasCluster: cluster.url != nil
+            hasCluster: cluster.url != nil,
+            facts: ContainerFacts(
+                root: loaded.configuration.archive.path,
+                node: loaded.configuration.nodeName,
+                bootID: identity.bootID,
+                runID: identity.runID,
+                createdBy: identity.archiveIdentity(loaded.configuration, clock: clock).createdBy,
+                startedUs: startedAt,
+                nowUs: { ClockOffset.measure().utcMicroseconds(boot: ClockOffset.bootNow()) }
+            )
         )
         do throws(BufferPoolError) {
             pipeline = try Pipeline(
@@ -300,6 +309,7 @@ public actor Agent {
         cluster.stop()
         enricher.finish()
         await resolving?.value
+        await flushFacts()
         checkLedger(isQuiet: true)
         server?.stop()
         // It holds this agent through its handler: let go, so that the rings and batches go with the agent.
@@ -322,6 +332,7 @@ public actor Agent {
             await noteSampling(now)
             lastLedgerNs = now
             await exporter.writeLedger()
+            await flushFacts()
             checkLedger(isQuiet: false)
         }
         await exporter.maintain()
@@ -341,6 +352,10 @@ public actor Agent {
             atNs: now
         )
         logger.notice("the clock was set; UTC minus boot time is now \(measured.utcMinusBootNs) ns")
+    }
+
+    private func flushFacts() async {
+        if let problem = await resolver.flushFacts() { logger.error("\(problem)") }
     }
 
     private func checkLedger(isQuiet: Bool) {

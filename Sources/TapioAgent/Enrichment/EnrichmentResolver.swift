@@ -1,4 +1,4 @@
-import TapioBPF
+import TapioArchive
 import TapioEnrichment
 import TapioEvents
 import TapioKubernetes
@@ -37,12 +37,16 @@ actor EnrichmentResolver {
     private var known: [UInt64: ContainerIdentity?] = [:]
     private var knownOrder: [UInt64] = []
     private var drainsUntilNs: UInt64?
+    private var facts: ContainerFacts?
     private(set) var statistics = Statistics()
 
     /// A resolver for an enricher that is told by nobody else.
     ///
-    /// - Parameter hasCluster: Whether somebody watches a cluster and will call ``update(_:)``.
-    init(_ enricher: Enricher, roots: [String], hasCluster: Bool) {
+    /// - Parameters:
+    ///   - hasCluster: Whether somebody watches a cluster and will call ``update(_:)``.
+    ///   - facts: Where what is found out is kept beside the archive; nil: nowhere.
+    init(_ enricher: Enricher, roots: [String], hasCluster: Bool, facts: ContainerFacts? = nil) {
+        self.facts = facts
         self.enricher = enricher
         self.hasCluster = hasCluster
         paths = CgroupPaths(roots: roots)
@@ -61,6 +65,9 @@ actor EnrichmentResolver {
         publish(known.keys.filter { (known[$0] ?? nil)?.podUID != nil })
     }
 
+    /// Writes what was found out since the last time; nil where that went well, else what is wrong.
+    func flushFacts() -> String? { facts?.flush() }
+
     private func resolveWaiting() {
         let nowNs = MonotonicClock.monotonicNs
         var found: [UInt64] = []
@@ -69,6 +76,7 @@ actor EnrichmentResolver {
             case .path(let path):
                 statistics.resolved += 1
                 remember(cgroup, ContainerIdentity(cgroupPath: path))
+                facts?.notePath(path, of: cgroup)
             case .gone:
                 statistics.gone += 1
                 publishGone(cgroup, nowNs)
@@ -104,7 +112,9 @@ actor EnrichmentResolver {
         let nowNs = MonotonicClock.monotonicNs
         var fresh: [(UInt64, UInt32)] = []
         for cgroup in cgroups {
-            guard let id = id(of: belonging(known[cgroup] ?? nil), nowNs) else { continue }
+            let belonging = belonging(known[cgroup] ?? nil)
+            facts?.note(belonging, of: cgroup)
+            guard let id = id(of: belonging, nowNs) else { continue }
             fresh.append((cgroup, id))
         }
         enricher.publish(EnrichmentTable(all: entries))

@@ -12,6 +12,9 @@ public struct ArchiveHour: Sendable, Hashable, Comparable {
     /// `date=YYYY-MM-DD/hour=HH`.
     public var path: String { "date=\(date)/hour=\(Self.padded(hourOfDay, 2))" }
 
+    /// `YYYY-MM-DDTHH`: such names sort by time.
+    var fileName: String { "\(date)T\(Self.padded(hourOfDay, 2))" }
+
     private var days: Int64 { number >= 0 ? number / 24 : (number - 23) / 24 }
     private var hourOfDay: Int64 { number - days * 24 }
 

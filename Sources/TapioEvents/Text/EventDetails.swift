@@ -18,6 +18,13 @@ struct EventDetails {
         case "process_exit": describeExit()
         case "signal_sent": describeSignal()
         case "signal_death": describeDeath()
+        case "dns_query", "dns_failed", "dns_timeout": describeQuestion()
+        case "packet_drop": describeDrop()
+        case "syscall_failed": describeCall()
+        case "file_open", "file_unlink", "file_rename", "file_chmod": describeFile()
+        case "block_io", "block_error": describeRequest()
+        case "run_queue_wait":
+            if let latency = takeInt("latency_ns") { add("waited \(HumanUnits.duration(ns: latency)) for a CPU") }
         case "_ledger": describeLedger()
         default: if event["dst_addr"] != .null { describeConnection() }
         }
@@ -28,8 +35,10 @@ struct EventDetails {
     /// Columns that tell machines more than people, or stand elsewhere in the line.
     private static let quiet: Set<String> = [
         "ts", "ts_sub_ns", "kind", "cpu", "seq", "pid", "tid", "ppid", "uid", "cgroup_id", "priority", "weight", "comm",
-        "container_id", "pod", "namespace", "service", "start_ts", "netns", "socket_cookie", "exe_inode", "ip_version",
-        "state", "argc", "args_bytes", "child_start_ts",
+        "container_id", "pod", "namespace", "service", "container", "container_runtime", "container_status", "pod_uid",
+        "pod_status", "workload", "unit", "start_ts", "netns", "socket_cookie", "exe_inode", "ip_version", "state",
+        "argc", "args_bytes", "child_start_ts", "interface_index", "ether_type", "drop_reason_code", "device_major",
+        "device_minor", "file_inode",
     ]
 
     private mutating func describeExec() {
@@ -116,6 +125,62 @@ struct EventDetails {
         if let srtt = takeInt("srtt_us"), srtt > 0 { add("rtt \(HumanUnits.duration(ns: srtt &* 1000))") }
     }
 
+    /// `A example.org → NXDOMAIN`, and what was answered by whom.
+    private mutating func describeQuestion() {
+        if let type = take("dns_type") { add(type) }
+        if let name = take("dns_name") { add(name, .bold) }
+        if let code = take("dns_code") {
+            add("→ \(code)", code == "NOERROR" ? .plain : .yellow)
+        } else if event["agg_count"] == .null {
+            add("→ no answer", .red)
+        }
+        if let answers = take("dns_answers") { add(answers) }
+        if let latency = takeInt("latency_ns") {
+            let isSlow = takeInt("dns_slow") == 1
+            add("in \(HumanUnits.duration(ns: latency))", isSlow ? .yellow : .plain)
+        }
+        add("from \(endpoint("dst_addr", "dst_port"))", .faint)
+        if takeInt("dns_truncated") == 1 { add("cut", .yellow) }
+        if let attempts = takeInt("dns_attempts"), attempts > 1 { add("asked \(attempts) times", .yellow) }
+        shown.formUnion(["src_addr", "src_port", "dns_bytes", "dns_slow"])
+    }
+
+    private mutating func describeDrop() {
+        add(take("drop_reason") ?? "reason \(event.int("drop_reason_code") ?? 0)", .red)
+        if let device = take("device") { add("at \(device)") }
+        if let name = take("protocol") { add(name) }
+        if event["src_addr"] != .null {
+            add("\(endpoint("src_addr", "src_port")) → \(endpoint("dst_addr", "dst_port"))", .bold)
+        }
+        if let bytes = takeInt("packet_bytes") { add(HumanUnits.bytes(bytes)) }
+    }
+
+    private mutating func describeCall() {
+        if let call = take("syscall") { add(call, .bold) }
+        if let error = take("error") { add("→ \(error)", .red) }
+        shown.insert("errno")
+    }
+
+    private mutating func describeFile() {
+        add(take("file_operation") ?? "?")
+        if let path = take("file_path") { add(path, .bold) }
+        if let path = take("new_path") { add("→ \(path)", .bold) }
+        if let access = take("file_access") { add("to \(access.split(separator: "_").joined(separator: " and "))") }
+        if let mode = takeInt("file_mode") { add("mode 0\(String(mode, radix: 8))") }
+        if let error = take("error") { add("→ \(error)", .red) }
+        shown.insert("errno")
+    }
+
+    private mutating func describeRequest() {
+        if let device = take("device") { add(device, .bold) }
+        if let operation = take("io_operation") { add(operation) }
+        if let bytes = takeInt("io_bytes") { add(HumanUnits.bytes(bytes)) }
+        if let latency = takeInt("latency_ns") { add("took \(HumanUnits.duration(ns: latency))") }
+        if let queued = takeInt("queue_ns") { add("after \(HumanUnits.duration(ns: queued)) in the queue", .faint) }
+        if let error = take("error") { add("→ \(error)", .red) }
+        shown.formUnion(["errno", "io_sector"])
+    }
+
     /// `×1,204 in 5s`: as many events, all alike, from the first to the last of them.
     private mutating func describeSummary(_ kind: String) {
         let count = takeInt("agg_count") ?? 0
@@ -134,11 +199,15 @@ struct EventDetails {
         shown.formUnion(["agg_first", "agg_last", "agg_sum", "agg_histogram"])
     }
 
-    /// The measures of these kinds are times; that of a kind which nobody knew when this was written may be anything.
+    /// What the measures of these kinds are; that of a kind which nobody knew when this was written may be anything.
     private static func measure(_ value: Int64, of kind: String) -> String {
-        ["process_exit", "signal_death", "memory_reclaim", "tcp_connect", "tcp_accept", "tcp_close", "tcp_failed"]
-            .contains(kind)
-            ? HumanUnits.duration(ns: value) : HumanUnits.count(value)
+        switch kind {
+        case "process_exit", "signal_death", "memory_reclaim", "tcp_connect", "tcp_accept", "tcp_close", "tcp_failed",
+            "dns_query", "dns_failed", "dns_timeout", "block_io", "run_queue_wait":
+            HumanUnits.duration(ns: value)
+        case "packet_drop", "udp_flow", "flow": HumanUnits.bytes(value)
+        default: HumanUnits.count(value)
+        }
     }
 
     private mutating func describeLedger() {

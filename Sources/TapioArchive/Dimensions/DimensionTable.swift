@@ -1,0 +1,144 @@
+import TapioRings
+
+/// A value of a row of a ``DimensionTable``.
+public enum DimensionValue: Sendable, Hashable {
+    /// Not known.
+    case null
+    /// A number, or UTC microseconds since 1970.
+    case integer(Int64)
+    /// Text.
+    case text(String)
+}
+
+/// A small table beside the archive: what became known of processes, containers and pods, also after their events had been
+/// written. Its files are Parquet, an hour each; a file is written again as rows come, and takes its place in one step.
+///
+/// They are `<root>/_dimensions/<name>/node=<node>/<hour>-<run>.pq`: readers that are pointed at the archive's root pass over
+/// them, those that skip what begins with `_` and those that look for `*.parquet`. Used by one caller at a time.
+public struct DimensionTable: Sendable {
+    /// Rows of an hour at most; what comes beyond is counted in ``refused``.
+    public static let mostRows = 50_000
+    /// Files of a node at most; the oldest go first.
+    public static let mostFiles = 24 * 31
+
+    /// Where its files are.
+    public let directory: String
+    /// Rows that found no place.
+    public private(set) var refused: UInt64 = 0
+    private let schema: ParquetSchema
+    private let run: String
+    private let createdBy: String
+    private let fileSystem: any FileSystem
+    private var hour: ArchiveHour?
+    private var rows: [[DimensionValue]] = []
+    private var isDirty = false
+
+    /// A table without rows. Nothing is written before the first ``flush()``.
+    ///
+    /// - Parameters:
+    ///   - root: The archive's root.
+    ///   - name: The table's name.
+    ///   - run: What tells this run of the agent from others in the same hour.
+    public init(
+        root: String,
+        name: String,
+        columns: [ParquetColumn],
+        node: String,
+        run: String,
+        createdBy: String,
+        fileSystem: any FileSystem = PosixFileSystem()
+    ) {
+        directory = "\(root)/_dimensions/\(name)/node=\(node)"
+        schema = ParquetSchema(columns: columns)
+        self.run = run
+        self.createdBy = createdBy
+        self.fileSystem = fileSystem
+    }
+
+    /// Adds a row; it is in a file after the next ``flush()``. A new hour begins a new file, so flush first when it does.
+    ///
+    /// - Precondition: it has a value of its type for each column, which is not null where it must not be.
+    public mutating func add(_ row: [DimensionValue], atMicroseconds now: Int64) throws(FileError) {
+        precondition(row.count == schema.columns.count)
+        let current = ArchiveHour(timestampNs: now.multipliedReportingOverflow(by: 1000).partialValue)
+        if let hour, hour != current {
+            try flush()
+            rows = []
+        }
+        hour = current
+        guard rows.count < Self.mostRows else {
+            refused += 1
+            return
+        }
+        rows.append(row)
+        isDirty = true
+    }
+
+    /// Writes the hour's file where rows have come since the last time.
+    public mutating func flush() throws(FileError) {
+        guard isDirty, let hour else { return }
+        let changed = try fileSystem.makeDirectories(directory)
+        let path = "\(directory)/\(hour.fileName)-\(run).pq"
+        let temporary = path + ".new"
+        // What an earlier attempt left.
+        if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
+        let file = try fileSystem.create(temporary)
+        var written = 0
+        try file.writeAll([.array(encoded())], at: 0, written: &written)
+        try file.sync()
+        try fileSystem.rename(temporary, to: path)
+        for directory in changed + [directory] { try fileSystem.syncDirectory(directory) }
+        isDirty = false
+        try removeOldest()
+    }
+
+    private func removeOldest() throws(FileError) {
+        let names = try fileSystem.list(directory).filter { !$0.isDirectory && $0.name.hasSuffix(".pq") }.map(\.name)
+        for name in names.dropLast(Self.mostFiles) { try fileSystem.remove("\(directory)/\(name)") }
+    }
+
+    /// A complete Parquet file.
+    private func encoded() -> [UInt8] {
+        let encoder = RowGroupEncoder(schema: schema)
+        encoder.begin(rowCount: rows.count)
+        for (place, column) in schema.columns.enumerated() {
+            var validity = [UInt64](repeating: 0, count: (rows.count + 63) / 64)
+            for (row, values) in rows.enumerated() where values[place] != .null {
+                validity[row / 64] |= 1 << UInt64(row % 64)
+            }
+            encode(place, column, validity, encoder)
+        }
+        let group = encoder.finish()
+        let magic = ParquetMetadata.magic
+        let footer = ParquetMetadata.fileMetaData(
+            schema: schema,
+            rowCount: Int64(rows.count),
+            rowGroups: [group.metadata(at: Int64(magic.count))],
+            keyValues: [],
+            createdBy: createdBy
+        )
+        let length = (0..<4).map { UInt8(truncatingIfNeeded: footer.count >> (8 * $0)) }
+        return magic + Array(group.bytes) + footer + length + magic
+    }
+
+    private func encode(_ place: Int, _ column: ParquetColumn, _ validity: [UInt64], _ encoder: RowGroupEncoder) {
+        let values = rows.map { $0[place] }.filter { $0 != .null }
+        let mask = column.isRequired ? nil : validity.span
+        switch column.type {
+        case .string:
+            var interner = BytesInterner()
+            let indices = values.map { value -> UInt32 in
+                guard case .text(let text) = value else { preconditionFailure("\(column.name) holds text") }
+                let bytes = Array(text.utf8)
+                return interner.intern(unsafe bytes.span.bytes)
+            }
+            encoder.strings(place, indices: indices.span, dictionary: interner.dictionary, validity: mask)
+        default:
+            let numbers = values.map { value -> Int64 in
+                guard case .integer(let number) = value else { preconditionFailure("\(column.name) holds numbers") }
+                return number
+            }
+            encoder.integers(place, values: numbers.span, validity: mask)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import TapioArchive
+import TapioTestSupport
+import Testing
+
+@Suite("Tables beside the archive")
+struct DimensionTableTests {
+    private let directory = TemporaryDirectory()
+    private let columns = [
+        ParquetColumn(name: "valid_from", type: .timestampMicros, isRequired: true, fieldID: 1),
+        ParquetColumn(name: "id", type: .int64, isRequired: true, fieldID: 2),
+        ParquetColumn(name: "pod", type: .string, isRequired: false, fieldID: 3),
+    ]
+
+    private func table() -> DimensionTable {
+        DimensionTable(
+            root: directory.path,
+            name: "container",
+            columns: columns,
+            node: "n",
+            run: "abc",
+            createdBy: "tapio version 0"
+        )
+    }
+
+    private let hourUs: Int64 = 3_600_000_000
+
+    @Test("nothing is written without rows; an hour's file grows, the next hour has its own")
+    func hours() throws {
+        var table = table()
+        try table.flush()
+        #expect(TestFile.list(directory.path) == [])
+        let start = 490_000 * hourUs
+        try table.add([.integer(start), .integer(1), .text("a")], atMicroseconds: start)
+        try table.flush()
+        let names = TestFile.list(table.directory)
+        #expect(names == ["2025-11-24T16-abc.pq"])
+        let first = try #require(TestFile.read(table.directory + "/" + names[0]))
+        #expect(first.prefix(4).elementsEqual("PAR1".utf8) && first.suffix(4).elementsEqual("PAR1".utf8))
+        try table.flush()
+        try table.add([.integer(start + 5), .integer(2), .null], atMicroseconds: start + 5)
+        try table.add([.integer(start + hourUs), .integer(3), .text("ä")], atMicroseconds: start + hourUs)
+        try table.flush()
+        #expect(TestFile.list(table.directory) == ["2025-11-24T16-abc.pq", "2025-11-24T17-abc.pq"])
+        let file = try ParquetFile(bytes: TestFile.read(table.directory + "/" + names[0])!)
+        #expect(file.rowCount == 2 && file.schema == ParquetSchema(columns: columns))
+    }
+
+    @Test("an hour holds so many rows, and counts the others")
+    func bound() throws {
+        var table = table()
+        for row in 0..<Int64(DimensionTable.mostRows + 7) {
+            try table.add([.integer(row), .integer(row), .null], atMicroseconds: row)
+        }
+        #expect(table.refused == 7)
+    }
+
+    @Test("where nothing can be written it says so, and goes on when it can")
+    func trouble() throws {
+        TestFile.write(directory.file("_dimensions"), "in the way")
+        var table = table()
+        try table.add([.integer(1), .integer(1), .null], atMicroseconds: 1)
+        #expect(throws: FileError.self) { try table.flush() }
+        TestFile.removeTree(directory.file("_dimensions"))
+        try table.flush()
+        #expect(TestFile.list(table.directory).count == 1)
+    }
+}
