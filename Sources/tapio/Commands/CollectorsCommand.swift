@@ -103,7 +103,7 @@ struct CollectorsCommand: ParsableCommand {
         var lines = ["\(paint(.bold, entry.name))  \(state ?? paint(.faint, "—"))  \(entry.summary)"]
         var table = TextTable([.left(""), .left("")])
         table.row(["kinds", entry.kinds.joined(separator: ", ")])
-        table.row(["needs", entry.tracepoints.joined(separator: ", ")])
+        if !entry.tracepoints.isEmpty { table.row(["needs", entry.tracepoints.joined(separator: ", ")]) }
         for option in entry.options {
             let name = "collectors.\(entry.name).\(option.name)"
             table.row([
