@@ -90,7 +90,8 @@ static __always_inline void remember_current(__u64 cookie, struct owner *owner, 
 static __always_inline void find_sender(__u64 cookie, struct owner *owner, __u64 now)
 {
 	const struct known_owner *known = bpf_map_lookup_elem(&owners, &cookie);
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	// On Linux 6.1, programs like this one may not ask for the pid by itself.
+	__u32 pid = bpf_get_current_task_btf()->tgid;
 	if (known && known->owner.pid == pid && now - known->known_ns < KNOWN_NS)
 		*owner = known->owner;
 	else
