@@ -1,7 +1,7 @@
 // Questions to name servers, and their answers: seen where sockets send and receive packets, for all cgroups. What is
 // in the messages is left to user space; here only the answer is put to its question.
-#include "kernel/net.h"
 #include "kernel/emit.h"
+#include "kernel/packet.h"
 #include "kernel/scratch.h"
 #include "kernel/task.h"
 
@@ -12,22 +12,12 @@ volatile __u64 slow_ns = 100000000;
 
 #define DNS_PORT 53
 #define DNS_HEADER 12
-#define IPPROTO_UDP 17
-#define UDP_HEADER 8
 
 // Bits of a message's third and fourth byte (RFC 1035, 4.1.1).
 #define DNS_ANSWER 0x80
 #define DNS_TRUNCATED 0x02
 #define DNS_CODE 0x0f
 #define DNS_NXDOMAIN 3
-
-struct __sk_buff {
-	__u32 len;
-	__u32 pkt_type;
-	__u32 mark;
-	__u32 queue_mapping;
-	__u32 protocol;
-};
 
 /// A question is known by the socket that it was sent from and the number that it was given; the number of another
 /// socket, or of another server, is another question.
@@ -59,7 +49,6 @@ struct {
 struct packet {
 	struct question_key key;
 	__u8 client[16];
-	__u16 client_port;
 	/// Offset of the message, and its bytes.
 	__u32 message;
 	__u32 message_bytes;
@@ -70,58 +59,29 @@ struct packet {
 /// Finds the message in a packet to or from a server's port; false where it is no such packet.
 static __always_inline bool find_message(struct __sk_buff *skb, struct packet *packet, bool is_sent)
 {
-	__u8 ip[40];
-	if (bpf_skb_load_bytes(skb, 0, ip, 20) != 0)
-		return false;
-	__u32 transport;
-	__u8 protocol;
-	const __u8 *source;
-	const __u8 *destination;
-	bool is_v6 = ip[0] >> 4 == 6;
-	if (is_v6) {
-		// Extension headers are not used with questions; a packet that has some is none.
-		if (bpf_skb_load_bytes(skb, 0, ip, 40) != 0)
-			return false;
-		protocol = ip[6];
-		transport = 40;
-		source = ip + 8;
-		destination = ip + 24;
-	} else {
-		protocol = ip[9];
-		transport = (ip[0] & 0x0f) * 4;
-		source = ip + 12;
-		destination = ip + 16;
-	}
-	if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
+	struct ip_header ip;
+	// Extension headers are not used with questions; a packet that has some is none.
+	if (!ip_read(&ip, skb) || (ip.protocol != IPPROTO_UDP && ip.protocol != IPPROTO_TCP))
 		return false;
 	__be16 ports[2];
-	if (bpf_skb_load_bytes(skb, transport, ports, sizeof ports) != 0)
+	if (bpf_skb_load_bytes(skb, ip.transport, ports, sizeof ports) != 0)
 		return false;
 	__u16 server_port = bpf_ntohs(is_sent ? ports[1] : ports[0]);
 	if (server_port != DNS_PORT)
 		return false;
-	const __u8 *server = is_sent ? destination : source;
-	const __u8 *client = is_sent ? source : destination;
-	if (is_v6) {
-		__builtin_memcpy(packet->key.server, server, 16);
-		__builtin_memcpy(packet->client, client, 16);
-	} else {
-		__be32 address;
-		__builtin_memcpy(&address, server, 4);
-		tapio_map_ipv4(packet->key.server, address);
-		__builtin_memcpy(&address, client, 4);
-		tapio_map_ipv4(packet->client, address);
-	}
-	packet->client_port = bpf_ntohs(is_sent ? ports[0] : ports[1]);
-	packet->key.protocol = protocol;
-	packet->key.port = packet->client_port;
-	packet->message = transport + UDP_HEADER;
-	if (protocol == IPPROTO_TCP) {
+	if (is_sent)
+		ip_addresses(&ip, packet->client, packet->key.server);
+	else
+		ip_addresses(&ip, packet->key.server, packet->client);
+	packet->key.protocol = ip.protocol;
+	packet->key.port = bpf_ntohs(is_sent ? ports[0] : ports[1]);
+	packet->message = ip.transport + UDP_HEADER;
+	if (ip.protocol == IPPROTO_TCP) {
 		__u8 offset;
-		if (bpf_skb_load_bytes(skb, transport + 12, &offset, sizeof offset) != 0)
+		if (bpf_skb_load_bytes(skb, ip.transport + 12, &offset, sizeof offset) != 0)
 			return false;
 		// Each message begins with its length, which is no part of it (RFC 1035, 4.2.2).
-		packet->message = transport + (offset >> 4) * 4 + 2;
+		packet->message = ip.transport + (offset >> 4) * 4 + 2;
 	}
 	__u8 begin[4];
 	if (bpf_skb_load_bytes(skb, packet->message, begin, sizeof begin) != 0)
@@ -165,7 +125,7 @@ static __always_inline void ask(struct __sk_buff *skb, const struct packet *pack
 	question->start_ns = tapio_start_of(task);
 	__builtin_memcpy(question->record.src_addr, packet->client, 16);
 	__builtin_memcpy(question->record.dst_addr, packet->key.server, 16);
-	question->record.src_port = packet->client_port;
+	question->record.src_port = packet->key.port;
 	question->record.dst_port = DNS_PORT;
 	question->record.protocol = (__u8)packet->key.protocol;
 	question->record.attempts = 1;

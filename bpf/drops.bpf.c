@@ -8,10 +8,6 @@ char LICENSE[] SEC("license") = "GPL";
 /// Names of the kernel's reasons by number; the agent finds them in the kernel's BTF.
 const volatile char reason_names[REASONS][40] = {};
 
-#define ETH_P_IP 0x0800   // include/uapi/linux/if_ether.h
-#define ETH_P_IPV6 0x86dd // the same
-#define IPPROTO_UDP 17    // include/uapi/linux/in.h
-
 struct drop_key {
 	__u32 reason;
 	__u32 interface;
@@ -23,7 +19,7 @@ struct drop_key {
 
 WINDOW(drops, struct drop_key, struct window_measure, 2048)
 
-/// Where the packet was: its device, and the network namespace of that or of the socket.
+/// Where the packet was: its device, and the network namespace of that.
 static __always_inline void fill_place(struct drop_key *key, struct sk_buff *skb)
 {
 	// Sockets keep numbers where packets have their device: no address that can be read, then.
@@ -54,15 +50,7 @@ static __always_inline void fill_ends(struct tapio_drop *record, const __u8 *ip,
 {
 	if (record->protocol == TAPIO_ABSENT_32)
 		return;
-	if (record->ether_type == ETH_P_IPV6) { // source at byte 8, destination at byte 24
-		bpf_probe_read_kernel(record->src_addr, sizeof record->src_addr, ip + 8);
-		bpf_probe_read_kernel(record->dst_addr, sizeof record->dst_addr, ip + 24);
-	} else { // source at byte 12, destination at byte 16
-		__be32 addresses[2] = {};
-		bpf_probe_read_kernel(addresses, sizeof addresses, ip + 12);
-		tapio_map_ipv4(record->src_addr, addresses[0]);
-		tapio_map_ipv4(record->dst_addr, addresses[1]);
-	}
+	tapio_read_addresses(ip, record->ether_type == ETH_P_IPV6, record->src_addr, record->dst_addr);
 	if (!transport || (record->protocol != IPPROTO_TCP && record->protocol != IPPROTO_UDP))
 		return;
 	__be16 ports[2] = {};
@@ -104,9 +92,7 @@ int BPF_PROG(packet_dropped, struct sk_buff *skb, void *location, __u32 reason)
 	struct tapio_drop *record = tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, tapio_about_nobody(), sizeof *record);
 	if (!record)
 		return 0;
-	const int stamp = sizeof(struct tapio_header);
-	__builtin_memset((char *)record + stamp, 0, sizeof *record - stamp);
-	tapio_fill_nobody(&record->header, 0);
+	tapio_clear(&record->header, sizeof *record);
 	record->bytes = skb->len;
 	fill_drop(record, &key);
 	// The place of a header that was not found yet is all ones.
@@ -115,10 +101,5 @@ int BPF_PROG(packet_dropped, struct sk_buff *skb, void *location, __u32 reason)
 	return 0;
 }
 
-static __always_inline struct window_tally tally_of(const struct window_measure *measure)
-{
-	return measure->tally;
-}
-
 WINDOW_FLUSH(drops, struct drop_key, struct window_measure, struct tapio_drop, TAPIO_KIND_PACKET_DROP,
-             TAPIO_PRIORITY_NORMAL, fill_drop, window_fill_measure, tally_of)
+             TAPIO_PRIORITY_NORMAL, fill_drop, window_fill_measure)

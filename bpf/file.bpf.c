@@ -11,14 +11,12 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define CALLS 512
 /// What each system call does to files, by its number; the agent knows the numbers of this architecture.
-const volatile struct tapio_file_rule rules[CALLS] = {};
+const volatile struct tapio_file_rule rules[CALL_NUMBERS] = {};
 
-#define MOST_PATHS TAPIO_WATCHED_PATHS
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MOST_PATHS);
+	__uint(max_entries, TAPIO_WATCHED_PATHS);
 	__type(key, __u32);
 	__type(value, struct tapio_watched_path);
 } watched_paths SEC(".maps");
@@ -40,7 +38,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, MOST_PATHS);
+	__uint(max_entries, TAPIO_WATCHED_PATHS);
 	__type(key, struct tapio_watched_text);
 	__type(value, struct tapio_watched_prefix);
 } watched_texts SEC(".maps");
@@ -317,7 +315,7 @@ int BPF_PROG(file_call_ends, const void *registers, long result)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	__u32 number = call_number(registers, task);
-	if (number >= CALLS)
+	if (number >= CALL_NUMBERS)
 		return 0;
 	// A copy through a volatile pointer: the compiler would take the table for empty.
 	union {

@@ -11,15 +11,12 @@ const volatile __u32 netns = 0;
 #define XDP_PASS 2 // include/uapi/linux/bpf.h
 
 // include/uapi/linux/if_ether.h
-#define ETH_P_IP 0x0800
-#define ETH_P_IPV6 0x86dd
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
 #define VLAN_TAGS 2
 
 // include/uapi/linux/in.h and in6.h
 #define IPPROTO_HOPOPTS 0
-#define IPPROTO_UDP 17
 #define IPPROTO_ROUTING 43
 #define IPPROTO_FRAGMENT 44
 #define IPPROTO_DSTOPTS 60
@@ -233,19 +230,12 @@ int flow_ingress(struct xdp_md *packet)
 	struct tapio_flow *record = tapio_reserve(kind, TAPIO_PRIORITY_LOW, tapio_about_nobody(), sizeof *record);
 	if (!record)
 		return XDP_PASS;
-	const int stamp = sizeof(struct tapio_header);
-	__builtin_memset((char *)record + stamp, 0, sizeof *record - stamp);
-	tapio_fill_nobody(&record->header, 0);
+	tapio_clear(&record->header, sizeof *record);
 	record->bytes = bytes;
 	fill_flow(record, &key);
 	tapio_submit(record, TAPIO_PRIORITY_LOW);
 	return XDP_PASS;
 }
 
-static __always_inline struct window_tally tally_of(const struct window_measure *measure)
-{
-	return measure->tally;
-}
-
 WINDOW_FLUSH(flows, struct flow_key, struct window_measure, struct tapio_flow, TAPIO_KIND_FLOW, TAPIO_PRIORITY_LOW,
-             fill_flow, window_fill_measure, tally_of)
+             fill_flow, window_fill_measure)

@@ -198,11 +198,7 @@ struct bpf_perf_event_data {
 #pragma clang attribute pop
 
 struct fault_key {
-	__u64 cgroup_id;
-	__u32 pid;
-	__u32 ppid;
-	__u64 uid;
-	char comm[TAPIO_COMM_BYTES];
+	struct tapio_who who;
 };
 
 WINDOW(faults, struct fault_key, struct window_tally, 4096)
@@ -217,13 +213,8 @@ int major_fault(struct bpf_perf_event_data *event)
 		tapio_filtered(kind);
 		return 0;
 	}
-	struct fault_key key = {
-	    .cgroup_id = tapio_cgroup_of(task),
-	    .pid = task->tgid,
-	    .ppid = task->real_parent->tgid,
-	    .uid = task->cred->uid.val,
-	};
-	__builtin_memcpy(key.comm, task->comm, sizeof key.comm);
+	struct fault_key key;
+	tapio_fill_who(&key.who, task);
 	bool is_new;
 	struct window_tally *tally = faults_find(&key, &is_new);
 	if (tally && !is_new) {
@@ -243,17 +234,8 @@ int major_fault(struct bpf_perf_event_data *event)
 
 static __always_inline void fill_fault(struct tapio_major_fault *record, const struct fault_key *key)
 {
-	record->header.cgroup_id = key->cgroup_id;
-	record->header.pid = key->pid;
-	record->header.ppid = key->ppid;
-	record->header.uid = (__u32)key->uid;
-	__builtin_memcpy(record->header.comm, key->comm, sizeof key->comm);
-}
-
-static __always_inline struct window_tally tally_of(const struct window_tally *tally)
-{
-	return *tally;
+	tapio_fill_from_who(&record->header, &key->who);
 }
 
 WINDOW_FLUSH(faults, struct fault_key, struct window_tally, struct tapio_major_fault, TAPIO_KIND_MAJOR_FAULT,
-             TAPIO_PRIORITY_NORMAL, fill_fault, window_fill_tally, tally_of)
+             TAPIO_PRIORITY_NORMAL, fill_fault, window_fill_tally)

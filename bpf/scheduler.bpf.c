@@ -79,10 +79,5 @@ static __always_inline void fill_wait(struct tapio_run_wait *record, const struc
 	record->header.uid = (__u32)key->uid;
 }
 
-static __always_inline struct window_tally tally_of(const struct window_measure *measure)
-{
-	return measure->tally;
-}
-
 WINDOW_FLUSH(waits, struct wait_key, struct window_measure, struct tapio_run_wait, TAPIO_KIND_RUN_QUEUE_WAIT,
-             TAPIO_PRIORITY_LOW, fill_wait, window_fill_measure, tally_of)
+             TAPIO_PRIORITY_LOW, fill_wait, window_fill_measure)

@@ -26,9 +26,8 @@ enum {
 	WATCH_SETNS,
 };
 
-#define CALLS 512
 /// What each system call is watched for, by its number; the agent knows the numbers of this architecture.
-const volatile __u8 watched_calls[CALLS] = {};
+const volatile __u8 watched_calls[CALL_NUMBERS] = {};
 
 /// What the machine's first process may do: whoever has all of that is not told of.
 const volatile __u64 full_capabilities = (1ull << 40) - 1;
@@ -80,7 +79,7 @@ static __always_inline struct ids ids_of(const struct task_struct *task)
 /// What the current call is watched for.
 static __always_inline __u8 watch_of(__u32 number)
 {
-	return number < CALLS ? watched_calls[number] : WATCH_NOTHING;
+	return number < CALL_NUMBERS ? watched_calls[number] : WATCH_NOTHING;
 }
 
 SEC("tp_btf/sys_enter")
@@ -117,23 +116,23 @@ static __always_inline void tell_credentials(const struct task_struct *task, __u
 	const struct ids *found = bpf_map_lookup_elem(&changes, &tid);
 	if (!found) // it began before the agent did
 		return;
-	struct ids old = *found;
+	struct ids before = *found;
 	bpf_map_delete_elem(&changes, &tid);
-	struct ids new = ids_of(task);
-	if (!call_error(result) && old.uid == new.uid &&
-	    old.euid == new.euid &&old.gid == new.gid &&old.egid == new.egid) {
+	struct ids after = ids_of(task);
+	if (!call_error(result) && before.uid == after.uid && before.euid == after.euid && before.gid == after.gid &&
+	    before.egid == after.egid) {
 		tapio_filtered(kind);
 		return;
 	}
 	BEGIN(tapio_credentials, kind)
-	record->old_uid = old.uid;
-	record->old_euid = old.euid;
-	record->old_gid = old.gid;
-	record->old_egid = old.egid;
-	record->new_uid = new.uid;
-	record->new_euid = new.euid;
-	record->new_gid = new.gid;
-	record->new_egid = new.egid;
+	record->old_uid = before.uid;
+	record->old_euid = before.euid;
+	record->old_gid = before.gid;
+	record->old_egid = before.egid;
+	record->new_uid = after.uid;
+	record->new_euid = after.euid;
+	record->new_gid = after.gid;
+	record->new_egid = after.egid;
 	tapio_submit(record, TAPIO_PRIORITY_HIGH);
 }
 
@@ -333,26 +332,18 @@ int BPF_PROG(call_ends, const void *registers, long result)
 // Capabilities: the checks come in great numbers, so that they are merged.
 
 struct capability_key {
-	__u64 cgroup_id;
-	__u32 pid;
-	__u32 ppid;
-	__u32 uid;
+	struct tapio_who who;
 	__u32 capability;
-	__u64 is_granted;
-	char comm[TAPIO_COMM_BYTES];
+	__u32 is_granted;
 };
 
 WINDOW(uses, struct capability_key, struct window_tally, 4096)
 
 static __always_inline void fill_use(struct tapio_capability *record, const struct capability_key *key)
 {
-	record->header.cgroup_id = key->cgroup_id;
-	record->header.pid = key->pid;
-	record->header.ppid = key->ppid;
-	record->header.uid = key->uid;
-	__builtin_memcpy(record->header.comm, key->comm, sizeof key->comm);
+	tapio_fill_from_who(&record->header, &key->who);
 	record->capability = key->capability;
-	record->is_granted = (__u32)key->is_granted;
+	record->is_granted = key->is_granted;
 }
 
 SEC("tp_btf/cap_capable")
@@ -365,15 +356,8 @@ int BPF_PROG(capability_asked, const struct cred___ids *cred, const void *target
 		return 0;
 	}
 	const struct task_struct *task = bpf_get_current_task_btf();
-	struct capability_key key = {
-	    .cgroup_id = tapio_cgroup_of(task),
-	    .pid = task->tgid,
-	    .ppid = task->real_parent->tgid,
-	    .uid = task->cred->uid.val,
-	    .capability = (__u32)capability,
-	    .is_granted = result == 0,
-	};
-	__builtin_memcpy(key.comm, task->comm, sizeof key.comm);
+	struct capability_key key = {.capability = (__u32)capability, .is_granted = result == 0};
+	tapio_fill_who(&key.who, task);
 	bool is_new;
 	struct window_tally *tally = uses_find(&key, &is_new);
 	if (tally && !is_new) {
@@ -391,10 +375,5 @@ int BPF_PROG(capability_asked, const struct cred___ids *cred, const void *target
 	return 0;
 }
 
-static __always_inline struct window_tally tally_of(const struct window_tally *tally)
-{
-	return *tally;
-}
-
 WINDOW_FLUSH(uses, struct capability_key, struct window_tally, struct tapio_capability, TAPIO_KIND_CAPABILITY_USE,
-             TAPIO_PRIORITY_NORMAL, fill_use, window_fill_tally, tally_of)
+             TAPIO_PRIORITY_NORMAL, fill_use, window_fill_tally)

@@ -33,8 +33,9 @@ struct request {
 
 /// A request that a device has.
 struct request_begin {
-	/// Who gave it to the device, as tapio_fill_task writes it.
-	struct tapio_header header;
+	/// Who gave it to the device, and by which thread.
+	struct tapio_who who;
+	__u64 tid;
 	__u64 issued_ns;
 	__u64 queue_ns;
 	__u64 bytes;
@@ -51,14 +52,10 @@ struct {
 } requests SEC(".maps");
 
 struct block_key {
-	__u64 cgroup_id;
-	__u32 uid;
-	__u32 pid;
-	__u32 ppid;
+	struct tapio_who who;
 	__u32 major;
 	__u32 minor;
-	__u32 operation;
-	char comm[TAPIO_COMM_BYTES];
+	__u64 operation;
 	char device[32];
 };
 
@@ -67,8 +64,9 @@ WINDOW(blocks, struct block_key, struct window_measure, 4096)
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(request_issued, struct request *request)
 {
-	struct request_begin begin = {};
-	tapio_fill_task(&begin.header, bpf_get_current_task_btf());
+	const struct task_struct *task = bpf_get_current_task_btf();
+	struct request_begin begin = {.tid = task->pid};
+	tapio_fill_who(&begin.who, task);
 	begin.issued_ns = bpf_ktime_get_boot_ns();
 	__u64 made_ns = request->start_time_ns;
 	__u64 now = bpf_ktime_get_ns();
@@ -110,11 +108,7 @@ static __always_inline __u32 error_of(__u8 status)
 
 static __always_inline void fill_request(struct tapio_block *record, const struct block_key *key)
 {
-	record->header.cgroup_id = key->cgroup_id;
-	record->header.uid = key->uid;
-	record->header.pid = key->pid;
-	record->header.ppid = key->ppid;
-	__builtin_memcpy(record->header.comm, key->comm, sizeof key->comm);
+	tapio_fill_from_who(&record->header, &key->who);
 	record->major = key->major;
 	record->minor = key->minor;
 	record->operation = (__u8)key->operation;
@@ -124,13 +118,13 @@ static __always_inline void fill_request(struct tapio_block *record, const struc
 static __always_inline void tell(__u8 kind, __u8 priority, const struct request_begin *begin,
                                  const struct block_key *key, __u64 latency_ns, __u32 error)
 {
-	struct tapio_subject subject = tapio_about(&begin->header.pid, NULL);
+	struct tapio_subject subject = tapio_about(&begin->who.pid, NULL);
 	struct tapio_block *record = tapio_reserve(kind, priority, subject, sizeof *record);
 	if (!record)
 		return;
 	__builtin_memset(record->reserved, 0, sizeof record->reserved);
 	fill_request(record, key);
-	record->header.tid = begin->header.tid;
+	record->header.tid = (__u32)begin->tid;
 	record->latency_ns = latency_ns;
 	record->queue_ns = begin->queue_ns;
 	record->bytes = begin->bytes;
@@ -150,15 +144,11 @@ int BPF_PROG(request_completed, struct request *request, __u8 status)
 	__u64 latency_ns = now - begin->issued_ns;
 	const struct gendisk *disk = request->q->disk;
 	struct block_key key = {
-	    .cgroup_id = begin->header.cgroup_id,
-	    .uid = begin->header.uid,
-	    .pid = begin->header.pid,
-	    .ppid = begin->header.ppid,
+	    .who = begin->who,
 	    .major = disk->major,
 	    .minor = disk->first_minor,
 	    .operation = request->cmd_flags & REQ_OP_MASK,
 	};
-	__builtin_memcpy(key.comm, begin->header.comm, sizeof key.comm);
 	bpf_probe_read_kernel_str(key.device, sizeof key.device, disk->disk_name);
 	bool is_new = false;
 	if (status) {
@@ -176,10 +166,5 @@ int BPF_PROG(request_completed, struct request *request, __u8 status)
 	return 0;
 }
 
-static __always_inline struct window_tally tally_of(const struct window_measure *measure)
-{
-	return measure->tally;
-}
-
 WINDOW_FLUSH(blocks, struct block_key, struct window_measure, struct tapio_block, TAPIO_KIND_BLOCK_IO,
-             TAPIO_PRIORITY_NORMAL, fill_request, window_fill_measure, tally_of)
+             TAPIO_PRIORITY_NORMAL, fill_request, window_fill_measure)

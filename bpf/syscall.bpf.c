@@ -10,14 +10,9 @@ char LICENSE[] SEC("license") = "GPL";
 volatile __u64 ignored_errors[IGNORED_WORDS] = {};
 
 struct failure_key {
-	__u64 cgroup_id;
-	__u32 pid;
-	__u32 uid;
-	__u32 ppid;
+	struct tapio_who who;
 	__u32 number;
 	__u32 error;
-	__u32 reserved;
-	char comm[TAPIO_COMM_BYTES];
 };
 
 WINDOW(failures, struct failure_key, struct window_tally, 8192)
@@ -39,15 +34,8 @@ int BPF_PROG(call_failed, const void *registers, long result)
 		tapio_filtered(kind);
 		return 0;
 	}
-	struct failure_key key = {
-	    .cgroup_id = tapio_cgroup_of(task),
-	    .pid = task->tgid,
-	    .uid = task->cred->uid.val,
-	    .ppid = task->real_parent->tgid,
-	    .number = call_number(registers, task),
-	    .error = error,
-	};
-	__builtin_memcpy(key.comm, task->comm, sizeof key.comm);
+	struct failure_key key = {.number = call_number(registers, task), .error = error};
+	tapio_fill_who(&key.who, task);
 	bool is_new;
 	struct window_tally *tally = failures_find(&key, &is_new);
 	if (tally && !is_new) {
@@ -68,19 +56,10 @@ int BPF_PROG(call_failed, const void *registers, long result)
 
 static __always_inline void fill_failure(struct tapio_syscall *record, const struct failure_key *key)
 {
-	record->header.cgroup_id = key->cgroup_id;
-	record->header.pid = key->pid;
-	record->header.ppid = key->ppid;
-	record->header.uid = key->uid;
-	__builtin_memcpy(record->header.comm, key->comm, sizeof key->comm);
+	tapio_fill_from_who(&record->header, &key->who);
 	record->number = key->number;
 	record->error = key->error;
 }
 
-static __always_inline struct window_tally tally_of(const struct window_tally *tally)
-{
-	return *tally;
-}
-
 WINDOW_FLUSH(failures, struct failure_key, struct window_tally, struct tapio_syscall, TAPIO_KIND_SYSCALL_FAILED,
-             TAPIO_PRIORITY_NORMAL, fill_failure, window_fill_tally, tally_of)
+             TAPIO_PRIORITY_NORMAL, fill_failure, window_fill_tally)

@@ -46,6 +46,6 @@ public struct KernelWindow {
     }
 
     private func flush(_ window: UInt32, givesUp: Bool = false) throws(KernelError) -> tapio_flush {
-        try programs[Int(window)].run(tapio_flush(gives_up: givesUp ? 1 : 0, told: 0, is_left: 0, reserved: 0))
+        try programs[Int(window)].run(tapio_flush(gives_up: givesUp ? 1 : 0, is_left: 0))
     }
 }

@@ -786,11 +786,8 @@ struct tapio_merged {
 struct tapio_flush {
 	/// 1: what finds no room in a ring is counted as lost, instead of staying for the next time.
 	uint32_t gives_up;
-	/// Summaries told.
-	uint32_t told;
 	/// Whether some are left.
 	uint32_t is_left;
-	uint32_t reserved;
 };
 
 /// Behind the fixed part of a kind's record, where `header.keep` is TAPIO_KEEP_SUMMARY: what was merged of events that
@@ -916,7 +913,7 @@ _Static_assert(sizeof(struct tapio_capability) == 72, "layout");
 _Static_assert(sizeof(struct tapio_cgroup) == 112, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_merged) == 232, "layout");
-_Static_assert(sizeof(struct tapio_flush) == 16, "layout");
+_Static_assert(sizeof(struct tapio_flush) == 8, "layout");
 _Static_assert(sizeof(struct tapio_ledger) == 216, "layout");
 _Static_assert(sizeof(struct tapio_control) == 4104, "words without gaps");
 _Static_assert(sizeof(struct tapio_cpu_state) <= 32768, "a per-CPU value may not exceed 32 KiB");

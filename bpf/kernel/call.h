@@ -7,6 +7,9 @@
 /// Errors that user space is told of; greater ones, which restart a call, never reach it (include/linux/errno.h).
 #define CALL_ERRORS 512
 
+/// Numbers of calls that tables by number have room for; that of a 32-bit program is none of them.
+#define CALL_NUMBERS 512
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 /// x86-64.

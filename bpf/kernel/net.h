@@ -6,9 +6,12 @@
 #include "core.h"
 #include "../include/tapio_records.h"
 
-// include/linux/socket.h and include/uapi/linux/in.h
+// include/linux/socket.h, include/uapi/linux/in.h and include/uapi/linux/if_ether.h
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
 
 // include/net/tcp_states.h
 enum {
@@ -175,6 +178,20 @@ static __always_inline bool tapio_is_mapped_ipv4(const __u8 *address)
 	return (words[0] | words[1]) == 0 && words[2] == bpf_htonl(0xffff);
 }
 
+/// Reads the addresses of an IP header in the kernel's memory, in the form in which records hold them.
+static __always_inline void tapio_read_addresses(const unsigned char *ip, bool is_ipv6, __u8 *source, __u8 *destination)
+{
+	if (is_ipv6) { // source at byte 8, destination at byte 24
+		bpf_probe_read_kernel(source, 16, ip + 8);
+		bpf_probe_read_kernel(destination, 16, ip + 24);
+	} else { // source at byte 12, destination at byte 16
+		__be32 addresses[2] = {};
+		bpf_probe_read_kernel(addresses, sizeof addresses, ip + 12);
+		tapio_map_ipv4(source, addresses[0]);
+		tapio_map_ipv4(destination, addresses[1]);
+	}
+}
+
 static __always_inline __u16 tapio_port_sent(const struct sock *sk)
 {
 	return bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
@@ -233,15 +250,7 @@ static __always_inline void tapio_fill_ends_of_received(struct tapio_tcp *record
 	version >>= 4;
 	__be16 ports[2] = {};
 	bpf_probe_read_kernel(ports, sizeof ports, tcp);
-	if (version == 6) { // source at byte 8, destination at byte 24
-		bpf_probe_read_kernel(record->dst_addr, sizeof record->dst_addr, ip + 8);
-		bpf_probe_read_kernel(record->src_addr, sizeof record->src_addr, ip + 24);
-	} else { // source at byte 12, destination at byte 16
-		__be32 addresses[2] = {};
-		bpf_probe_read_kernel(addresses, sizeof addresses, ip + 12);
-		tapio_map_ipv4(record->dst_addr, addresses[0]);
-		tapio_map_ipv4(record->src_addr, addresses[1]);
-	}
+	tapio_read_addresses(ip, version == 6, record->dst_addr, record->src_addr);
 	record->ip_version = version;
 	record->dst_port = bpf_ntohs(ports[0]);
 	record->src_port = bpf_ntohs(ports[1]);

@@ -42,6 +42,37 @@ static __always_inline void tapio_fill_task(struct tapio_header *header, const s
 	__builtin_memcpy(header->comm, task->comm, sizeof header->comm);
 }
 
+/// Who did it, as a part of a key: without gaps.
+struct tapio_who {
+	__u64 cgroup_id;
+	__u32 pid;
+	__u32 ppid;
+	__u32 uid;
+	__u32 reserved;
+	char comm[TAPIO_COMM_BYTES];
+};
+
+/// Fills all of it from `task`, which the verifier knows.
+static __always_inline void tapio_fill_who(struct tapio_who *who, const struct task_struct *task)
+{
+	who->cgroup_id = tapio_cgroup_of(task);
+	who->pid = task->tgid;
+	who->ppid = task->real_parent->tgid;
+	who->uid = task->cred->uid.val;
+	who->reserved = 0;
+	__builtin_memcpy(who->comm, task->comm, sizeof who->comm);
+}
+
+/// Fills a header with what a key holds of a task: all but the thread.
+static __always_inline void tapio_fill_from_who(struct tapio_header *header, const struct tapio_who *who)
+{
+	header->cgroup_id = who->cgroup_id;
+	header->pid = who->pid;
+	header->ppid = who->ppid;
+	header->uid = who->uid;
+	__builtin_memcpy(header->comm, who->comm, sizeof header->comm);
+}
+
 /// Fills a header whose task nobody knows, from the cgroup that is known by other means (or 0).
 static __always_inline void tapio_fill_nobody(struct tapio_header *header, __u64 cgroup_id)
 {
@@ -51,4 +82,11 @@ static __always_inline void tapio_fill_nobody(struct tapio_header *header, __u64
 	header->ppid = 0;
 	header->uid = TAPIO_ABSENT_32;
 	__builtin_memset(header->comm, 0, sizeof header->comm);
+}
+
+/// Makes all of a record of `size` bytes zero but for its stamp, and its task nobody.
+static __always_inline void tapio_clear(struct tapio_header *header, __u64 size)
+{
+	__builtin_memset(header + 1, 0, size - sizeof *header);
+	tapio_fill_nobody(header, 0);
 }

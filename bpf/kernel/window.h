@@ -17,7 +17,7 @@ struct window_tally {
 	__u64 last_ns;
 };
 
-/// How many there were, and how long (or large) they were.
+/// How many there were, and how long (or large) they were. Begins with the tally, as every value of a window does.
 struct window_measure {
 	struct window_tally tally;
 	/// Turned around, so that nothing is zero: ~min.
@@ -26,6 +26,7 @@ struct window_measure {
 	__u64 sum;
 	__u32 octaves[TAPIO_OCTAVES];
 };
+_Static_assert(__builtin_offsetof(struct window_measure, tally) == 0, "the tally comes first");
 
 /// Most tries to raise a value that other CPUs raise as well.
 #define WINDOW_TRIES 4
@@ -133,15 +134,14 @@ static __always_inline void window_fill_measure(struct tapio_merged *merged, con
 	{                                                                        \
 		struct tapio_flush flush = {.gives_up = context->gives_up};      \
 		bpf_for_each_map_elem(&name##_##number, name##_tell, &flush, 0); \
-		context->told = flush.told;                                      \
 		context->is_left = flush.is_left;                                \
 		return 0;                                                        \
 	}
 
 /// The programs `name`_flush_0 and `name`_flush_1 (struct tapio_flush), which tell all of a window in records of
 /// `record_type`, whose size is a multiple of 8. `fill(record, key)` fills the key's fields of a record that is zero
-/// but for its stamp; `fill_value(merged, value)` is one of the two above, and `tally(value)` gives the value's tally.
-#define WINDOW_FLUSH(name, key_type, value_type, record_type, kind, priority, fill, fill_value, tally)        \
+/// but for its stamp, and `fill_value(merged, value)` is one of the two above.
+#define WINDOW_FLUSH(name, key_type, value_type, record_type, kind, priority, fill, fill_value)               \
 	struct name##_record {                                                                                \
 		record_type event;                                                                            \
 		struct tapio_merged merged;                                                                   \
@@ -150,7 +150,8 @@ static __always_inline void window_fill_measure(struct tapio_merged *merged, con
                                                                                                               \
 	static long name##_tell(void *map, const key_type *key, value_type *value, struct tapio_flush *flush) \
 	{                                                                                                     \
-		__u64 count = tally(value).count;                                                             \
+		const struct window_tally *tally = (const void *)value;                                       \
+		__u64 count = tally->count;                                                                   \
 		if (count) {                                                                                  \
 			struct name##_record *record =                                                        \
 			    tapio_reserve_merged(kind, priority, count, sizeof(struct name##_record));        \
@@ -159,14 +160,11 @@ static __always_inline void window_fill_measure(struct tapio_merged *merged, con
 				return 1;                                                                     \
 			}                                                                                     \
 			if (record) {                                                                         \
-				const int stamp = sizeof(struct tapio_header);                                \
-				__builtin_memset((char *)record + stamp, 0, sizeof(record_type) - stamp);     \
-				tapio_fill_nobody(&record->event.header, 0);                                  \
-				record->event.header.time_ns = tally(value).first_ns;                         \
+				tapio_clear(&record->event.header, sizeof(record_type));                      \
+				record->event.header.time_ns = tally->first_ns;                               \
 				fill(&record->event, key);                                                    \
 				fill_value(&record->merged, value);                                           \
 				tapio_submit(record, priority);                                               \
-				flush->told++;                                                                \
 			} else {                                                                              \
 				tapio_lose_merged(kind, count);                                               \
 			}                                                                                     \
