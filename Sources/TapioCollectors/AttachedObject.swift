@@ -30,7 +30,7 @@ final class AttachedObject {
         configure: (BPFObject, TracepointCatalog) throws(KernelError) -> Void,
         attachMore: (BPFObject) throws(KernelError) -> Void
     ) throws(KernelError) -> (BPFObject, [String]) {
-        let catalog = try TracepointCatalog()
+        let catalog = try TracepointCatalog.shared()
         let object = try BPFObject(name, plane: plane)
         let missing = try object.disableUnavailablePrograms(catalog)
         try configure(object, catalog)

@@ -22,7 +22,6 @@ public enum DropsCollector {
         prepare: { (object, catalog) throws(KernelError) in
             try object.setConstant("reason_names", bytes: reasonNames(catalog))
         },
-        apply: { (_, _) in },
         windows: ["drops"]
     )
 

@@ -49,7 +49,6 @@ public enum FileCollector {
         prepare: { (object, _) throws(KernelError) in
             try object.setConstant("rules", bytes: FileCallRules.bytes)
         },
-        apply: { (_, _) in },
         makePoller: { WatchedPaths($0) }
     )
 

@@ -42,7 +42,6 @@ public enum FlowCollector {
             let isKnown = unsafe stat("/proc/self/ns/net", &status) == 0
             try object.setConstant("netns", isKnown ? UInt32(truncatingIfNeeded: status.st_ino) : 0)
         },
-        apply: { (_, _) in },
         windows: ["flows"],
         makePoller: { FlowInterfaces(options: $0) }
     )

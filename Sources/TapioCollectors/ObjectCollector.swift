@@ -10,7 +10,7 @@ actor ObjectCollector: Collector {
         /// Sets constants and takes programs out, before the load.
         var prepare: @Sendable (BPFObject, TracepointCatalog) throws(KernelError) -> Void = { (_, _) in }
         /// Sets the variables that options stand for: before the load, and while the programs run.
-        let apply: @Sendable (BPFObject, CollectorOptions) throws(KernelError) -> Void
+        var apply: @Sendable (BPFObject, CollectorOptions) throws(KernelError) -> Void = { (_, _) in }
         /// Attaches programs whose sections don't say where. An error is one of the whole collector.
         var attach: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
         /// Called once all is attached. An error does not stop the collector: it becomes one of its problems.
@@ -87,6 +87,10 @@ actor ObjectCollector: Collector {
 
     private func startPoller(_ object: BPFObject) {
         poller = definition.makePoller?(options)
+        poll(object)
+    }
+
+    private func poll(_ object: BPFObject) {
         windowProblem = nil
         do throws(KernelError) {
             try poller?.poll(object)
@@ -111,12 +115,7 @@ actor ObjectCollector: Collector {
 
     private func endWindows() {
         guard let attached else { return }
-        windowProblem = nil
-        do throws(KernelError) {
-            try poller?.poll(attached.object)
-        } catch {
-            windowProblem = error.description
-        }
+        poll(attached.object)
         for index in windows.indices {
             do throws(KernelError) {
                 if try !windows[index].turn() {

@@ -18,7 +18,6 @@ public enum UDPCollector {
 
     private static let definition = ObjectCollector.Definition(
         name: name,
-        apply: { (_, _) in },
         attach: { (object) throws(KernelError) in
             let root = try CgroupTree.unifiedRoot()
             for program in ["udp_made", "udp_sent", "udp_received"] { try object.attach(program, toCgroup: root) }

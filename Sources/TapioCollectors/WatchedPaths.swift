@@ -85,7 +85,7 @@ struct WatchedPaths: CollectorPoller {
         return (wanted, isCut)
     }
 
-    private mutating func number(_ path: String, _ object: BPFObject) -> UInt32? {
+    private mutating func number(_ path: String) -> UInt32? {
         if let known = numbers[path] { return known }
         guard let number = freeNumbers.popLast() else { return nil }
         numbers[path] = number
@@ -97,7 +97,7 @@ struct WatchedPaths: CollectorPoller {
         _ writesOnly: Bool,
         _ object: BPFObject
     ) throws(KernelError) -> UInt32? {
-        guard let number = number(path, object) else { return nil }
+        guard let number = number(path) else { return nil }
         // A path, then a byte: as the program has it.
         var bytes: [256 of UInt8] = .init(repeating: 0)
         for (index, byte) in path.utf8.enumerated() { bytes[index] = byte }

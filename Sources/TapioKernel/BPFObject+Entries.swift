@@ -11,6 +11,9 @@ extension BPFObject {
         to value: Value
     ) throws(KernelError) {
         let descriptor = try descriptor(ofMap: map)
+        let found = unsafe try find(map: map)
+        precondition(unsafe Int(bpf_map__key_size(found)) == MemoryLayout<Key>.size)
+        precondition(unsafe Int(bpf_map__value_size(found)) == MemoryLayout<Value>.size)
         let result = unsafe withUnsafeBytes(of: key) { key in
             unsafe withUnsafeBytes(of: value) { value in
                 unsafe bpf_map_update_elem(descriptor, key.baseAddress, value.baseAddress, UInt64(BPF_ANY))

@@ -8,11 +8,10 @@ public struct BPFProgram: Sendable, Equatable {
     /// Whether nothing triggers it but user space itself (``BPFObject/runnable(_:)``).
     public var isRunOnDemand: Bool { section == "syscall" }
 
-    /// Whether its section says where it attaches. One that user space runs attaches nowhere, and a probe of a function
-    /// of user space, of a cgroup, of a device or of an event on a CPU to what ``BPFObject`` is told.
+    /// Whether its section says where it attaches: at a tracepoint, or as an iterator. One that user space runs attaches
+    /// nowhere, and all others to what ``BPFObject`` is told.
     public var attachesBySection: Bool {
-        !isRunOnDemand && section != "uprobe" && section != "perf_event" && !section.hasPrefix("xdp")
-            && !section.hasPrefix("cgroup_skb/") && !section.hasPrefix("cgroup/")
+        tracepoint != nil || section.hasPrefix("iter/") || section.hasPrefix("iter.s/")
     }
 
     /// The tracepoint that it needs; nil where it needs none (iterators).

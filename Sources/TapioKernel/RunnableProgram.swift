@@ -44,16 +44,7 @@ extension BPFObject {
         ofMap map: String,
         to value: Value
     ) throws(KernelError) {
-        let found = unsafe try find(map: map)
-        precondition(unsafe Int(bpf_map__value_size(found)) == MemoryLayout<Value>.size)
-        let descriptor = unsafe bpf_map__fd(found)
-        var key = UInt32(index)
-        let result = unsafe withUnsafeBytes(of: value) {
-            unsafe bpf_map_update_elem(descriptor, &key, $0.baseAddress, UInt64(BPF_ANY))
-        }
-        guard result == 0 else {
-            throw KernelError(code: errno, action: "set element \(index) of", subject: "\(name)/\(map)")
-        }
+        try setEntry(UInt32(index), ofMap: map, to: value)
     }
 }
 

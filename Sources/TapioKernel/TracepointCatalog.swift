@@ -1,5 +1,6 @@
 import CTapioLibBPF
 import Glibc
+import Synchronization
 
 /// A tracepoint of the kernel; without a category it is the raw one, which BTF describes.
 public struct Tracepoint: Sendable, Hashable {
@@ -49,6 +50,21 @@ public final class TracepointCatalog: @unchecked Sendable {
         }
         unsafe btf = loaded
     }
+
+    /// The one that somebody has at this time, or a new one: collectors that start together read the kernel's BTF once.
+    public static func shared() throws(KernelError) -> TracepointCatalog {
+        try current.withLock { (current) throws(KernelError) in
+            if let catalog = current.catalog { return catalog }
+            let catalog = try TracepointCatalog()
+            current.catalog = catalog
+            return catalog
+        }
+    }
+
+    private struct Current {
+        weak var catalog: TracepointCatalog?
+    }
+    private static let current = Mutex(Current())
 
     deinit {
         unsafe btf__free(btf)

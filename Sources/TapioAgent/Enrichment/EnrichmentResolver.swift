@@ -31,7 +31,7 @@ actor EnrichmentResolver {
     private var cluster: ClusterSnapshot?
     /// By pod's UID.
     private var services: [String: String] = [:]
-    private var hasCluster: Bool
+    private let hasCluster: Bool
     private var entries: [EnrichmentTable.Entry]
     private var ids: [Belonging: UInt32] = [:]
     private var known: [UInt64: ContainerIdentity?] = [:]
@@ -62,7 +62,9 @@ actor EnrichmentResolver {
     func update(_ snapshot: ClusterSnapshot) {
         cluster = snapshot
         services = snapshot.servicesOfPods()
-        publish(known.keys.filter { (known[$0] ?? nil)?.podUID != nil })
+        publish(
+            known.compactMap { cgroup, identity in identity?.podUID == nil ? nil : (cgroup, belonging(identity)) }
+        )
     }
 
     /// Writes what was found out since the last time; nil where that went well, else what is wrong.
@@ -70,19 +72,19 @@ actor EnrichmentResolver {
 
     private func resolveWaiting() {
         let nowNs = MonotonicClock.monotonicNs
-        var found: [UInt64] = []
+        var found: [(UInt64, Belonging)] = []
         for cgroup in enricher.takeWaiting() {
             switch paths.path(of: cgroup, nowNs: nowNs) {
             case .path(let path):
                 statistics.resolved += 1
-                remember(cgroup, ContainerIdentity(cgroupPath: path))
+                let identity = ContainerIdentity(cgroupPath: path)
+                remember(cgroup, identity)
                 facts?.notePath(path, of: cgroup)
+                found.append((cgroup, belonging(identity)))
             case .gone:
                 statistics.gone += 1
-                publishGone(cgroup, nowNs)
-                continue
+                found.append((cgroup, Self.gone))
             }
-            found.append(cgroup)
         }
         publish(found)
     }
@@ -97,23 +99,21 @@ actor EnrichmentResolver {
         }
     }
 
-    private func publishGone(_ cgroup: UInt64, _ nowNs: UInt64) {
+    /// What is said of a cgroup that was gone before anybody looked.
+    private static let gone = {
         var gone = Belonging()
         gone.containerStatus = .expired
         gone.podStatus = .expired
-        guard let id = id(of: gone, nowNs) else { return }
-        enricher.publish(EnrichmentTable(all: entries))
-        enricher.cache.insert(cgroup, id: id, nowNs: nowNs)
-    }
+        return gone
+    }()
 
-    /// Makes ids for cgroups, publishes the table, and only then lets readers have the ids.
-    private func publish(_ cgroups: some Collection<UInt64>) {
+    /// Makes ids for cgroups, publishes the table once, and only then lets readers have the ids.
+    private func publish(_ cgroups: [(UInt64, Belonging)]) {
         guard !cgroups.isEmpty else { return }
         let nowNs = MonotonicClock.monotonicNs
         var fresh: [(UInt64, UInt32)] = []
-        for cgroup in cgroups {
-            let belonging = belonging(known[cgroup] ?? nil)
-            facts?.note(belonging, of: cgroup)
+        for (cgroup, belonging) in cgroups {
+            if belonging != Self.gone { facts?.note(belonging, of: cgroup) }
             guard let id = id(of: belonging, nowNs) else { continue }
             fresh.append((cgroup, id))
         }

@@ -60,17 +60,18 @@ struct TextGather: ~Copyable {
             case .kindName(let at) where at == RecordCheck.kindOffset:
                 constant(run, plan.kindNames[Int(run.kind.rawValue)], scratch)
             case .code(let at, let names):
-                let isNullable = field.absence == .allOnes && !isRequired
-                unsafe codes(run, sorter, at, names, isNullable, scratch)
+                let absent: UInt32? = field.absence == .allOnes && !isRequired ? .max : nil
+                unsafe numbers(run, sorter, at, absent: absent, scratch) { RecordText.code($0, names) }
             case .bits(let at, let names):
-                let isNullable = field.absence == .zero && !isRequired
-                unsafe bits(run, sorter, at, names, isNullable, scratch)
+                let absent: UInt64? = field.absence == .zero && !isRequired ? 0 : nil
+                unsafe numbers(run, sorter, at, absent: absent, scratch) { RecordText.bits($0, names) }
             case .kindName(let at):
                 var names = plan.kindNames
                 names[Int(EventKind.ledger.rawValue)] = []
                 unsafe symbols(run, sorter, at, names, isRequired, scratch)
             case .hex64(let at):
-                unsafe hex(run, sorter, at, field.absence, scratch)
+                let absent: UInt64? = field.absence == .allOnes ? .max : nil
+                unsafe numbers(run, sorter, at, absent: absent, scratch) { RecordText.hex($0) }
             case .string(let at):
                 let isNullable = field.absence == .zero && !isRequired
                 unsafe strings(run, sorter, at, records, positions, isNullable, scratch)
@@ -194,52 +195,21 @@ struct TextGather: ~Copyable {
         }
     }
 
-    /// Four bytes that choose a name, or stand for themselves.
-    @unsafe private mutating func codes(
+    /// A number that stands for a text, or for no value.
+    @inline(__always)
+    @unsafe private mutating func numbers<Number: FixedWidthInteger & BitwiseCopyable>(
         _ run: KindRun,
         _ sorter: BatchSorter,
         _ at: Int,
-        _ names: [String],
-        _ isNullable: Bool,
-        _ scratch: ColumnScratch
+        absent: Number?,
+        _ scratch: ColumnScratch,
+        _ name: (Number) -> String
     ) {
         unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
-            let code = unsafe field.load(as: UInt32.self)
-            if isNullable && code == .max { return Self.absent }
-            let number = unsafe withUnsafeBytes(of: code) { unsafe raw.intern($0) }
-            return text(of: number) { _ in Array(RecordText.code(code, names).utf8) }
-        }
-    }
-
-    /// Eight bytes, each bit of which has a name.
-    @unsafe private mutating func bits(
-        _ run: KindRun,
-        _ sorter: BatchSorter,
-        _ at: Int,
-        _ names: [String],
-        _ isNullable: Bool,
-        _ scratch: ColumnScratch
-    ) {
-        unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
-            let set = unsafe field.load(as: UInt64.self)
-            if isNullable && set == 0 { return Self.absent }
-            let number = unsafe withUnsafeBytes(of: set) { unsafe raw.intern($0) }
-            return text(of: number) { _ in Array(RecordText.bits(set, names).utf8) }
-        }
-    }
-
-    @unsafe private mutating func hex(
-        _ run: KindRun,
-        _ sorter: BatchSorter,
-        _ at: Int,
-        _ absence: Absence,
-        _ scratch: ColumnScratch
-    ) {
-        unsafe Self.eachField(run, sorter, at, scratch) { field, _ in
-            let value = unsafe field.load(as: UInt64.self)
-            if value == .max && absence == .allOnes { return Self.absent }
-            let digits = Array(RecordText.hex(value).utf8)
-            return interner.intern(unsafe digits.span.bytes)
+            let value = unsafe field.load(as: Number.self)
+            if value == absent { return Self.absent }
+            let number = unsafe withUnsafeBytes(of: value) { unsafe raw.intern($0) }
+            return text(of: number) { _ in Array(name(value).utf8) }
         }
     }
 
