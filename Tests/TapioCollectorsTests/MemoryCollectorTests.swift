@@ -50,7 +50,7 @@ extension RealKernel {
             let outer = try #require(MemoryCgroup(limitBytes: 32 * Self.mebibyte))
             let inner = outer.path + "/inner"
             #expect(mkdir(inner, 0o755) == 0)
-            defer { for _ in 0..<500 where rmdir(inner) != 0 && errno == EBUSY { usleep(10_000) } }
+            defer { CgroupDirectory.remove(inner) }
             let watch = try await CollectorWatch(MemoryCollector.descriptor)
             let script = "echo $$ > \(inner)/cgroup.procs && exec python3 -c 'x = bytearray(128 << 20)'"
             let child = SpawnedProcess("/bin/sh", ["sh", "-c", script])

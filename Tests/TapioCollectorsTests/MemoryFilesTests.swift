@@ -177,7 +177,7 @@ extension RealKernel {
             }
 
             deinit {
-                for _ in 0..<500 where rmdir(path) != 0 && errno == EBUSY { usleep(10_000) }
+                CgroupDirectory.remove(path)
             }
         }
 

@@ -12,18 +12,18 @@ public final class CPUQuotaCgroup {
     /// Makes one that may use `percent` of one CPU, in periods of 100 ms; nil where this machine has no CPU controller that a
     /// test may use.
     public init?(percent: Int) {
-        name = "tapio-test-\(getpid())-\(UInt32.random(in: 0...(.max)))"
+        name = CgroupDirectory.freshName()
         for (root, isVersion1) in [
             ("/sys/fs/cgroup/cpu", true), ("/sys/fs/cgroup/cpu,cpuacct", true), ("/sys/fs/cgroup", false),
             ("/sys/fs/cgroup/unified", false),
         ] {
             let path = "\(root)/\(name)"
-            if !isVersion1 { _ = Self.write("\(root)/cgroup.subtree_control", "+cpu") }
+            if !isVersion1 { _ = CgroupDirectory.write("\(root)/cgroup.subtree_control", "+cpu") }
             guard access(root, W_OK) == 0, mkdir(path, 0o755) == 0 else { continue }
             var status = stat()
             let (file, text) =
                 isVersion1 ? ("cpu.cfs_quota_us", "\(percent * 1000)") : ("cpu.max", "\(percent * 1000) 100000")
-            guard Self.write("\(path)/\(file)", text), stat(path, &status) == 0 else {
+            guard CgroupDirectory.write("\(path)/\(file)", text), stat(path, &status) == 0 else {
                 rmdir(path)
                 continue
             }
@@ -35,7 +35,7 @@ public final class CPUQuotaCgroup {
     }
 
     deinit {
-        for _ in 0..<500 where rmdir(path) != 0 && errno == EBUSY { usleep(10_000) }
+        CgroupDirectory.remove(path)
     }
 
     /// A shell command that moves the shell into it.
@@ -49,13 +49,5 @@ public final class CPUQuotaCgroup {
             if fields.count == 2, fields[0] == name { return UInt64(fields[1]) }
         }
         return nil
-    }
-
-    private static func write(_ path: String, _ text: String) -> Bool {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        return Glibc.write(descriptor, bytes, bytes.count) == bytes.count
     }
 }

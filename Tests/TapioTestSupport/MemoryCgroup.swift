@@ -12,22 +12,22 @@ public final class MemoryCgroup {
 
     /// Makes one; nil where this machine has no memory controller that a test may use.
     public init?(limitBytes: Int) {
-        let name = "tapio-test-\(getpid())-\(UInt32.random(in: 0...(.max)))"
+        let name = CgroupDirectory.freshName()
         let candidates = [
             ("/sys/fs/cgroup/memory", true), ("/sys/fs/cgroup", false), ("/sys/fs/cgroup/unified", false),
         ]
         for (root, isVersion1) in candidates {
             let path = "\(root)/\(name)"
             let limit = isVersion1 ? "memory.limit_in_bytes" : "memory.max"
-            if !isVersion1 { _ = Self.write("\(root)/cgroup.subtree_control", "+memory") }
+            if !isVersion1 { _ = CgroupDirectory.write("\(root)/cgroup.subtree_control", "+memory") }
             guard access(root, W_OK) == 0, mkdir(path, 0o755) == 0 else { continue }
             var status = stat()
-            guard Self.write("\(path)/\(limit)", "\(limitBytes)"), stat(path, &status) == 0 else {
+            guard CgroupDirectory.write("\(path)/\(limit)", "\(limitBytes)"), stat(path, &status) == 0 else {
                 rmdir(path)
                 continue
             }
             // Without it a process that reaches the limit may swap instead.
-            _ = Self.write(
+            _ = CgroupDirectory.write(
                 "\(path)/\(isVersion1 ? "memory.memsw.limit_in_bytes" : "memory.swap.max")",
                 isVersion1 ? "\(limitBytes)" : "0"
             )
@@ -41,18 +41,9 @@ public final class MemoryCgroup {
     }
 
     deinit {
-        // What ended in it may still be on its way out.
-        for _ in 0..<500 where rmdir(path) != 0 && errno == EBUSY { usleep(10_000) }
+        CgroupDirectory.remove(path)
     }
 
     /// A shell command that moves the shell into it, for the beginning of a script.
     public var enter: String { "echo $$ > \(path)/cgroup.procs" }
-
-    private static func write(_ path: String, _ text: String) -> Bool {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        return Glibc.write(descriptor, bytes, bytes.count) == bytes.count
-    }
 }

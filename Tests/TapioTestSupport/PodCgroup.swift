@@ -40,10 +40,7 @@ public final class PodCgroup {
     }
 
     deinit {
-        for path in made.reversed() {
-            // What ended in it may still be on its way out.
-            for _ in 0..<500 where rmdir(path) != 0 && errno == EBUSY { usleep(10_000) }
-        }
+        for path in made.reversed() { CgroupDirectory.remove(path) }
     }
 
     /// A shell command that moves the shell into the container.

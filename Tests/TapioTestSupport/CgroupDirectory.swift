@@ -1,0 +1,23 @@
+import Glibc
+
+/// Directories of cgroups, as tests make and remove them.
+public enum CgroupDirectory {
+    /// A name that no other test uses.
+    static func freshName() -> String {
+        "tapio-test-\(getpid())-\(UInt32.random(in: 0...(.max)))"
+    }
+
+    /// Writes one of its files; false where the kernel refuses.
+    static func write(_ path: String, _ text: String) -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        return Glibc.write(descriptor, bytes, bytes.count) == bytes.count
+    }
+
+    /// Removes it, for up to 5 s: what ended in it may still be on its way out.
+    public static func remove(_ path: String) {
+        for _ in 0..<500 where rmdir(path) != 0 && errno == EBUSY { usleep(10_000) }
+    }
+}
