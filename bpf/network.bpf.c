@@ -157,21 +157,28 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 	tapio_submit(record, priority);
 }
 
-/// CLOSE → LISTEN: in listen(), by the process that will accept.
-static __always_inline void listens(struct sock *sk)
+static __always_inline void tell_listener(const struct connection *connection, __u8 state)
 {
 	const __u8 kind = TAPIO_KIND_TCP_LISTEN, priority = TAPIO_PRIORITY_NORMAL;
+	struct tapio_tcp *record = begin(kind, priority, connection);
+	if (!record)
+		return;
+	record->direction = TAPIO_DIRECTION_INBOUND;
+	record->state = state;
+	tapio_submit(record, priority);
+}
+
+/// CLOSE → LISTEN: in listen(), by the process that will accept. Remembered, so that tcp_existing does not tell it
+/// again.
+static __always_inline void listens(struct sock *sk)
+{
 	struct connection connection;
 	make_blank(&connection);
 	own(&connection, bpf_get_current_task_btf());
-	bpf_get_socket_cookie(sk); // which gives it one
+	__u64 cookie = bpf_get_socket_cookie(sk);
 	tapio_fill_ends_of_socket(&connection.known, sk);
-	connection.known.direction = TAPIO_DIRECTION_INBOUND;
-	struct tapio_tcp *record = begin(kind, priority, &connection);
-	if (!record)
-		return;
-	record->state = TCP_CLOSE;
-	tapio_submit(record, priority);
+	remember(&connection, cookie, BPF_ANY);
+	tell_listener(&connection, TCP_CLOSE);
 }
 
 static __always_inline void changed(struct sock *sk, int old_state, int new_state)
@@ -202,36 +209,67 @@ static __always_inline void changed(struct sock *sk, int old_state, int new_stat
 	}
 }
 
-/// Value 0: whether tcp_state runs on this CPU.
+/// A change of state that one program has taken on, so that the other leaves it.
+struct claim {
+	__u64 socket;
+	__u32 old_state;
+	__u32 new_state; // 0, which is no state: a free place
+};
+
+/// Changes can nest as deep as process, softirq, interrupt and NMI do.
+#define MOST_CLAIMS 4
+
+/// Value 0: the changes on this CPU that tcp_state has taken on and tcp_state_nested has not passed yet.
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} running SEC(".maps");
+	__type(value, struct claim[MOST_CLAIMS]);
+} claims SEC(".maps");
 
+static __always_inline struct claim *claims_here(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&claims, &zero);
+}
+
+/// The kernel does not run a program again that it has interrupted on that CPU: where a packet arrives while a process
+/// is in the middle of tcp_state, tcp_state_nested stands in. Both see every change, this one first.
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int old_state, int new_state)
 {
-	__u32 zero = 0;
-	volatile __u64 *flag = bpf_map_lookup_elem(&running, &zero);
-	if (!flag)
+	struct claim *claims = claims_here();
+	if (!claims)
 		return 0;
-	*flag = 1;
+	// What is interrupted between these two programs is passed before its interrupter's places are needed again;
+	// all are taken only where tcp_state_nested could not run, and those claims are void.
+	__u32 place = 0;
+	while (place < MOST_CLAIMS && claims[place].new_state)
+		place++;
+	if (place == MOST_CLAIMS) {
+		__builtin_memset(claims, 0, MOST_CLAIMS * sizeof *claims);
+		place = 0;
+	}
+	claims[place] = (struct claim){(__u64)sk, old_state, new_state};
 	changed(sk, old_state, new_state);
-	*flag = 0;
 	return 0;
 }
 
-/// The kernel does not run a program again that it has interrupted on that CPU. Where a packet arrives while a process
-/// is in the middle of tcp_state, this one stands in.
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state_nested, struct sock *sk, int old_state, int new_state)
 {
-	__u32 zero = 0;
-	volatile __u64 *flag = bpf_map_lookup_elem(&running, &zero);
-	if (flag && *flag)
-		changed(sk, old_state, new_state);
+	struct claim *claims = claims_here();
+	if (!claims)
+		return 0;
+	for (__u32 place = 0; place < MOST_CLAIMS; place++) {
+		struct claim *claim = &claims[place];
+		if (claim->socket == (__u64)sk && claim->old_state == (__u32)old_state &&
+		    claim->new_state == (__u32)new_state) {
+			claim->new_state = 0;
+			return 0;
+		}
+	}
+	changed(sk, old_state, new_state);
 	return 0;
 }
 
@@ -374,8 +412,8 @@ int BPF_PROG(tcp_reset_sent, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-/// Run once after the start: gives the sockets that were there before the agent their owners. A socket that several
-/// processes share belongs to the first that is met.
+/// Run once after the start: tells who listens already, and gives the connections that were there before the agent
+/// their owners. A socket that several processes share belongs to the first that is met.
 SEC("iter/task_file")
 int tcp_existing(struct bpf_iter__task_file *ctx)
 {
@@ -390,7 +428,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	if (!sk || !bpf_skc_to_tcp_sock(sk))
 		return 0;
 	__u8 state = sk->__sk_common.skc_state;
-	if (state == TCP_LISTEN || state == TCP_CLOSE)
+	if (state == TCP_CLOSE)
 		return 0;
 	struct connection connection;
 	make_blank(&connection);
@@ -399,6 +437,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 		connection.known.direction = TAPIO_DIRECTION_OUTBOUND;
 	__u64 cookie = bpf_get_socket_cookie(sk);
 	tapio_fill_ends_of_socket(&connection.known, sk);
-	remember(&connection, cookie, BPF_NOEXIST);
+	if (remember(&connection, cookie, BPF_NOEXIST) && state == TCP_LISTEN)
+		tell_listener(&connection, TCP_LISTEN);
 	return 0;
 }

@@ -20,7 +20,8 @@ public actor NetworkCollector: Collector {
         self.options = options
     }
 
-    /// Attaches, then gives the connections that there are their owners: in that order, so that none falls between.
+    /// Attaches, then tells who listens and gives the connections that there are their owners: in that order, so that none
+    /// falls between.
     /// Does without the latter where the kernel has no iterator over files.
     public func start() throws(CollectorError) {
         capacity = options[Self.maxSockets]
@@ -58,7 +59,9 @@ public actor NetworkCollector: Collector {
         guard let attached else { throw CollectorError(collector: Self.name, reason: "it is not attached") }
         var health = attached.health()
         if let existingProblem {
-            health.problems.append("connections older than the agent have no owner: \(existingProblem)")
+            health.problems.append(
+                "who listens already is not told, and connections older than the agent have no owner: \(existingProblem)"
+            )
         }
         if options[Self.maxSockets] != capacity {
             health.problems.append("max_sockets is still \(capacity): start the agent again to change it")

@@ -43,7 +43,7 @@ public enum NetworkSchemas {
         TAPIO_KIND_TCP_LISTEN,
         "tcp_listen",
         .normal,
-        "A process began to listen for TCP connections; src_addr and src_port say where.",
+        "A process began to listen for TCP connections (tcp_state is close), or listened before the agent came (tcp_state is listen).",
         [],
         aggregation()
     )

@@ -138,6 +138,18 @@ extension RealKernel {
             let listen = try watch.event("tcp_listen", of: server, localPort: port)
             #expect(listen.text("src_addr") == address && listen["comm"] == .string(server.name))
             #expect(listen.text("direction") == "inbound" && listen.number("socket_cookie") ?? 0 != 0)
+            #expect(listen["tcp_state"] == .string("close"))
+        }
+
+        @Test("who listened before the agent came is told once", arguments: ["127.0.0.1", "::1"])
+        func listeningBefore(address: String) async throws {
+            let server = try TCPPeer("tapio-server")
+            let port = try server.listen(address)
+            let watch = try await NetworkWatch()
+            let listen = try watch.event("tcp_listen", of: server, localPort: port)
+            #expect(listen.text("src_addr") == address && listen["tcp_state"] == .string("listen"))
+            #expect(listen["comm"] == .string(server.name) && listen.number("socket_cookie") ?? 0 != 0)
+            #expect(listen.text("direction") == "inbound")
         }
 
         @Test("connections that were there before get their owner, but no duration")

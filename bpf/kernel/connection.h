@@ -69,14 +69,16 @@ static __always_inline bool recall(struct connection *connection, __u64 cookie)
 	return true;
 }
 
-static __always_inline void remember(const struct connection *connection, __u64 cookie, __u64 how)
+/// Says whether it was done. What was refused though it had to be done is counted.
+static __always_inline bool remember(const struct connection *connection, __u64 cookie, __u64 how)
 {
-	if (bpf_map_update_elem(&connections, &cookie, connection, how) == 0 || how != BPF_ANY)
-		return;
+	if (bpf_map_update_elem(&connections, &cookie, connection, how) == 0)
+		return true;
 	__u32 zero = 0;
-	__u64 *count = bpf_map_lookup_elem(&tracking_full, &zero);
+	__u64 *count = how == BPF_ANY ? bpf_map_lookup_elem(&tracking_full, &zero) : NULL;
 	if (count)
 		__sync_fetch_and_add(count, 1);
+	return false;
 }
 
 /// Nothing more is told of this connection but its reset, by who closes it. Its socket's end would come to the same,
