@@ -68,6 +68,8 @@ public struct CollectorDescriptor: Sendable {
     public let options: [CollectorOption]
     /// Tracepoints that it uses; it does without those that the kernel lacks.
     public let tracepoints: [Tracepoint]
+    /// What of its other needs this machine does not meet, with these options; looks without changing anything.
+    public let unmetNeeds: @Sendable (CollectorOptions) -> [CollectorNeed]
     /// Whether it runs where the configuration says nothing.
     public let isOnByDefault: Bool
     /// Makes one; it does nothing until it is started.
@@ -80,6 +82,7 @@ public struct CollectorDescriptor: Sendable {
         schemas: [EventSchema],
         options: [CollectorOption] = [],
         tracepoints: [Tracepoint],
+        unmetNeeds: @escaping @Sendable (CollectorOptions) -> [CollectorNeed] = { _ in [] },
         isOnByDefault: Bool = true,
         make: @escaping @Sendable (KernelPlane, CollectorOptions) -> any Collector
     ) {
@@ -88,6 +91,7 @@ public struct CollectorDescriptor: Sendable {
         self.schemas = schemas
         self.options = options
         self.tracepoints = tracepoints
+        self.unmetNeeds = unmetNeeds
         self.isOnByDefault = isOnByDefault
         self.make = make
     }

@@ -31,6 +31,7 @@ public enum DNSCollector {
         schemas: [query, failed, timedOut],
         options: [slow, timeout],
         tracepoints: [],
+        unmetNeeds: { _ in [.networkAdministration, .unifiedCgroups].compactMap(\.self) },
         make: { ObjectCollector(definition, plane: $0, options: $1) }
     )
 

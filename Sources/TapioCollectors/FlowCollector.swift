@@ -31,6 +31,7 @@ public enum FlowCollector {
         schemas: [flow],
         options: [interfaces, mode, .window],
         tracepoints: [],
+        unmetNeeds: { [.networkAdministration].compactMap(\.self) + FlowInterfaces.unmetNeeds($0) },
         isOnByDefault: false,
         make: { ObjectCollector(definition, plane: $0, options: $1) }
     )

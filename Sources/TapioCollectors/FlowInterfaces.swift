@@ -31,6 +31,23 @@ struct FlowInterfaces: CollectorPoller {
         attachments.sorted { $0.key < $1.key }.map { "interface \($0.key): \($0.value.mode)" }
     }
 
+    /// What stands in the way of what the options ask for.
+    static func unmetNeeds(_ options: CollectorOptions) -> [CollectorNeed] {
+        let wanted = options.list(FlowCollector.interfaces)
+        guard !wanted.isEmpty else {
+            let remedy = "name some: --set collectors.flow.interfaces=[eth0]; ip link shows them"
+            return [CollectorNeed("an interface to count at", remedy: remedy)]
+        }
+        let missing = wanted.filter { index(of: $0) == nil }
+        return missing.map { name in
+            CollectorNeed(
+                "the interface \(name)",
+                remedy: "it is found within a window when it comes; ip link shows those of this network namespace",
+                isEssential: missing.count == wanted.count
+            )
+        }
+    }
+
     mutating func reconfigure(_ options: CollectorOptions) {
         wanted = options.list(FlowCollector.interfaces)
         modes = InterfaceMode(rawValue: options.word(FlowCollector.mode)).map { [$0] } ?? [.native, .generic]

@@ -44,6 +44,16 @@ public enum MemoryCollector {
             "mark_victim", "mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end",
             "mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_end",
         ].map(Tracepoint.init(raw:)),
+        unmetNeeds: { _ in
+            [
+                .controller("memory", for: "usage by cgroup"),
+                .file(
+                    "/proc/pressure/memory",
+                    for: "pressure",
+                    remedy: "boot with psi=1, or a kernel built with CONFIG_PSI=y"
+                ),
+            ].compactMap(\.self)
+        },
         make: { ObjectCollector(definition, plane: $0, options: $1) }
     )
 

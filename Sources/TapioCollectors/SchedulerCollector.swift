@@ -22,6 +22,7 @@ public enum SchedulerCollector {
         schemas: [wait, throttled],
         options: [longWait, .window],
         tracepoints: [Tracepoint(raw: "sched_switch")],
+        unmetNeeds: { _ in [.controller("cpu", for: "throttling")].compactMap(\.self) },
         make: { ObjectCollector(definition, plane: $0, options: $1) }
     )
 

@@ -13,6 +13,7 @@ public enum UDPCollector {
         schemas: [flow],
         options: [.window],
         tracepoints: [],
+        unmetNeeds: { _ in [.networkAdministration, .unifiedCgroups].compactMap(\.self) },
         make: { ObjectCollector(definition, plane: $0, options: $1) }
     )
 

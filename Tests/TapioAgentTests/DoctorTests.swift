@@ -109,6 +109,35 @@ import Testing
         #expect(!report.isHealthy)
     }
 
+    @Test("what a collector needs beside tracepoints keeps it from running, or it does without")
+    func unmetNeeds() throws {
+        let tree = try DoctorTree()
+        let essential = examine(tree.view(needs: [CollectorNeed("cgroups of version 2", remedy: "mount them")]))
+        let refused = try finding("process", in: essential)
+        #expect(refused.verdict == .problem && refused.detail == "cannot run: this machine lacks cgroups of version 2")
+        #expect(refused.remedy?.hasPrefix("mount them; or switch it off") == true)
+        let other = CollectorNeed("/proc/pressure/memory, for pressure", remedy: "boot with psi=1", isEssential: false)
+        let some = examine(tree.view(missing: ["process": ["sched_process_fork"]], needs: [other]))
+        let partial = try finding("process", in: some)
+        #expect(partial.verdict == .warning && partial.remedy == "boot with psi=1")
+        #expect(partial.detail.contains("sched_process_fork") && partial.detail.contains("/proc/pressure/memory"))
+        #expect(some.isHealthy)
+    }
+
+    @Test("an interface to count at has to be named, and to be there")
+    func interfaces() {
+        func needs(_ names: [String]) -> [CollectorNeed] {
+            var options = CollectorOptions()
+            options.set(FlowCollector.interfaces, names)
+            return FlowCollector.descriptor.unmetNeeds(options).filter { $0.what != "CAP_NET_ADMIN" }
+        }
+        #expect(needs([]).map(\.isEssential) == [true])
+        #expect(needs(["lo"]).isEmpty)
+        #expect(needs(["tapio-none"]).map(\.isEssential) == [true])
+        #expect(needs(["lo", "tapio-none"]).map(\.what) == ["the interface tapio-none"])
+        #expect(needs(["lo", "tapio-none"]).map(\.isEssential) == [false])
+    }
+
     @Test("one missing tracepoint is a warning, all of them keep the collector from running")
     func missingTracepoints() throws {
         let tree = try DoctorTree()

@@ -1,4 +1,5 @@
 import Foundation
+import TapioCollectors
 
 @testable import TapioAgent
 
@@ -65,6 +66,7 @@ final class DoctorTree: Sendable {
     func view(
         probe: String? = nil,
         missing: [String: [String]]? = [:],
+        needs: [CollectorNeed] = [],
         isSynchronised: Bool? = true,
         space: (free: Int64, total: Int64)? = (100 << 30, 200 << 30),
         mayWrite: Bool = true
@@ -74,6 +76,7 @@ final class DoctorTree: Sendable {
             // The tree lives as long as the view.
             probe: { withExtendedLifetime(self) { probe } },
             missingTracepoints: { _ in missing },
+            unmetNeeds: { _, _ in needs },
             isClockSynchronised: { isSynchronised },
             space: { _ in space },
             mayWrite: { _ in mayWrite }

@@ -88,20 +88,26 @@ extension AgentConfiguration {
     var wantedCollectors: [String: CollectorOptions] {
         var wanted: [String: CollectorOptions] = [:]
         for descriptor in CollectorRegistry.all {
-            guard let settings = collectors[descriptor.name], settings.enabled else { continue }
-            var options = CollectorOptions()
-            for option in descriptor.options {
-                if let value = settings.integer(option.name) { options[option] = value }
-                if let texts = settings.list(option.name) { options.set(option, texts) }
-                if case .choice(let words) = option.form, case .word(let word) = settings.options[option.name],
-                    let place = words.firstIndex(of: word)
-                {
-                    options[option] = place
-                }
-            }
-            wanted[descriptor.name] = options
+            guard collectors[descriptor.name]?.enabled == true else { continue }
+            wanted[descriptor.name] = options(of: descriptor)
         }
         return wanted
+    }
+
+    /// The options of a collector, switched on or not.
+    func options(of collector: CollectorDescriptor) -> CollectorOptions {
+        var options = CollectorOptions()
+        guard let settings = collectors[collector.name] else { return options }
+        for option in collector.options {
+            if let value = settings.integer(option.name) { options[option] = value }
+            if let texts = settings.list(option.name) { options.set(option, texts) }
+            if case .choice(let words) = option.form, case .word(let word) = settings.options[option.name],
+                let place = words.firstIndex(of: word)
+            {
+                options[option] = place
+            }
+        }
+        return options
     }
 
     /// What the operator says about sampling, for the kinds of `registry`.

@@ -110,21 +110,36 @@ extension Doctor {
                 let names = obstacles.map(\.name).joined(separator: ", ")
                 return .init(.collectors, name, .problem, "cannot run", remedy: "see \(names) above")
             }
-            let lacking = missing?[name] ?? []
-            let kinds = collector.schemas.map(\.name).joined(separator: ", ")
-            if lacking.isEmpty { return .init(.collectors, name, .ok, "can run: \(kinds)") }
-            let list = lacking.joined(separator: ", ")
-            if lacking.count == collector.tracepoints.count {
-                return .init(
-                    .collectors,
-                    name,
-                    .problem,
-                    "cannot run: this kernel lacks \(list)",
-                    remedy: "run a kernel that has them, or switch it off: --set collectors.\(name).enabled=false"
-                )
-            }
-            return .init(.collectors, name, .warning, "can run, without what needs \(list), which this kernel lacks")
+            return finding(of: collector, lacking: missing?[name] ?? [])
         }
+    }
+
+    private func finding(of collector: CollectorDescriptor, lacking: [String]) -> DoctorReport.Finding {
+        let name = collector.name
+        let switchOff = "switch it off: --set collectors.\(name).enabled=false"
+        let list = lacking.joined(separator: ", ")
+        if !lacking.isEmpty && lacking.count == collector.tracepoints.count {
+            return .init(
+                .collectors,
+                name,
+                .problem,
+                "cannot run: this kernel lacks \(list)",
+                remedy: "run a kernel that has them, or \(switchOff)"
+            )
+        }
+        let needs = system.unmetNeeds(collector, configuration.options(of: collector))
+        if let need = needs.first(where: \.isEssential) {
+            let remedy = "\(need.remedy); or \(switchOff)"
+            return .init(.collectors, name, .problem, "cannot run: this machine lacks \(need.what)", remedy: remedy)
+        }
+        let doesWithout =
+            (lacking.isEmpty ? [] : ["what needs \(list), which this kernel lacks"]) + needs.map { "\($0.what)" }
+        guard doesWithout.isEmpty else {
+            let detail = "can run, without \(doesWithout.joined(separator: "; "))"
+            return .init(.collectors, name, .warning, detail, remedy: needs.first?.remedy)
+        }
+        let kinds = collector.schemas.map(\.name).joined(separator: ", ")
+        return .init(.collectors, name, .ok, "can run: \(kinds)")
     }
 
     // MARK: What the configuration means here

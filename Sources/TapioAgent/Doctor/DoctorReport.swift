@@ -49,6 +49,8 @@ public struct DoctorReport: Codable, Sendable, Equatable {
     public var version = TapioVersion.current
     /// Everything that was looked at, in the order of the sections.
     public var findings: [Finding]
+    /// What the programs cost; nil where that was not asked for.
+    public var cost: CostReport?
 
     /// A report of these findings.
     public init(findings: [Finding]) {

@@ -13,6 +13,8 @@ public struct SystemView: Sendable {
     public var probe: @Sendable () -> String?
     /// For each collector, the tracepoints that the kernel lacks; nil where it does not say (no BTF).
     public var missingTracepoints: @Sendable ([CollectorDescriptor]) -> [String: [String]]?
+    /// What a collector with these options needs otherwise and does not find.
+    public var unmetNeeds: @Sendable (CollectorDescriptor, CollectorOptions) -> [CollectorNeed]
     /// Whether the clock is kept right by NTP or the like; nil where that is not known.
     public var isClockSynchronised: @Sendable () -> Bool?
     /// Bytes that are free and in total on the file system of a path or its nearest parent; nil where that is not known.
@@ -33,6 +35,7 @@ public struct SystemView: Sendable {
                 uniquingKeysWith: { first, _ in first }
             )
         },
+        unmetNeeds: { $0.unmetNeeds($1) },
         isClockSynchronised: {
             let answer = tapio_clock_is_synchronised()
             return answer < 0 ? nil : answer == 1

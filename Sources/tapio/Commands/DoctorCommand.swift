@@ -2,7 +2,7 @@ import ArgumentParser
 import TapioAgent
 import TapioEvents
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "What works on this machine, what does not, and what would help.",
@@ -11,12 +11,17 @@ struct DoctorCommand: ParsableCommand {
             which collectors can run, how long a stall the rings survive, how much memory the agent may take. Changes \
             nothing; needs no agent. Without privileges it says what it can.
 
+            --cost measures what the collectors' programs cost, by the kernel's account of how often and how long each ran, \
+            which itself costs some 20 ns a run: those of the running agent, or, where none answers, of one that is \
+            started for it and leaves nothing behind.
+
             Exit code 1 when a collector cannot run, 77 when only privileges are missing.
 
             EXAMPLES
               sudo tapio doctor
               tapio doctor --set rings.bulk_bytes=16MiB
               tapio doctor --json | jq '.findings[] | select(.verdict == "problem")'
+              sudo tapio doctor --cost --for 30s
             """
     )
 
@@ -24,19 +29,56 @@ struct DoctorCommand: ParsableCommand {
     @OptionGroup var agent: AgentOptions
     @OptionGroup var output: OutputOptions
 
-    func run() throws {
+    @Flag(help: "Measure what each collector's programs cost, for --for.")
+    var cost = false
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("How long --cost measures, as in 5s or 1m.", valueName: "time"),
+        transform: DoctorCommand.duration
+    )
+    var duration = Duration.seconds(5)
+
+    private static func duration(_ text: String) throws -> Duration {
+        guard let ns = HumanUnits.durationNs(text), (100_000_000...3_600_000_000_000).contains(ns) else {
+            throw ValidationError("--for '\(text)' is no time from 100ms to 1h; write one as in 5s or 1m")
+        }
+        return .nanoseconds(ns)
+    }
+
+    func run() async throws {
         let loaded = try source.load()
         var report = Doctor(configuration: loaded.configuration).examine()
         report.findings.append(agentFinding)
+        if cost {
+            if report.lacksOnlyPrivileges {
+                throw CommandFailure(.privileges, "--cost needs privileges: run this as root")
+            }
+            report.cost = try await measureCost()
+        }
         let out = Output()
         if output.json {
             try out.line(JSONOutput.text(report))
         } else {
             for line in DoctorText(report, paint: output.paint).lines { try out.line(line) }
+            if let cost = report.cost {
+                for line in CostText(cost, paint: output.paint).lines { try out.line(line) }
+            }
         }
         try out.flush()
         if report.lacksOnlyPrivileges { throw ExitStatus.privileges.code }
         if !report.isHealthy { throw ExitStatus.failed.code }
+    }
+
+    /// Of the running agent, else of one's own.
+    private func measureCost() async throws -> CostReport {
+        let measurement = CostMeasurement(for: duration)
+        let client = agent.client
+        do {
+            return try await measurement.measure(client)
+        } catch let error as ControlSocketError where error.step == .connect {
+            return try await measurement.measureOwn(try source.sources())
+        }
     }
 
     private var agentFinding: DoctorReport.Finding {
