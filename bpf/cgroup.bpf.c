@@ -1,5 +1,6 @@
 // Cgroups: made, removed, and entered. A container's or a unit's life begins and ends with its cgroup's.
 #include "kernel/emit.h"
+#include "kernel/exit.h"
 #include "kernel/scratch.h"
 #include "kernel/task.h"
 
@@ -8,6 +9,25 @@ char LICENSE[] SEC("license") = "GPL";
 /// Whether hierarchies of version 1 other than the memory controller's are told of as well, in which the same
 /// containers appear once more; the agent sets it, also while the programs run.
 volatile bool tells_all_hierarchies = false;
+
+/// What is known of a cgroup while it lives.
+struct life {
+	/// When it was made; 0 where that was not seen.
+	__u64 since_ns;
+	/// Processes that ended in it, how many of them with an error or by a signal, and how the last did (wait(2)).
+	__u32 ended;
+	__u32 failed;
+	__u32 last_code;
+	__u32 reserved;
+};
+
+/// By the inode of the cgroup's directory. Those in which nothing ended for longest make room.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct life);
+} lives SEC(".maps");
 
 /// Whether the agent tells processes apart by this cgroup's hierarchy: version 2, or the memory controller's.
 static __always_inline bool is_telling(const struct cgroup *group)
@@ -20,6 +40,28 @@ static __always_inline bool is_telling(const struct cgroup *group)
 	const void *memory = NULL;
 	bpf_probe_read_kernel(&memory, sizeof memory, (const char *)&group->subsys + index * sizeof(void *));
 	return memory != NULL;
+}
+
+/// Fills in how a cgroup's life was, where it ends here.
+static __always_inline void fill_life(struct tapio_cgroup *record, __u8 kind)
+{
+	record->lived_ns = TAPIO_ABSENT_64;
+	record->ended = TAPIO_ABSENT_32;
+	record->failed = TAPIO_ABSENT_32;
+	record->exit_code = TAPIO_ABSENT_32;
+	record->signal = 0;
+	const struct life *life =
+	    kind == TAPIO_KIND_CGROUP_REMOVE ? bpf_map_lookup_elem(&lives, &record->group_id) : NULL;
+	if (!life)
+		return;
+	if (life->since_ns)
+		record->lived_ns = bpf_ktime_get_boot_ns() - life->since_ns;
+	record->ended = life->ended;
+	record->failed = life->failed;
+	if (life->ended) {
+		record->exit_code = life->last_code >> 8 & 0xff;
+		record->signal = life->last_code & 0x7f;
+	}
 }
 
 static __always_inline int tell(__u8 kind, const struct cgroup *group, const char *path,
@@ -42,6 +84,7 @@ static __always_inline int tell(__u8 kind, const struct cgroup *group, const cha
 	record->level = group->level;
 	record->is_process = is_process;
 	__builtin_memset(record->reserved, 0, sizeof record->reserved);
+	fill_life(record, kind);
 	if (target) {
 		record->target_pid = target->tgid;
 		record->target_tid = target->pid;
@@ -60,17 +103,48 @@ static __always_inline int tell(__u8 kind, const struct cgroup *group, const cha
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_create, struct cgroup *group, const char *path)
 {
+	if (is_telling(group)) {
+		__u64 id = group->kn->id;
+		struct life life = {.since_ns = bpf_ktime_get_boot_ns()};
+		bpf_map_update_elem(&lives, &id, &life, BPF_ANY);
+	}
 	return tell(TAPIO_KIND_CGROUP_CREATE, group, path, NULL, false);
 }
 
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_remove, struct cgroup *group, const char *path)
 {
-	return tell(TAPIO_KIND_CGROUP_REMOVE, group, path, NULL, false);
+	__u64 id = group->kn->id;
+	tell(TAPIO_KIND_CGROUP_REMOVE, group, path, NULL, false);
+	bpf_map_delete_elem(&lives, &id);
+	return 0;
 }
 
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(cgroup_attach, struct cgroup *group, const char *path, struct task_struct *target, bool is_process)
 {
 	return tell(TAPIO_KIND_CGROUP_ATTACH, group, path, target, is_process);
+}
+
+SEC("tp_btf/sched_process_exit")
+int cgroup_exit(__u64 *ctx)
+{
+	const struct task_struct *task = (const struct task_struct *)ctx[0];
+	if (!tapio_is_last(ctx, task, tapio_start_of(task)))
+		return 0;
+	__u64 id = tapio_cgroup_of(task);
+	struct life *life = bpf_map_lookup_elem(&lives, &id);
+	if (!life) { // older than the agent
+		struct life unknown = {};
+		bpf_map_update_elem(&lives, &id, &unknown, BPF_NOEXIST);
+		life = bpf_map_lookup_elem(&lives, &id);
+		if (!life)
+			return 0;
+	}
+	__u32 code = tapio_exit_code(task);
+	__sync_fetch_and_add(&life->ended, 1);
+	if (code)
+		__sync_fetch_and_add(&life->failed, 1);
+	life->last_code = code;
+	return 0;
 }

@@ -1,4 +1,6 @@
 // Processes: exec, fork, exit, and those that were there before the agent.
+#include "kernel/ancestry.h"
+#include "kernel/directory.h"
 #include "kernel/emit.h"
 #include "kernel/exit.h"
 #include "kernel/scratch.h"
@@ -22,14 +24,19 @@ static __always_inline __u64 args_wanted(__u64 total)
 	return wanted > TAPIO_ARGS_BYTES ? TAPIO_ARGS_BYTES : wanted;
 }
 
-static __always_inline void begin(struct tapio_process_exec *record, const struct task_struct *task)
+/// Fills what does not depend on a program; gives where the record ends.
+static __always_inline __u32 begin(struct tapio_process_exec *record, struct task_struct *task)
 {
 	tapio_fill_task(&record->header, task);
 	record->start_ns = tapio_start_of(task);
+	record->parent_start_ns = tapio_parent_start(task);
 	record->exe_inode = TAPIO_ABSENT_64;
 	record->argc = TAPIO_ABSENT_32;
 	record->args_total_bytes = 0;
 	record->reserved = 0;
+	// First, where they are aligned.
+	__u32 end = append_ancestors(record, sizeof *record, &record->ancestors, task);
+	return append_working_directory(record, end, &record->cwd, task);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -46,12 +53,12 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		return 0;
 	}
 	struct tapio_process_exec *record = (void *)slot->bytes;
-	begin(record, task);
+	__u32 end = begin(record, task);
 	record->exe_inode = bprm->file->f_inode->i_ino;
 	record->argc = bprm->argc;
 
 	const char *filename = bprm->filename, *interp = bprm->interp;
-	__u32 end = append_string(record, sizeof *record, &record->exe, filename);
+	end = append_string(record, end, &record->exe, filename);
 	// The kernel points both at the same bytes unless it changed the interpreter.
 	record->interpreter = (struct tapio_string){.offset = end};
 	if (interp != filename)
@@ -141,8 +148,7 @@ int process_existing(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	struct tapio_process_exec *record = (void *)slot->bytes;
-	begin(record, task);
-	__u32 end = sizeof *record;
+	__u32 end = begin(record, task);
 	record->exe = (struct tapio_string){.offset = end};
 	record->interpreter = (struct tapio_string){.offset = end};
 	record->args = (struct tapio_string){.offset = end};
@@ -154,8 +160,9 @@ int process_existing(struct bpf_iter__task *ctx)
 		__u64 start = mm->arg_start, total = mm->arg_end - start;
 		__u64 length = args_wanted(total);
 		record->args_total_bytes = total;
-		if (length && bpf_copy_from_user_task((char *)record + sizeof *record, length, (const void *)start,
-		                                      task, 0) == 0) {
+		end &= 2047; // for the verifier
+		if (length &&
+		    bpf_copy_from_user_task((char *)record + end, length, (const void *)start, task, 0) == 0) {
 			record->args.length = length;
 			end += length;
 		}

@@ -17,15 +17,19 @@ public enum CgroupCollector {
     public static let descriptor = CollectorDescriptor(
         name: name,
         summary:
-            "Cgroups that were made and removed, and processes that moved: containers and units as the kernel sees them.",
+            "Containers and units as the kernel sees them: cgroups made, entered and removed, and how their processes ended.",
         schemas: [create, remove, attach],
         options: [allHierarchies],
-        tracepoints: ["cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task"].map(Tracepoint.init(raw:)),
+        tracepoints: ["cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task", "sched_process_exit"]
+            .map(Tracepoint.init(raw:)),
         make: { ObjectCollector(definition, plane: $0, options: $1) }
     )
 
     private static let definition = ObjectCollector.Definition(
         name: name,
+        prepare: { (object, catalog) throws(KernelError) in
+            try object.setConstant("exit_tells_group_dead", catalog.exitTellsGroupDead)
+        },
         apply: { (object, options) throws(KernelError) in
             try object.setVariable("tells_all_hierarchies", options.isOn(allHierarchies))
         }
@@ -42,8 +46,22 @@ public enum CgroupCollector {
     private static let remove = schema(
         TAPIO_KIND_CGROUP_REMOVE,
         "cgroup_remove",
-        "A cgroup was removed; the event names who removed it.",
-        [],
+        "A cgroup was removed: its container or unit is over. exit_code and signal are those of the last process in it.",
+        [
+            Field(.duration, .uint64(at: offset(\.lived_ns)), absent: .allOnes),
+            Field(
+                Column(3589, "processes_ended", .int32, unit: .count, "Processes that ended in it, as far as seen."),
+                .uint32(at: offset(\.ended)),
+                absent: .allOnes
+            ),
+            Field(
+                Column(3590, "processes_failed", .int32, unit: .count, "… those of them with an error or by a signal."),
+                .uint32(at: offset(\.failed)),
+                absent: .allOnes
+            ),
+            Field(.exitCode, .uint32(at: offset(\.exit_code)), absent: .allOnes),
+            Field(.signal, .uint32(at: offset(\.signal)), absent: .zero),
+        ],
         by: []
     )
 

@@ -89,10 +89,7 @@ public enum ProcessCollector {
         fields: [
             Field(.startTime, .bootTime(at: offset(\tapio_process_exit.start_ns))),
             Field(.duration, .uint64(at: offset(\tapio_process_exit.duration_ns))),
-            Field(
-                Column(264, "exit_code", .int32, "What the process returned, 0 to 255."),
-                .uint32(at: offset(\tapio_process_exit.exit_code))
-            ),
+            Field(.exitCode, .uint32(at: offset(\tapio_process_exit.exit_code))),
             Field(.signal, .uint32(at: offset(\tapio_process_exit.signal)), absent: .zero),
             Field(.coreDumped, .uint32(at: offset(\tapio_process_exit.core_dumped))),
             Field(
@@ -124,7 +121,7 @@ public enum ProcessCollector {
         ),
         Field(
             Column(258, "args", .string, "The arguments as one command line that a shell would split again."),
-            .arguments(at: offset(\tapio_process_exec.args)),
+            .list(at: offset(\tapio_process_exec.args), .commandLine),
             absent: .zero
         ),
         Field(
@@ -140,6 +137,20 @@ public enum ProcessCollector {
             Column(261, "exe_inode", .int64, "Inode of the executable."),
             .uint64(at: offset(\tapio_process_exec.exe_inode)),
             absent: .allOnes
+        ),
+        Field(
+            Column(268, "cwd", .string, "Working directory, as the process itself calls it."),
+            .list(at: offset(\tapio_process_exec.cwd), .directory),
+            absent: .zero
+        ),
+        Field(
+            Column(269, "parent_start_ts", .timestamp, "Start of the parent: with ppid, its identity."),
+            .bootTime(at: offset(\tapio_process_exec.parent_start_ns))
+        ),
+        Field(
+            Column(270, "ancestry", .string, "Name and pid of the parent, its parent, and so on, up to 8."),
+            .list(at: offset(\tapio_process_exec.ancestors), .ancestry),
+            absent: .zero
         ),
     ]
 }

@@ -45,7 +45,7 @@ public struct EventSchema: Sendable, Hashable {
     public var stringOffsets: [Int] {
         fields.compactMap { field in
             switch field.source {
-            case .string(let at), .arguments(let at), .dns(let at, .name): at
+            case .string(let at), .list(let at, _), .dns(let at, .name): at
             default: nil
             }
         }

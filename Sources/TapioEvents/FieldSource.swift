@@ -14,8 +14,8 @@ public enum FieldSource: Sendable, Hashable {
     case paddedString(at: Int, count: Int)
     /// A `tapio_string` in the fixed part; its bytes are elsewhere in the same record.
     case string(at: Int)
-    /// A `tapio_string` of arguments, each ended by NUL: shown as one command line that a shell would split again.
-    case arguments(at: Int)
+    /// A `tapio_string` of several parts, shown as one text.
+    case list(at: Int, TextList)
     /// A `tapio_string` of a DNS message, of which a part is shown; null where it has none.
     case dns(at: Int, DNSMessage.Part)
     /// Sixteen bytes: an IPv6 address, or an IPv4 one mapped into it, shown in its usual text form.

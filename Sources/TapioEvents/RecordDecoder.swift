@@ -48,10 +48,8 @@ public struct RecordDecoder: Sendable {
                 ? .null : text(record.extracting(at..<at + count), until: 0)
         case .string(let at):
             string(string(at: at, in: record), field.absence) { String(decoding: $0, as: UTF8.self) }
-        case .arguments(let at):
-            string(string(at: at, in: record), field.absence) {
-                String(decoding: RecordText.commandLine($0), as: UTF8.self)
-            }
+        case .list(let at, let list):
+            string(string(at: at, in: record), field.absence) { String(decoding: list.text($0), as: UTF8.self) }
         case .dns(let at, let part): DNSMessage(string(at: at, in: record)).text(part).map { .string($0) } ?? .null
         case .ipAddress(let at):
             field.absence == .zero && record.uint64(at: at) == 0 && record.uint64(at: at + 8) == 0

@@ -20,6 +20,8 @@ extension Column {
     public static let networkNamespace = Column(72, "netns", .int64, "Inode of the network namespace.")
     /// `signal`
     public static let signal = Column(73, "signal", .int32, "Number of the signal.")
+    /// `exit_code`
+    public static let exitCode = Column(264, "exit_code", .int32, "What the process returned, 0 to 255.")
     /// `core_dumped`
     public static let coreDumped = Column(265, "core_dumped", .int32, "1 where a core dump was made.")
     /// `error`

@@ -39,6 +39,57 @@ extension RealKernel {
             await watch.collector.stop()
         }
 
+        /// Runs each script in a cgroup of its own, one after the other, and gives the cgroup's end.
+        private func end(after scripts: [String]) async throws -> DecodedEvent {
+            let watch = try await CollectorWatch(CgroupCollector.descriptor)
+            var group = MemoryCgroup(limitBytes: 64 << 20)
+            let id = Int64(try #require(group).id)
+            for script in scripts {
+                SpawnedProcess("/bin/sh", ["sh", "-c", "\(group!.enter) && \(script)"]).wait()
+            }
+            group = nil
+            let event = try watch.event("cgroup_remove") { $0.number("target_cgroup_id") == id }
+            await watch.collector.stop()
+            return event
+        }
+
+        @Test("the end of a cgroup tells how its processes ended: how many, how many badly, and the last")
+        func failures() async throws {
+            let begin = ClockOffset.bootNow()
+            let failed = try await end(after: ["exit 0", "exit 3", "kill -9 $$", "exit 7"])
+            #expect(failed.number("processes_ended") == 4 && failed.number("processes_failed") == 3)
+            #expect(failed.number("exit_code") == 7 && failed["signal"] == .null)
+            #expect(1...(ClockOffset.bootNow() - begin) ~= failed.number("duration_ns") ?? 0)
+            let killed = try await end(after: ["exit 7", "kill -15 $$"])
+            #expect(killed.number("processes_failed") == 2 && killed.number("exit_code") == 0)
+            #expect(killed.number("signal") == Int64(SIGTERM))
+            let well = try await end(after: ["exit 0"])
+            #expect(well.number("processes_ended") == 1 && well.number("processes_failed") == 0)
+            #expect(well.number("exit_code") == 0 && well["signal"] == .null)
+        }
+
+        @Test("threads are no processes, and a cgroup in which nothing ended says so")
+        func nothingEnded() async throws {
+            let none = try await end(after: [])
+            #expect(none.number("processes_ended") == 0 && none.number("processes_failed") == 0)
+            #expect(none["exit_code"] == .null && none["signal"] == .null)
+            let script =
+                "exec /usr/bin/python3 -I -S -c 'import threading as t; [t.Thread(target=int).start() for _ in range(9)]'"
+            #expect(try await end(after: [script]).number("processes_ended") == 1)
+        }
+
+        @Test("of a cgroup older than the agent the end of what ends now is told, but no duration")
+        func olderCgroup() async throws {
+            var group = MemoryCgroup(limitBytes: 64 << 20)
+            let id = Int64(try #require(group).id)
+            let watch = try await CollectorWatch(CgroupCollector.descriptor)
+            SpawnedProcess("/bin/sh", ["sh", "-c", "\(group!.enter) && exit 1"]).wait()
+            group = nil
+            let event = try watch.event("cgroup_remove") { $0.number("target_cgroup_id") == id }
+            #expect(event.number("processes_failed") == 1 && event["duration_ns"] == .null)
+            await watch.collector.stop()
+        }
+
         @Test("other hierarchies have the same containers once more: filtered, unless they are asked for")
         func hierarchies() async throws {
             guard access("/sys/fs/cgroup/pids/cgroup.procs", W_OK) == 0 else { return }

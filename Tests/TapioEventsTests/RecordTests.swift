@@ -19,7 +19,7 @@ enum SampleKind {
             Field(Column(256, "exe_inode", .int64, "-"), .uint64(at: offset(\.exe_inode)), absent: .allOnes),
             Field(Column(257, "argc", .int32, "-"), .uint32(at: offset(\.argc)), absent: .allOnes),
             Field(Column(258, "exe", .string, "-"), .string(at: offset(\.exe)), absent: .zero),
-            Field(Column(259, "args", .string, "-"), .arguments(at: offset(\.args)), absent: .zero),
+            Field(Column(259, "args", .string, "-"), .list(at: offset(\.args), .commandLine), absent: .zero),
         ]
     )
 

@@ -7,7 +7,7 @@ struct RecordLayoutTests {
     @Test("Swift sees the sizes that the kernel programs write")
     func sizes() {
         #expect(MemoryLayout<tapio_header>.size == 64)
-        #expect(MemoryLayout<tapio_process_exec>.size == 104)
+        #expect(MemoryLayout<tapio_process_exec>.size == 120)
         #expect(MemoryLayout<tapio_process_fork>.size == 80)
         #expect(MemoryLayout<tapio_process_exit>.size == 112)
         #expect(MemoryLayout<tapio_tcp>.size == 168)
@@ -19,7 +19,7 @@ struct RecordLayoutTests {
         #expect(MemoryLayout<tapio_udp>.size == 128)
         #expect(MemoryLayout<tapio_flow>.size == 144)
         #expect(MemoryLayout<tapio_signal>.size == 120)
-        #expect(MemoryLayout<tapio_cgroup>.size == 112)
+        #expect(MemoryLayout<tapio_cgroup>.size == 136)
         #expect(MemoryLayout<tapio_signal_death>.size == 144)
         #expect(MemoryLayout<tapio_summary>.size == 48)
         #expect(MemoryLayout<tapio_ledger>.size == 216)

@@ -49,7 +49,7 @@ struct RandomRecords {
             for index in 0..<count { record[at + index] = index < text.count ? text[index] : 0 }
         case .string(let at):
             append(text(atMost: 300), at, to: &record)
-        case .arguments(let at):
+        case .list(let at, _):
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...4, using: &random) { bytes += text(atMost: 40) + [0] }
             if Bool.random(using: &random) { bytes += text(atMost: 10) }

@@ -130,6 +130,14 @@ enum {
 #define TAPIO_PATH_BYTES 512
 #define TAPIO_ARGS_BYTES 4096
 #define TAPIO_RECORD_BYTES 8192
+/// Of a name in a path, its NUL included (NAME_MAX of include/uapi/linux/limits.h, and one).
+#define TAPIO_NAME_BYTES 256
+/// Of a directory's path; the last name may go beyond.
+#define TAPIO_DIRECTORY_BYTES 400
+/// Names and mount points on the way to a directory.
+#define TAPIO_DIRECTORY_STEPS 24
+/// Parents that are told of a process.
+#define TAPIO_ANCESTORS 8
 
 /// Bytes inside the same record: `offset` from the record's start. Not NUL-terminated. Checked by the reader.
 struct tapio_string {
@@ -160,6 +168,16 @@ struct tapio_header {
 	char comm[TAPIO_COMM_BYTES];
 };
 
+/// A process that a process descends from.
+struct tapio_ancestor {
+	/// Its start, ns since boot: with the pid, its identity.
+	uint64_t start_ns;
+	uint32_t pid;
+	uint32_t reserved;
+	/// NUL-padded.
+	char comm[TAPIO_COMM_BYTES];
+};
+
 /// process_exec and process_existing.
 struct tapio_process_exec {
 	struct tapio_header header;
@@ -177,6 +195,13 @@ struct tapio_process_exec {
 	struct tapio_string interpreter;
 	/// The arguments, each ended by NUL, cut at TAPIO_ARGS_BYTES.
 	struct tapio_string args;
+	/// Names on the way from the working directory up to the process's root, the innermost first, each ended by
+	/// NUL. A last empty name says that the root was reached.
+	struct tapio_string cwd;
+	/// Start of the parent, ns since boot: with the header's ppid, its identity.
+	uint64_t parent_start_ns;
+	/// tapio_ancestors, at most TAPIO_ANCESTORS, the parent first.
+	struct tapio_string ancestors;
 	uint32_t reserved;
 };
 
@@ -765,6 +790,14 @@ struct tapio_cgroup {
 	/// cgroup_attach: 1 where the whole process was moved.
 	uint8_t is_process;
 	uint8_t reserved[3];
+	/// cgroup_remove, absent for the others: since it was made, absent where that was not seen.
+	uint64_t lived_ns;
+	/// Processes that ended in it, and those of them that did with an error or by a signal.
+	uint32_t ended;
+	uint32_t failed;
+	/// How the last one ended; absent and 0 where none did.
+	uint32_t exit_code;
+	uint32_t signal;
 };
 
 /// Classes of a measure that programs tell apart: by the number of its binary digits; the last has all longer ones too.
@@ -878,7 +911,8 @@ struct tapio_control {
 };
 
 _Static_assert(sizeof(struct tapio_header) == 64, "a header is one cache line");
-_Static_assert(sizeof(struct tapio_process_exec) == 104, "layout");
+_Static_assert(sizeof(struct tapio_ancestor) == 32, "layout");
+_Static_assert(sizeof(struct tapio_process_exec) == 120, "layout");
 _Static_assert(sizeof(struct tapio_process_fork) == 80, "layout");
 _Static_assert(sizeof(struct tapio_process_exit) == 112, "layout");
 _Static_assert(sizeof(struct tapio_tcp) == 168, "layout");
@@ -910,7 +944,7 @@ _Static_assert(sizeof(struct tapio_bpf_load) == 96, "layout");
 _Static_assert(sizeof(struct tapio_mount) == 96, "layout");
 _Static_assert(sizeof(struct tapio_namespace) == 80, "layout");
 _Static_assert(sizeof(struct tapio_capability) == 72, "layout");
-_Static_assert(sizeof(struct tapio_cgroup) == 112, "layout");
+_Static_assert(sizeof(struct tapio_cgroup) == 136, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_merged) == 232, "layout");
 _Static_assert(sizeof(struct tapio_flush) == 8, "layout");

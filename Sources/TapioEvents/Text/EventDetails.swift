@@ -37,7 +37,7 @@ struct EventDetails {
         "ts", "ts_sub_ns", "kind", "cpu", "seq", "pid", "tid", "ppid", "uid", "cgroup_id", "priority", "weight", "comm",
         "container_id", "pod", "namespace", "service", "container", "container_runtime", "container_status", "pod_uid",
         "pod_status", "workload", "unit", "start_ts", "netns", "socket_cookie", "exe_inode", "ip_version", "state",
-        "argc", "args_bytes", "child_start_ts", "interface_index", "ether_type", "drop_reason_code", "device_major",
+        "argc", "args_bytes", "child_start_ts", "parent_start_ts", "interface_index", "ether_type", "drop_reason_code", "device_major",
         "device_minor", "file_inode",
     ]
 
@@ -47,6 +47,8 @@ struct EventDetails {
         if let text = args ?? exe { add(text, .bold) }
         if let exe, let args, !args.hasPrefix(exe) { add("(\(exe))", .faint) }
         if let interpreter = take("interpreter") { add("via \(interpreter)", .faint) }
+        if let directory = take("cwd") { add("in \(directory)", .faint) }
+        if let ancestry = take("ancestry") { add("by \(ancestry)", .faint) }
     }
 
     private mutating func describeFork() {

@@ -59,7 +59,7 @@ struct ColumnPlan: Sendable {
         case .weightSum(let count, let keep): field.column.type == .double && count % 8 == 0 && keep % 4 == 0
         case .hex64(let at), .ipAddress(let at), .bits(let at, _): field.column.type == .string && at % 8 == 0
         case .paddedString(let at, let count): field.column.type == .string && at % 8 == 0 && count % 8 == 0
-        case .string(let at), .arguments(let at), .dns(let at, _): field.column.type == .string && at % 4 == 0
+        case .string(let at), .list(let at, _), .dns(let at, _): field.column.type == .string && at % 4 == 0
         case .code(let at, _): field.column.type == .string && at % 4 == 0
         case .symbol, .kindName, .enrichment: field.column.type == .string
         }

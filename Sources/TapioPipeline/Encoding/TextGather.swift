@@ -75,9 +75,9 @@ struct TextGather: ~Copyable {
             case .string(let at):
                 let isNullable = field.absence == .zero && !isRequired
                 unsafe strings(run, sorter, at, records, positions, isNullable, scratch)
-            case .arguments(let at):
+            case .list(let at, let list):
                 let isNullable = field.absence == .zero && !isRequired
-                unsafe arguments(run, sorter, at, records, positions, isNullable, scratch)
+                unsafe lists(run, sorter, at, list, records, positions, isNullable, scratch)
             case .dns(let at, let part):
                 unsafe messages(run, sorter, at, part, records, positions, scratch)
             case .enrichment(let column):
@@ -228,10 +228,11 @@ struct TextGather: ~Copyable {
         }
     }
 
-    @unsafe private mutating func arguments(
+    @unsafe private mutating func lists(
         _ run: KindRun,
         _ sorter: BatchSorter,
         _ at: Int,
+        _ list: TextList,
         _ records: UnsafeRows,
         _ positions: UnsafeMutablePointer<UInt32>,
         _ isNullable: Bool,
@@ -241,7 +242,7 @@ struct TextGather: ~Copyable {
             let bytes = unsafe Self.string(field, records.record(at: positions[place]))
             if isNullable && bytes.count == 0 { return Self.absent }
             let number = unsafe raw.intern(bytes)
-            return text(of: number) { RecordText.commandLine($0) }
+            return text(of: number) { list.text($0) }
         }
     }
 
