@@ -34,7 +34,9 @@ extension EndToEnd {
                         "batch.max_age": "500ms", "ledger.interval": "1s",
                         // Some segments are sealed before the kill, some are not.
                         "archive.segment.max_age": round % 3 == 0 ? "1s" : "5m",
-                    ]
+                    ],
+                    // Both lanes, and merged rows; the fewer there are, the sooner they run.
+                    arguments: ["--collectors", "process,syscall,scheduler"]
                 )
                 #expect(try agent.status().health.problems == [], "round \(round)")
                 let runningSinceNs = ClockOffset.bootNow()

@@ -21,7 +21,7 @@ extension EndToEnd {
                       process_fork: \(round % 3 == 0 ? "0.5" : "1")
                     collectors:
                       network:
-                        enabled: \(round % 4 != 0)
+                        enabled: \(round % 16 != 0)
                       dns:
                         enabled: \(round % 8 != 1)
                       syscall:
