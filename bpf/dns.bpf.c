@@ -128,6 +128,7 @@ static __always_inline void ask(struct __sk_buff *skb, const struct packet *pack
 	question->record.src_port = packet->key.port;
 	question->record.dst_port = DNS_PORT;
 	question->record.protocol = (__u8)packet->key.protocol;
+	question->record.netns = netns_of_socket(skb);
 	question->record.attempts = 1;
 	question->record.code = 255;
 	question->record.message_bytes = packet->message_bytes;

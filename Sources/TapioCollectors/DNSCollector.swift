@@ -93,7 +93,18 @@ public enum DNSCollector {
             aggregation: Aggregation(
                 by: ["cgroup_id", "uid", "comm", "dst_addr", "protocol", "dns_code"],
                 measure: "latency_ns"
-            )
+            ),
+            remote: RemoteEnd(
+                address: offset(\tapio_dns.dst_addr),
+                port: offset(\tapio_dns.dst_port),
+                networkNamespace: offset(\tapio_dns.netns),
+                transport: .byte(at: offset(\tapio_dns.protocol))
+            ),
+            names: kind == Int(TAPIO_KIND_DNS_QUERY)
+                ? NameAnswer(
+                    message: offset(\tapio_dns.message),
+                    networkNamespace: offset(\tapio_dns.netns)
+                ) : nil
         )
     }
 
@@ -140,6 +151,7 @@ public enum DNSCollector {
         Field(.destinationAddress, .ipAddress(at: offset(\tapio_dns.dst_addr))),
         Field(.sourcePort, .uint16(at: offset(\tapio_dns.src_port))),
         Field(.destinationPort, .uint16(at: offset(\tapio_dns.dst_port))),
+        Field(.networkNamespace, .uint32(at: offset(\tapio_dns.netns)), absent: .zero),
         Field(
             .protocolName,
             .symbol(at: offset(\tapio_dns.protocol), names: InternetProtocol.names)

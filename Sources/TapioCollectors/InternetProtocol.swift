@@ -1,5 +1,8 @@
 /// Protocols that IP carries (IANA, Assigned Internet Protocol Numbers).
 enum InternetProtocol {
+    static let tcp: UInt8 = 6
+    static let udp: UInt8 = 17
+
     /// Names by number; empty for those that are hardly seen.
     static let names: [String] = {
         var names = [String](repeating: "", count: 256)

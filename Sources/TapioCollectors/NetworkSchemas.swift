@@ -108,6 +108,14 @@ public enum NetworkSchemas {
         Field(.socketCookie, .uint64(at: offset(\.socket_cookie)), absent: .allOnes),
     ]
 
+    private static let remote = RemoteEnd(
+        address: offset(\.dst_addr),
+        port: offset(\.dst_port),
+        networkNamespace: offset(\.netns),
+        transport: .always(InternetProtocol.tcp),
+        direction: offset(\.direction)
+    )
+
     private static let latency = Field(.latency, .uint64(at: offset(\.latency_ns)), absent: .allOnes)
     private static let duration = Field(.duration, .uint64(at: offset(\.duration_ns)), absent: .allOnes)
     private static let error = Field(.errno, .uint32(at: offset(\.error)), absent: .allOnes)
@@ -169,7 +177,8 @@ public enum NetworkSchemas {
             record: tapio_tcp.self,
             summary,
             fields: ends + fields,
-            aggregation: aggregation
+            aggregation: aggregation,
+            remote: kind == Int(TAPIO_KIND_TCP_LISTEN) ? nil : remote
         )
     }
 

@@ -68,6 +68,13 @@ public enum UDPCollector {
             ],
             measure: "datagram_bytes",
             isInKernel: true
+        ),
+        // Nobody opens anything here: what comes in may come from a service.
+        remote: RemoteEnd(
+            address: offset(\tapio_udp.dst_addr),
+            port: offset(\tapio_udp.dst_port),
+            networkNamespace: offset(\tapio_udp.netns),
+            transport: .always(InternetProtocol.udp)
         )
     )
 }

@@ -74,26 +74,56 @@ public final class LookupCache: @unchecked Sendable {
     ///   - nowNs: The time, of the clock that the writer goes by.
     @inlinable
     public func lookUp(_ key: UInt64, reader: Int, nowNs: UInt64) -> UInt32? {
+        guard case .found(let id) = find(key, reader: reader, nowNs: nowNs) else { return nil }
+        return id
+    }
+
+    /// What is known of a key.
+    public enum Answer: Sendable, Equatable {
+        /// Its number.
+        case found(UInt32)
+        /// Nothing.
+        case unknown
+        /// A number whose time is over.
+        case expired
+    }
+
+    /// The same as ``lookUp(_:reader:nowNs:)``, and tells what was never known from what is known no longer.
+    @inlinable
+    @inline(__always)
+    public func find(_ key: UInt64, reader: Int, nowNs: UInt64) -> Answer {
         let set = unsafe self.set(of: key)
         for _ in 0..<Self.mostTries {
             // R1.
             let version = unsafe Self.version(set).pointee.load(ordering: .acquiring)
-            guard let way = unsafe Self.way(of: key, in: set) else { return count(.miss, reader) }
+            guard let way = unsafe Self.way(of: key, in: set) else {
+                count(.miss, reader)
+                return .unknown
+            }
             // R2, R3. Relaxed: the acquire before keeps it behind.
             let entry = unsafe Entry(word: Self.value(set, way).pointee.load(ordering: .acquiring))
             guard unsafe version % 2 == 0 && version == Self.version(set).pointee.load(ordering: .relaxed) else {
                 continue
             }
-            guard !entry.isEmpty else { return count(.miss, reader) }
-            guard entry.expiryTick > nowNs / Self.tickNs else { return count(.expired, reader) }
-            _ = count(.hit, reader)
-            return entry.id
+            guard !entry.isEmpty else {
+                count(.miss, reader)
+                return .unknown
+            }
+            guard entry.expiryTick > nowNs / Self.tickNs else {
+                count(.expired, reader)
+                return .expired
+            }
+            count(.hit, reader)
+            return .found(entry.id)
         }
-        return count(.contended, reader)
+        count(.contended, reader)
+        return .unknown
     }
 
     /// Remembers the number of a key until its time is over, instead of what was remembered before. Writer only.
-    public func insert(_ key: UInt64, id: UInt32, nowNs: UInt64) {
+    ///
+    /// - Parameter lifeNs: How long it counts, instead of the cache's own time to live; rounded up to 67 ms.
+    public func insert(_ key: UInt64, id: UInt32, nowNs: UInt64, lifeNs: UInt64? = nil) {
         writer.enter()
         defer { writer.leave() }
         let set = unsafe set(of: key)
@@ -106,7 +136,8 @@ public final class LookupCache: @unchecked Sendable {
             if unsafe Self.entry(set, way).expiryTick > nowTick { add(.evictions) }
         }
         // Beyond nine years of uptime, entries expire at once.
-        let entry = Entry(id: id, expiryTick: UInt32(clamping: nowTick + lifeTicks))
+        let ticks = lifeNs.map { max(1, min($0, .max - Self.tickNs) + Self.tickNs - 1) / Self.tickNs } ?? lifeTicks
+        let entry = Entry(id: id, expiryTick: UInt32(clamping: nowTick + max(1, ticks)))
         unsafe write(set, way, key: key, entry)
         add(.insertions)
     }
@@ -121,6 +152,19 @@ public final class LookupCache: @unchecked Sendable {
         unsafe write(set, way, key: key, Entry(word: 0))
         add(.removals)
         return true
+    }
+
+    /// The keys that count now, in no order. Writer only. O(capacity).
+    public func forEachKey(nowNs: UInt64, _ body: (UInt64) -> Void) {
+        writer.enter()
+        defer { writer.leave() }
+        for number in 0..<Int(setCount) {
+            let set = unsafe sets + number * Self.setBytes
+            for way in 0..<Self.ways where unsafe Self.entry(set, way).expiryTick > nowNs / Self.tickNs {
+                // Relaxed: nobody else writes.
+                body(unsafe Self.key(set, way).pointee.load(ordering: .relaxed))
+            }
+        }
     }
 
     /// The counters; any thread may ask.
@@ -155,11 +199,10 @@ public final class LookupCache: @unchecked Sendable {
 
     private func add(_ what: WriteCount) { writes.addAsOnlyWriter(what.rawValue) }
 
-    /// Counts what became of a question, and answers it with nothing.
+    /// Counts what became of a question.
     @inlinable
     @inline(__always)
-    func count(_ outcome: Outcome, _ reader: Int) -> UInt32? {
+    func count(_ outcome: Outcome, _ reader: Int) {
         reads.addAsOnlyWriter(reader * Self.countersPerReader + outcome.rawValue)
-        return nil
     }
 }

@@ -102,7 +102,7 @@ public struct AggregationKey: Sendable, Hashable {
         case .uint64(let at), .hex64(let at), .bits(let at, _): at..<at + 8
         case .ipAddress(let at): at..<at + 16
         case .paddedString(let at, let count): at..<at + count
-        case .bootTime, .bootTimeSubNs, .string, .list, .dns, .kindName, .weight, .weightSum, .enrichment:
+        case .bootTime, .bootTimeSubNs, .string, .list, .dns, .kindName, .weight, .weightSum, .enrichment, .remote:
             preconditionFailure("\(schema.name) cannot be aggregated by \(field.column.name)")
         }
     }

@@ -35,7 +35,7 @@ public struct DNSMessage: Sendable {
     }
 
     /// The first question, in lower case: names are the same in both (RFC 4343), and some resolvers mix them at random.
-    private var question: (name: String, type: Int, end: Int)? {
+    var question: (name: String, type: Int, end: Int)? {
         guard number(4) >= 1, let (name, end) = name(at: Self.headerBytes), end + 4 <= bytes.count else { return nil }
         return (name, number(end), end + 4)
     }
@@ -57,6 +57,51 @@ public struct DNSMessage: Sendable {
             at = data + length
         }
         return found.isEmpty ? nil : found.joined(separator: ",")
+    }
+
+    /// Whether it is an answer, and says that all went well.
+    var isGoodAnswer: Bool { number(2) & 0x800f == 0x8000 }
+
+    /// Answers that it says to have.
+    var answerCount: Int { number(6) }
+
+    /// What one of the answers says (RFC 1035, 4.1.3).
+    struct Record {
+        var owner: String
+        var isInternet: Bool
+        /// Of a CNAME.
+        var alias: String?
+        /// Of A and AAAA.
+        var address: AddressBytes?
+        var seconds: UInt32
+        var end: Int
+    }
+
+    /// The answer that begins there; nil where it is cut.
+    func record(at start: Int) -> Record? {
+        guard let (owner, end) = name(at: start), end + 10 <= bytes.count else { return nil }
+        let data = end + 10
+        let length = number(end + 8)
+        guard data + length <= bytes.count else { return nil }
+        let lifetime = number(end + 4) << 16 | number(end + 6)
+        var record = Record(
+            owner: owner,
+            isInternet: number(end + 2) == 1,
+            // Negative ones count as none (RFC 2181, 8).
+            seconds: lifetime >> 31 == 0 ? UInt32(lifetime) : 0,
+            end: data + length
+        )
+        switch number(end) {
+        case 1 where length == 4: record.address = AddressBytes(v4: UInt32(number(data) << 16 | number(data + 2)))
+        case 28 where length == 16: record.address = AddressBytes(high: eightBytes(data), low: eightBytes(data + 8))
+        case 5: record.alias = name(at: data)?.name
+        default: break
+        }
+        return record
+    }
+
+    private func eightBytes(_ at: Int) -> UInt64 {
+        stride(from: at, to: at + 8, by: 2).reduce(0) { $0 << 16 | UInt64(number($1)) }
     }
 
     private static func hasText(_ type: Int) -> Bool { [1, 2, 5, 12, 15, 28, 33].contains(type) }

@@ -16,6 +16,10 @@ public struct EventSchema: Sendable, Hashable {
     public let fields: [Field]
     /// How its events are merged when there are too many; nil: they never are.
     public let aggregation: Aggregation?
+    /// Where its records say who the other end is, which gives it the fields of ``RemoteColumn``; nil: they don't.
+    public let remote: RemoteEnd?
+    /// Where its records give names to addresses; nil: they don't.
+    public let names: NameAnswer?
 
     /// Declares a kind whose record begins with the C struct `Record`.
     ///
@@ -28,7 +32,9 @@ public struct EventSchema: Sendable, Hashable {
         record: Record.Type,
         _ summary: String,
         fields: [Field],
-        aggregation: Aggregation? = nil
+        aggregation: Aggregation? = nil,
+        remote: RemoteEnd? = nil,
+        names: NameAnswer? = nil
     ) {
         self.kind = kind
         self.name = name
@@ -36,8 +42,10 @@ public struct EventSchema: Sendable, Hashable {
         self.priority = priority
         self.summary = summary
         self.fixedSize = MemoryLayout<Record>.size
-        self.fields = fields
+        self.fields = fields + (remote == nil ? [] : RemoteColumn.fields)
         self.aggregation = aggregation
+        self.remote = remote
+        self.names = names
         if let aggregation { _ = AggregationKey(aggregation, of: self) }
     }
 

@@ -34,6 +34,8 @@ public enum FieldSource: Sendable, Hashable {
     case weightSum(count: Int, keep: Int)
     /// The row's enrichment, by column of the enrichment table.
     case enrichment(EnrichmentColumn)
+    /// What is known of the other end.
+    case remote(RemoteColumn)
 }
 
 /// When a field has no value.

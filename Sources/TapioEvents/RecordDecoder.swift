@@ -70,7 +70,7 @@ public struct RecordDecoder: Sendable {
         case .weight(let at): .double(RecordText.weight(keep: record.uint32(at: at)))
         case .weightSum(let count, let keep):
             .double(Double(record.uint64(at: count)) * RecordText.weight(keep: record.uint32(at: keep)))
-        case .enrichment: .null
+        case .enrichment, .remote: .null
         }
     }
 

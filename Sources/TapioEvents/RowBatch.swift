@@ -70,8 +70,9 @@ public final class RowBatch: @unchecked Sendable {
     /// For whoever keeps several pools of batches: where this one belongs.
     public var poolNumber = 0
 
-    /// Bytes before each record: its enrichment id and its size.
+    /// Bytes before each record: a word of its enrichment id and, in the highest 16 bits, its size.
     private static var prefixBytes: Int { 8 }
+    private static var sizeShift: UInt64 { 48 }
     /// 16,384 offsets of 4 bytes fill a buffer of the medium tier (checked in `init`).
     @usableFromInline static var rowShift: Int { 14 }
     private static var rowsPerBuffer: Int { 1 << rowShift }
@@ -151,7 +152,7 @@ public final class RowBatch: @unchecked Sendable {
     public var isEmpty: Bool { rowCount == 0 }
 
     /// Copies a record that ``RecordCheck`` has passed; false where the batch or its pool is full, and then nothing changed.
-    public func append(_ record: RawSpan, enrichmentID: UInt32 = 0) -> Bool {
+    public func append(_ record: RawSpan, enrichmentID: EnrichmentID = .none) -> Bool {
         let size = record.byteCount
         precondition(size >= MemoryLayout<tapio_header>.size && size <= Int(TAPIO_RECORD_BYTES))
         let taken = Self.prefixBytes + ((size + 7) & ~7)
@@ -166,8 +167,7 @@ public final class RowBatch: @unchecked Sendable {
             guard hold(bytes: position + taken, rows: row + 1) else { return false }
         }
         let start = unsafe address(position)
-        unsafe start.storeBytes(of: enrichmentID, as: UInt32.self)
-        unsafe start.storeBytes(of: UInt32(truncatingIfNeeded: size), toByteOffset: 4, as: UInt32.self)
+        unsafe start.storeBytes(of: enrichmentID.word | UInt64(size) << Self.sizeShift, as: UInt64.self)
         unsafe record.withUnsafeBytes { bytes in
             unsafe (start + Self.prefixBytes).copyMemory(from: bytes.baseAddress!, byteCount: size)
         }
@@ -183,7 +183,7 @@ public final class RowBatch: @unchecked Sendable {
 
     /// Copies a summary record (see `tapio_summary`), which stands for `merged` events until `lastNs`; false where the batch is
     /// full, and then nothing changed.
-    public func append(summary record: RawSpan, merged: UInt64, lastNs: Int64, enrichmentID: UInt32) -> Bool {
+    public func append(summary record: RawSpan, merged: UInt64, lastNs: Int64, enrichmentID: EnrichmentID) -> Bool {
         guard append(record, enrichmentID: enrichmentID) else { return false }
         let kind = Int(record.uint8(at: RecordCheck.kindOffset))
         // Counted as a row above; it is none of an event.
@@ -220,16 +220,26 @@ public final class RowBatch: @unchecked Sendable {
     public func withRecord<Result>(at row: Int, _ body: (RawSpan) throws -> Result) rethrows -> Result {
         precondition(row >= 0 && row < rowCount)
         let start = unsafe address(Int(rowSlot(row).pointee))
-        let size = unsafe Int((start - 4).load(as: UInt32.self))
+        let size = unsafe Int((start - Self.prefixBytes).load(as: UInt64.self) >> Self.sizeShift)
         return try body(unsafe UnsafeRawBufferPointer(start: start, count: size).bytes)
     }
 
     /// What is known of the record at `row` beside its bytes.
     ///
     /// - Precondition: `row` is below `rowCount`.
-    public func enrichmentID(at row: Int) -> UInt32 {
+    public func enrichmentID(at row: Int) -> EnrichmentID {
         precondition(row >= 0 && row < rowCount)
-        return unsafe (address(Int(rowSlot(row).pointee)) - Self.prefixBytes).load(as: UInt32.self)
+        return unsafe EnrichmentID(word: (address(Int(rowSlot(row).pointee)) - Self.prefixBytes).load(as: UInt64.self))
+    }
+
+    /// Says what is known of the record at `row`, instead of what was said before.
+    ///
+    /// - Precondition: `row` is below `rowCount`.
+    public func setEnrichmentID(_ id: EnrichmentID, at row: Int) {
+        precondition(row >= 0 && row < rowCount)
+        let start = unsafe address(Int(rowSlot(row).pointee)) - Self.prefixBytes
+        let size = unsafe start.load(as: UInt64.self) >> Self.sizeShift
+        unsafe start.storeBytes(of: id.word | size << Self.sizeShift, as: UInt64.self)
     }
 
     /// All rows at once, for the encoder's loops. The pointers are valid during the call.
@@ -380,7 +390,7 @@ public struct UnsafeRows {
     /// The enrichment id of the record at a position.
     @inlinable
     @inline(__always)
-    public func enrichmentID(at position: UInt32) -> UInt32 {
-        unsafe (record(at: position) - 8).load(as: UInt32.self)
+    public func enrichmentID(at position: UInt32) -> EnrichmentID {
+        unsafe EnrichmentID(word: (record(at: position) - 8).load(as: UInt64.self))
     }
 }

@@ -34,6 +34,13 @@ public enum SummaryFields {
     /// In the order of the archive's columns.
     public static let columns = [count, first, last, min, max, sum, histogram]
 
+    /// What is known of the other end, where that is the same for all events of a group.
+    private static func remote(_ schema: EventSchema, _ key: AggregationKey) -> [Field] {
+        guard let remote = schema.remote, key.fields.contains(where: { $0.source == .ipAddress(at: remote.address) })
+        else { return [] }
+        return RemoteColumn.fields
+    }
+
     /// The fields of a summary record of `schema`, whose events are grouped by `key`, without enrichment.
     static func all(of schema: EventSchema, by key: AggregationKey) -> [Field] {
         let base = schema.summaryOffset
@@ -53,6 +60,6 @@ public enum SummaryFields {
             Field(max, .uint64(at: at(\.max)), absent: .allOnes),
             Field(sum, .uint64(at: at(\.sum)), absent: .allOnes),
             Field(histogram, .string(at: at(\.histogram)), absent: .zero),
-        ]
+        ] + remote(schema, key)
     }
 }

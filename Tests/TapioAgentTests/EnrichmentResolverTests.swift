@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import TapioBPF
+import TapioCollectors
 import TapioEnrichment
 import TapioEvents
 import TapioKubernetes
@@ -21,7 +22,7 @@ struct EnrichmentResolverTests {
     private func ask(_ enricher: Enricher, _ cgroup: UInt64) -> [String: String] {
         let record = record(cgroup: cgroup)
         let id = enricher.id(for: record.span.bytes, reader: 0, nowNs: MonotonicClock.monotonicNs)
-        let entry = enricher.table.entries[Int(id)]
+        let entry = enricher.table.entries[Int(id.owner)]
         var found: [String: String] = [:]
         for column in EnrichmentColumn.allCases where !entry[column.rawValue].isEmpty {
             found[column.column.name] = String(decoding: entry[column.rawValue], as: UTF8.self)
@@ -49,7 +50,10 @@ struct EnrichmentResolverTests {
         CgroupPaths.roots(mounts: String(decoding: TestFile.read("/proc/self/mounts") ?? [], as: UTF8.self))
     }
 
-    private func enricher() -> Enricher { Enricher(capacity: 100, timeToLive: .seconds(3600), readers: 1) }
+    private func enricher() -> Enricher {
+        let remote = RemoteLookup(registry: CollectorRegistry.schemas, capacity: 100, readers: 1, hasCluster: false)
+        return Enricher(capacity: 100, timeToLive: .seconds(3600), readers: 1, remote: remote)
+    }
 
     @Test("first late, then the container and the pod's UID; what is no container's has none; what is gone is expired")
     func container() async throws {
@@ -71,6 +75,7 @@ struct EnrichmentResolverTests {
         #expect(root == ["container_status": "absent", "pod_status": "absent"])
         let gone = try await answer(enricher, 1 << 50) { $0["container_status"] != "late" }
         #expect(gone == ["container_status": "expired", "pod_status": "expired"])
+        #expect(enricher.gone.statistics.insertions >= 1 && enricher.gone.statistics.hits >= 1)
         #expect(ask(enricher, 0) == [:])
         let statistics = await resolver.statistics
         // One that is asked for while it is being found out about is found out about once more.

@@ -24,6 +24,7 @@ extension RealKernel {
                 #expect(event.number("latency_ns")! > 0 && event.number("latency_ns")! < 5_000_000_000)
                 #expect(event.number("dst_port") == 53 && event.number("src_port")! > 1024)
                 #expect(event.number("dns_truncated") == 0)
+                #expect(event.number("netns") == Int64(peers.pair.left.inode))
                 #expect(event.string("comm") == "python3" && event.number("uid") == Int64(getuid()))
             }
             #expect(found.map { $0.string("protocol") } == ["udp", "tcp", "udp", "udp"])

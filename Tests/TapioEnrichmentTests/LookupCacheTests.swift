@@ -27,6 +27,22 @@ struct LookupCacheTests {
         #expect(statistics.evictions == 0)
     }
 
+    @Test("an entry can have a life of its own, and a reader is told whether one was there before")
+    func ownLife() {
+        let cache = LookupCache(timeToLive: .seconds(10), readers: 1)
+        cache.insert(1, id: 11, nowNs: 100 * Self.second, lifeNs: 2 * Self.second)
+        cache.insert(2, id: 12, nowNs: 100 * Self.second, lifeNs: 0)
+        cache.insert(3, id: 13, nowNs: 100 * Self.second, lifeNs: .max)
+        #expect(cache.find(1, reader: 0, nowNs: 101 * Self.second) == .found(11))
+        #expect(cache.find(1, reader: 0, nowNs: 103 * Self.second) == .expired)
+        #expect(cache.find(2, reader: 0, nowNs: 101 * Self.second) == .expired)
+        #expect(cache.find(3, reader: 0, nowNs: 1_000_000 * Self.second) == .found(13))
+        #expect(cache.find(4, reader: 0, nowNs: 101 * Self.second) == .unknown)
+        var keys: Set<UInt64> = []
+        cache.forEachKey(nowNs: 101 * Self.second) { keys.insert($0) }
+        #expect(keys == [1, 3])
+    }
+
     @Test("any key and any number can be remembered, zero and the greatest too")
     func extremes() {
         let cache = LookupCache(timeToLive: .seconds(10), readers: 1)
@@ -170,6 +186,8 @@ struct LookupCacheTests {
         options.rounds = 2
         let result = CacheBenchmark(options).run()
         #expect(result.cacheNs.count == 2 && result.dictionaryNs.count == 2)
+        #expect(result.tableNs.count == 2 && result.negativeNs.count == 2)
+        #expect((result.tableNs + result.negativeNs).allSatisfy { $0 > 0 })
         #expect(result.cacheNs.allSatisfy { $0 > 0 })
         #expect(abs(result.hitShare - 0.95) < 0.02)
     }

@@ -65,6 +65,50 @@ struct DNSMessageTests {
         #expect(DNSMessage(message(many)).text(.name)?.utf8.count == 253)
     }
 
+    /// An answer of that owner, for so many seconds.
+    private func answer(_ owner: [UInt8], _ type: UInt8, _ seconds: UInt32, _ data: [UInt8]) -> [UInt8] {
+        owner + [0, type, 0, 1] + (0..<4).map { UInt8(truncatingIfNeeded: seconds >> (24 - 8 * $0)) }
+            + [0, UInt8(data.count)] + data
+    }
+
+    @Test("an answer names addresses over aliases, each for the shortest time on the way")
+    func addresses() throws {
+        let alias = label("cdn") + label("net") + [0]
+        let rest =
+            answer([0xc0, 12], 5, 300, alias) + answer(alias, 1, 60, [10, 9, 8, 1])
+            + answer(alias, 1, 600, [10, 9, 8, 2])
+            + answer(alias, 1, 600, [10, 9, 8, 2])
+        let read = try #require(DNSMessage(message(example, answers: 4, rest)).addresses())
+        #expect(read.name == "www.example.org")
+        #expect(read.addresses.map(\.bytes.text) == ["10.9.8.1", "10.9.8.2"])
+        #expect(read.addresses.map(\.seconds) == [60, 300])
+        let v6 = answer([0xc0, 12], 28, 5, [0x20, 1, 0xd, 0xb8] + [UInt8](repeating: 0, count: 11) + [1])
+        let second = try #require(DNSMessage(message(example, type: 28, answers: 1, v6)).addresses())
+        #expect(second.addresses.map(\.bytes.text) == ["2001:db8::1"])
+        // A time to live with the highest bit is none (RFC 2181).
+        let never = answer([0xc0, 12], 1, 0x8000_0001, [10, 0, 0, 1])
+        #expect(DNSMessage(message(example, answers: 1, never)).addresses()?.addresses.first?.seconds == 0)
+    }
+
+    @Test("an address that an answer gives to another name is none of the name that was asked for")
+    func foreignAddresses() throws {
+        let victim = label("bank") + label("example") + [0]
+        let rest =
+            answer(victim, 1, 60, [10, 6, 6, 6]) + answer([0xc0, 12], 1, 60, [10, 0, 0, 1])
+            + answer([0xc0, 12], 1, 60, [10, 0, 0])
+        let read = try #require(DNSMessage(message(example, answers: 3, rest)).addresses())
+        #expect(read.name == "www.example.org" && read.addresses.map(\.bytes.text) == ["10.0.0.1"])
+        // A question, an error, and a question about something else name nothing.
+        var question = message(example, answers: 1, answer([0xc0, 12], 1, 60, [10, 0, 0, 1]))
+        #expect(DNSMessage(question).addresses() != nil)
+        question[3] = 0x83
+        #expect(DNSMessage(question).addresses() == nil)
+        question[3] = 0x80
+        question[2] = 0x01
+        #expect(DNSMessage(question).addresses() == nil)
+        #expect(DNSMessage(message(example, type: 15, answers: 1, rest)).addresses() == nil)
+    }
+
     @Test("any bytes, any cut: reading ends, within bounds")
     func fuzz() {
         var random = SystemRandomNumberGenerator()
@@ -90,6 +134,9 @@ struct DNSMessageTests {
             #expect(name.utf8.allSatisfy { (0x21...0x7e).contains($0) })
             #expect((read.text(.answers) ?? "").utf8.count < 64 * 1100)
             _ = read.text(.type)
+            let named = read.addresses()
+            #expect((named?.addresses.count ?? 0) <= DNSMessage.mostAddresses)
+            #expect((named?.name ?? "").utf8.allSatisfy { (0x21...0x7e).contains($0) })
         }
     }
 }

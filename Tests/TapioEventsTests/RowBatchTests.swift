@@ -13,7 +13,7 @@ struct RowBatchTests {
             var record = SampleKind.record(exe: [UInt8](repeating: UInt8(length), count: length))
             record[0] = UInt8(length)
             records.append(record)
-            #expect(batch.append(record, enrichmentID: UInt32(length)))
+            #expect(batch.append(record, enrichmentID: EnrichmentID(owner: UInt16(length))))
         }
         #expect(batch.rowCount == 50)
         #expect(batch.rowCount(of: SampleKind.kind) == 50)
@@ -70,9 +70,9 @@ struct RowBatchTests {
         let pool = try BufferPool(limits: BufferPool.Limits(medium: 2, large: 0))
         let first = RowBatch(limits: limits, pool: pool)
         let second = RowBatch(limits: limits, pool: pool)
-        #expect(first.append(SampleKind.record(), enrichmentID: 5))
+        #expect(first.append(SampleKind.record(), enrichmentID: EnrichmentID(owner: 5)))
         #expect(!second.append(SampleKind.record()))
-        #expect(second.isEmpty && first.rowCount == 1 && first.enrichmentID(at: 0) == 5)
+        #expect(second.isEmpty && first.rowCount == 1 && first.enrichmentID(at: 0) == EnrichmentID(owner: 5))
         first.reset()
         second.reset()
         #expect(second.append(SampleKind.record()))
@@ -130,7 +130,7 @@ struct RowBatchTests {
 }
 
 extension RowBatch {
-    fileprivate func append(_ record: [UInt8], enrichmentID: UInt32 = 0) -> Bool {
+    fileprivate func append(_ record: [UInt8], enrichmentID: EnrichmentID = .none) -> Bool {
         append(record.span.bytes, enrichmentID: enrichmentID)
     }
 }

@@ -109,10 +109,10 @@ import Testing
             ["c2", "", "kube-system", ""].map { Array($0.utf8) },
         ]
         let batch = RowBatch(limits: RowBatch.Limits(rows: 100))
-        let ids: [UInt32] = [0, 1, 2, 77]
+        let ids: [UInt16] = [0, 1, 2, 77]
         for row in 0..<100 {
             let record = source.next(includingLedger: false)
-            #expect(batch.append(bytes: record, enrichmentID: ids[row % 4]))
+            #expect(batch.append(bytes: record, enrichmentID: EnrichmentID(owner: ids[row % 4])))
         }
         batch.enrichment = EnrichmentTable(entries: entries)
         let decoded = try DecodedGroup(BatchEncoder(registry: registry).encode(batch, clock: clock), registry: registry)
@@ -127,6 +127,53 @@ import Testing
             let got = ["container_id", "pod", "namespace", "service"].map { row[$0] }
             #expect(got == want.map { $0.map { EventValue.string($0) } })
         }
+    }
+
+    @Test(
+        "names and services of the other end become their columns, in kinds that have one; statuses say why there is none"
+    )
+    func remote() throws {
+        var source = RandomRecords(registry, seed: 10)
+        var (names, services) = (TextTable(), TextTable())
+        names.set(TextTable.firstText, Array("a.test".utf8))
+        names.set(40_000, Array("b.test".utf8))
+        services.set(TextTable.firstText, Array("shop/web".utf8))
+        let batch = RowBatch(limits: RowBatch.Limits(rows: 100))
+        let connect = try #require(registry.schema(named: "tcp_connect"))
+        let exec = try #require(registry.schema(named: "process_exec"))
+        let ids = [
+            EnrichmentID(owner: 0, name: TextTable.firstText, service: TextTable.firstText),
+            EnrichmentID(owner: 0, name: 40_000, service: TextTable.absent),
+            EnrichmentID(owner: 1, name: TextTable.late, service: TextTable.disabled),
+            EnrichmentID(owner: 1, name: TextTable.expired), EnrichmentID.none,
+        ]
+        for id in ids { #expect(batch.append(bytes: source.next(connect), enrichmentID: .none) && id.owner < 2) }
+        for (row, id) in ids.enumerated() {
+            batch.setEnrichmentID(id, at: row)
+            #expect(batch.enrichmentID(at: row) == id)
+            #expect(batch.withRecord(at: row) { $0.byteCount } == connect.fixedSize)
+        }
+        #expect(batch.append(bytes: source.next(exec), enrichmentID: ids[0]))
+        batch.enrichment = EnrichmentTable(
+            EnrichmentTable(entries: [["c1"].map { Array($0.utf8) }]),
+            names: names,
+            services: services
+        )
+        let decoded = try DecodedGroup(BatchEncoder(registry: registry).encode(batch, clock: clock), registry: registry)
+        let columns = ["container_id", "dst_name", "dst_name_status", "dst_service", "dst_service_status"]
+        func row(_ number: Int) throws -> [String?] {
+            let row = try #require(decoded.rows.first { $0["seq"] == .int(Int64(number)) })
+            return columns.map { column in
+                guard case .string(let text)? = row[column] else { return nil }
+                return text
+            }
+        }
+        #expect(try row(0) == [nil, "a.test", "hit", "shop/web", "hit"])
+        #expect(try row(1) == [nil, "b.test", "hit", nil, "absent"])
+        #expect(try row(2) == ["c1", nil, "late", nil, "disabled"])
+        #expect(try row(3) == ["c1", nil, "expired", nil, nil])
+        #expect(try row(4) == [nil, nil, nil, nil, nil])
+        #expect(try row(5) == [nil, nil, nil, nil, nil])
     }
 
     @Test("an empty batch is a group without rows")

@@ -92,7 +92,7 @@ struct EncoderMemoryTests {
             let kind = EventKind(rawValue: record[RecordCheck.kindOffset])
             guard registry.schema(of: kind)?.stringOffsets.isEmpty == true else { continue }
             var room = SummaryRoom.unlimited
-            _ = window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: batch, room: &room)
+            _ = window.merges(record.span.bytes, enrichmentID: .none, nowNs: 0, into: batch, room: &room)
         }
         #expect(window.flush(into: batch))
         #expect(batch.rowCount > 0)

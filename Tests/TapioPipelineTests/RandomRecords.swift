@@ -74,7 +74,7 @@ struct RandomRecords {
         case .kindName(let at): record[at] = registry.schemas.randomElement(using: &random)!.kind.rawValue
         case .weight(let at):
             store([UInt32(1 << 30), 1 << 29, 1 << 20, 12_345, 0].randomElement(using: &random)!, at, in: &record)
-        case .weightSum, .enrichment: break
+        case .weightSum, .enrichment, .remote: break
         }
     }
 
@@ -128,7 +128,7 @@ struct SplitMix64: RandomNumberGenerator {
 
 extension RowBatch {
     /// Appends a record that is an array.
-    func append(bytes: [UInt8], enrichmentID: UInt32 = 0) -> Bool {
+    func append(bytes: [UInt8], enrichmentID: EnrichmentID = .none) -> Bool {
         append(bytes.span.bytes, enrichmentID: enrichmentID)
     }
 }

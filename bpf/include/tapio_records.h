@@ -441,7 +441,8 @@ struct tapio_dns {
 	/// The answer, or the question where there was none, cut at TAPIO_DNS_BYTES: as on the wire, to be trusted in
 	/// nothing.
 	struct tapio_string message;
-	uint32_t reserved;
+	/// Inode of the network namespace of the socket that asked.
+	uint32_t netns;
 };
 
 /// What the program is given that looks for questions that nobody answered.

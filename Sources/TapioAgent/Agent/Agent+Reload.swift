@@ -67,7 +67,9 @@ extension Agent {
             rotation: configuration.rotationPolicy,
             retention: configuration.retentionPolicy
         )
-        return await supervisor.apply(configuration.wantedCollectors).map(\.description)
+        let errors = await supervisor.apply(configuration.wantedCollectors).map(\.description)
+        await followNames()
+        return errors
     }
 
     private func report(_ outcome: StatusReport.Reload, before: UInt64, atNs: Int64) async {

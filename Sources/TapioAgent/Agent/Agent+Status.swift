@@ -89,6 +89,8 @@ extension Agent {
         result.resolved = resolver.resolved
         result.gone = resolver.gone
         result.meanings = resolver.meanings
+        result.caches = cacheStatus()
+        result.names = await nameStatus()
         result.kubernetesURL = cluster.url
         result.kubernetesError = cluster.error
         if let snapshot = cluster.snapshot {
@@ -96,6 +98,32 @@ extension Agent {
             result.services = snapshot.services.count
             result.isSynced = snapshot.isSynced([.pods, .services])
         }
+        return result
+    }
+
+    private func cacheStatus() -> [StatusReport.Cache] {
+        let services = enricher.remote.services.statistics
+        var table = StatusReport.Cache(name: "services")
+        table.hits = services.hits
+        table.misses = services.misses
+        return [
+            StatusReport.Cache("cgroups", enricher.cache.statistics, enricher.gone.statistics),
+            StatusReport.Cache("names", enricher.remote.names.statistics, enricher.remote.nameless.statistics),
+            table,
+        ]
+    }
+
+    private func nameStatus() async -> StatusReport.Names {
+        let resolver = await remoteResolver.statistics
+        var result = StatusReport.Names()
+        result.answers = resolver.answers
+        result.answersDropped = enricher.remote.droppedAnswers
+        result.refused = resolver.refused + resolver.tooLong
+        result.questionsRefused = enricher.remote.refusedQuestions
+        result.addresses = resolver.addresses
+        result.names = resolver.names
+        result.services = resolver.services
+        result.factsRefused = await factTables.refused + resolver.refusedRows
         return result
     }
 

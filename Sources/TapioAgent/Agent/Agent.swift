@@ -48,12 +48,16 @@ public actor Agent {
     /// Whose events are.
     let enricher: Enricher
     let resolver: EnrichmentResolver
+    /// Names and services of other ends.
+    let remoteResolver: RemoteResolver
+    let factTables: FactTables
     let cluster: ClusterSource
     private var server: ControlServer?
     private var restarts: Task<Void, Never>?
     private var exporting: Task<Void, Never>?
     private var watching: Task<Void, Never>?
     private var resolving: Task<Void, Never>?
+    private var learning: Task<Void, Never>?
 
     /// How often time is looked at: ledger interval, rotation, clock, health.
     private static let tick = Duration.milliseconds(500)
@@ -129,15 +133,39 @@ public actor Agent {
         } catch {
             throw .kernel(error)
         }
-        enricher = Enricher(
-            capacity: loaded.configuration.enrichment.maxEntries,
-            timeToLive: .nanoseconds(Int64(clamping: loaded.configuration.enrichment.ttlNs)),
-            readers: readers.readers.count
-        )
         cluster = ClusterSource(
             loaded.configuration.kubernetes,
             nodeName: loaded.configuration.nodeName,
             environment: ConfigurationSources.processEnvironment
+        )
+        enricher = Enricher(
+            capacity: loaded.configuration.enrichment.maxEntries,
+            timeToLive: .nanoseconds(Int64(clamping: loaded.configuration.enrichment.ttlNs)),
+            readers: readers.readers.count,
+            remote: RemoteLookup(
+                registry: registry,
+                capacity: loaded.configuration.enrichment.maxNames,
+                readers: readers.readers.count,
+                hasCluster: cluster.url != nil
+            )
+        )
+        let createdBy = identity.archiveIdentity(loaded.configuration, clock: clock).createdBy
+        let nowUs: @Sendable () -> Int64 = { ClockOffset.measure().utcMicroseconds(boot: ClockOffset.bootNow()) }
+        factTables = FactTables(
+            root: loaded.configuration.archive.path,
+            node: loaded.configuration.nodeName,
+            runID: identity.runID,
+            createdBy: createdBy,
+            nowUs: nowUs
+        )
+        remoteResolver = RemoteResolver(
+            enricher,
+            capacity: loaded.configuration.enrichment.maxNames,
+            shortestLifeNs: loaded.configuration.enrichment.minNameTTLNs,
+            facts: (
+                DNSFacts(bootID: identity.bootID) { ClockOffset.measure().utcMicroseconds(boot: $0) },
+                ClusterFacts(startedUs: startedAt, nowUs: nowUs)
+            )
         )
         resolver = EnrichmentResolver(
             enricher,
@@ -148,9 +176,9 @@ public actor Agent {
                 node: loaded.configuration.nodeName,
                 bootID: identity.bootID,
                 runID: identity.runID,
-                createdBy: identity.archiveIdentity(loaded.configuration, clock: clock).createdBy,
+                createdBy: createdBy,
                 startedUs: startedAt,
-                nowUs: { ClockOffset.measure().utcMicroseconds(boot: ClockOffset.bootNow()) }
+                nowUs: nowUs
             )
         )
         do throws(BufferPoolError) {
@@ -229,7 +257,8 @@ public actor Agent {
         exporting = Task { [exporter] in await exporter.consume(batches) }
         watching = Task { [overflow] in await overflow.run() }
         resolving = Task { [resolver] in await resolver.run() }
-        await cluster.start(resolver, logger: logger)
+        learning = Task { [remoteResolver] in await remoteResolver.run() }
+        await cluster.start(resolver, remoteResolver, logger: logger)
         await noteStart()
         // At once: an agent that dies early must have said that it began, and what it found.
         await exporter.writeLedger()
@@ -237,6 +266,7 @@ public actor Agent {
         let wanted = configuration.wantedCollectors
         let errors = await supervisor.apply(wanted)
         for error in errors { logger.error("\(error)") }
+        await followNames()
         if !wanted.isEmpty && errors.count >= wanted.count {
             await stop()
             throw .noCollector(errors.map(\.description))
@@ -308,7 +338,9 @@ public actor Agent {
         syncer.stop()
         cluster.stop()
         enricher.finish()
+        enricher.remote.finish()
         await resolving?.value
+        await learning?.value
         await flushFacts()
         checkLedger(isQuiet: true)
         server?.stop()
@@ -330,6 +362,7 @@ public actor Agent {
         if now - lastLedgerNs >= Int64(clamping: configuration.ledger.intervalNs) {
             await noteMissed(now)
             await noteSampling(now)
+            await followNames()
             lastLedgerNs = now
             await exporter.writeLedger()
             await flushFacts()
@@ -356,6 +389,13 @@ public actor Agent {
 
     private func flushFacts() async {
         if let problem = await resolver.flushFacts() { logger.error("\(problem)") }
+        if let problem = await factTables.write(await remoteResolver.takeFacts()) { logger.error("\(problem)") }
+    }
+
+    /// Tells the look-up whether answers are seen at all.
+    func followNames() async {
+        let isSeeing = await supervisor.status().contains { $0.name == "dns" && $0.state == .running }
+        enricher.remote.setLearning(isSeeing)
     }
 
     private func checkLedger(isQuiet: Bool) {

@@ -220,6 +220,10 @@ extension AgentConfiguration {
         public var maxEntries = 10_000
         /// Nanoseconds until what is remembered of a cgroup is found out again.
         public var ttlNs: UInt64 = 3_600_000_000_000
+        /// Addresses whose DNS name is remembered at a time.
+        public var maxNames = 10_000
+        /// Nanoseconds that a DNS name counts at least, whatever the answer says.
+        public var minNameTTLNs: UInt64 = 10_000_000_000
 
         /// The defaults.
         public init() {}

@@ -23,7 +23,8 @@ extension ConfigurationSchema {
         "aggregation":
             "Events that are alike are merged into a summary, as `<kind>: always`, `overload` or `off`. Kinds: `tapio schema`.",
         "ledger": "The account of every event that was seen and not kept.",
-        "enrichment": "What is found out about whose events are: containers, pods, units.",
+        "enrichment":
+            "What is found out about whose events are (containers, pods, units) and about the other end (names).",
         "kubernetes": "Names of pods and services, from the cluster's API.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
         "log": "What the agent says about itself.",
@@ -258,6 +259,21 @@ extension ConfigurationSchema {
             second...day,
             .restart,
             "How long that is remembered before it is found out again."
+        ),
+        .integer(
+            "enrichment.max_names",
+            \.enrichment.maxNames,
+            100...1_000_000,
+            unit: "addresses",
+            .restart,
+            "Addresses whose DNS name is remembered at a time, each for every network namespace that asked."
+        ),
+        .duration(
+            "enrichment.min_name_ttl",
+            \.enrichment.minNameTTLNs,
+            second...hour,
+            .restart,
+            "A DNS name counts at least that long, since programs connect some time after an answer that is valid for a moment."
         ),
         .choice(
             "kubernetes.mode",

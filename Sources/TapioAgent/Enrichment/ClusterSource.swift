@@ -2,7 +2,7 @@ import Logging
 import TapioKubernetes
 import TapioRings
 
-/// The cluster's API, where there is one: watches it, and hands what it says to the resolver.
+/// The cluster's API, where there is one: watches it, and hands what it says to the resolvers.
 final class ClusterSource: Sendable {
     private struct State {
         var watch: ClusterWatch?
@@ -57,7 +57,11 @@ final class ClusterSource: Sendable {
     var snapshot: ClusterSnapshot? { state.withLock { $0.watch }?.snapshot }
 
     /// Begins to watch. What is wrong is logged: the agent goes on without names of pods.
-    func start(_ resolver: EnrichmentResolver, logger: Logger) async {
+    func start(
+        _ resolver: EnrichmentResolver,
+        _ remoteResolver: RemoteResolver,
+        logger: Logger
+    ) async {
         if let error {
             logger.error("names of pods are unknown: \(error)")
             return
@@ -80,7 +84,9 @@ final class ClusterSource: Sendable {
         logger.info("watching pods and services at \(server.url)")
         let following = Task {
             for await _ in watch.updates {
-                await resolver.update(watch.snapshot)
+                let snapshot = watch.snapshot
+                await resolver.update(snapshot)
+                await remoteResolver.update(snapshot)
                 try? await Task.sleep(for: Self.interval)
             }
         }

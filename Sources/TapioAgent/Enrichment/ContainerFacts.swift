@@ -57,6 +57,7 @@ struct ContainerFacts: Sendable {
         ParquetColumn(name: "workload", type: .string, isRequired: false, fieldID: 11),
         ParquetColumn(name: "service", type: .string, isRequired: false, fieldID: 12),
         ParquetColumn(name: "unit", type: .string, isRequired: false, fieldID: 13),
+        ParquetColumn(name: "valid_to", type: .timestampMicros, isRequired: false, fieldID: 14),
     ]
 
     /// Remembers where a cgroup is, for its rows.
@@ -77,7 +78,7 @@ struct ContainerFacts: Sendable {
             .integer(from), .text(bootID), .integer(Int64(bitPattern: cgroup)), text(paths[cgroup] ?? ""),
             text(belonging.containerID), text(belonging.runtime), text(belonging.container), text(belonging.podUID),
             text(belonging.pod), text(belonging.namespace), text(belonging.workload), text(belonging.service),
-            text(belonging.unit),
+            text(belonging.unit), .null,
         ]
         attempt { (table) throws(FileError) in try table.add(row, atMicroseconds: now) }
     }

@@ -15,12 +15,18 @@ final class Enricher: EnrichmentLookup {
         case nobody = 0
         /// Not known yet.
         case late = 1
+        /// The cgroup was gone before anybody looked.
+        case gone = 2
     }
 
     /// Cgroups that can wait to be resolved; more of them are asked for again by their next event.
     static let mostWaiting = 4096
 
     let cache: LookupCache
+    /// Cgroups that are gone: no other gets their id.
+    let gone: NegativeCache
+    /// What is known of the other end.
+    let remote: RemoteLookup
     /// Rings where a cgroup waits to be resolved.
     let wanted: AsyncStream<Void>
     private let waiting = BoundedMPMCRing<UInt64>(capacity: mostWaiting)
@@ -35,19 +41,36 @@ final class Enricher: EnrichmentLookup {
     ///   - capacity: Cgroups that are remembered, 7 to 2^24.
     ///   - timeToLive: For how long.
     ///   - readers: Threads that ask.
-    init(capacity: Int, timeToLive: Duration, readers: Int) {
+    ///   - remote: Who knows the other ends, for as many readers.
+    init(capacity: Int, timeToLive: Duration, readers: Int, remote: RemoteLookup) {
+        self.remote = remote
+        gone = NegativeCache(capacity: capacity, timeToLive: timeToLive, readers: readers)
         cache = LookupCache(capacity: capacity, timeToLive: timeToLive, readers: readers)
         (wanted, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var late = Belonging()
         late.containerStatus = .late
         late.podStatus = .late
-        published = Guarded(EnrichmentTable(all: [Belonging().entry, late.entry]))
+        var gone = Belonging()
+        gone.containerStatus = .expired
+        gone.podStatus = .expired
+        let owners = EnrichmentTable(all: [Belonging().entry, late.entry, gone.entry])
+        published = Guarded(EnrichmentTable(owners, names: TextTable(), services: TextTable()))
     }
 
-    func id(for record: RawSpan, reader: Int, nowNs: UInt64) -> UInt32 {
-        let cgroup = record.uint64(at: Enricher.cgroupOffset)
+    func id(for record: RawSpan, reader: Int, nowNs: UInt64) -> EnrichmentID {
+        let owner = owner(of: record.uint64(at: Enricher.cgroupOffset), reader, nowNs)
+        return remote.id(owner: UInt16(truncatingIfNeeded: owner), record, reader: reader, nowNs: nowNs)
+    }
+
+    func laterID(_ id: EnrichmentID, for record: RawSpan, reader: Int, nowNs: UInt64) -> EnrichmentID {
+        remote.laterID(id, for: record, reader: reader, nowNs: nowNs)
+    }
+
+    @inline(__always)
+    private func owner(of cgroup: UInt64, _ reader: Int, _ nowNs: UInt64) -> UInt32 {
         if cgroup == 0 { return FixedID.nobody.rawValue }
         if let id = cache.lookUp(cgroup, reader: reader, nowNs: nowNs) { return id }
+        if gone.contains(cgroup, reader: reader, nowNs: nowNs) { return FixedID.gone.rawValue }
         ask(for: cgroup)
         return FixedID.late.rawValue
     }
@@ -78,8 +101,20 @@ final class Enricher: EnrichmentLookup {
         return found
     }
 
-    /// Publishes what ids mean, before any of them is put into the cache.
-    func publish(_ table: EnrichmentTable) { published.withLock { $0 = table } }
+    /// Publishes what the ids of owners mean, before any of them is put into the cache.
+    func publish(_ owners: EnrichmentTable) {
+        published.withLock { $0 = EnrichmentTable(owners, names: $0.names, services: $0.services) }
+    }
+
+    /// The same of names.
+    func publish(names: TextTable) {
+        published.withLock { $0 = EnrichmentTable($0, names: names, services: $0.services) }
+    }
+
+    /// The same of services.
+    func publish(services: TextTable) {
+        published.withLock { $0 = EnrichmentTable($0, names: $0.names, services: services) }
+    }
 
     /// Ends ``wanted``.
     func finish() { bell.finish() }

@@ -7,7 +7,7 @@ import TapioRings
 /// Finds out whose cgroups are that readers met for the first time, and tells the ``Enricher``: from the cgroup's path, and,
 /// where a cluster is watched, from what that says about the pod.
 actor EnrichmentResolver {
-    /// Ids of different meaning until the table begins anew.
+    /// Ids of different meaning until the table begins anew; 16 bits hold them.
     static let mostIDs = 32_768
     /// How long readers may hold an id that they got, ns: longer than a batch is open.
     private static let idLifeNs: UInt64 = 60_000_000_000
@@ -33,6 +33,8 @@ actor EnrichmentResolver {
     private var services: [String: String] = [:]
     private let hasCluster: Bool
     private var entries: [EnrichmentTable.Entry]
+    /// Entries that always mean the same.
+    private let fixedEntries: Int
     private var ids: [Belonging: UInt32] = [:]
     private var known: [UInt64: ContainerIdentity?] = [:]
     private var knownOrder: [UInt64] = []
@@ -51,6 +53,7 @@ actor EnrichmentResolver {
         self.hasCluster = hasCluster
         paths = CgroupPaths(roots: roots)
         entries = enricher.table.entries
+        fixedEntries = entries.count
     }
 
     /// Resolves until the enricher is finished.
@@ -83,7 +86,7 @@ actor EnrichmentResolver {
                 found.append((cgroup, belonging(identity)))
             case .gone:
                 statistics.gone += 1
-                found.append((cgroup, Self.gone))
+                enricher.gone.insert(cgroup, nowNs: nowNs)
             }
         }
         publish(found)
@@ -99,21 +102,13 @@ actor EnrichmentResolver {
         }
     }
 
-    /// What is said of a cgroup that was gone before anybody looked.
-    private static let gone = {
-        var gone = Belonging()
-        gone.containerStatus = .expired
-        gone.podStatus = .expired
-        return gone
-    }()
-
     /// Makes ids for cgroups, publishes the table once, and only then lets readers have the ids.
     private func publish(_ cgroups: [(UInt64, Belonging)]) {
         guard !cgroups.isEmpty else { return }
         let nowNs = MonotonicClock.monotonicNs
         var fresh: [(UInt64, UInt32)] = []
         for (cgroup, belonging) in cgroups {
-            if belonging != Self.gone { facts?.note(belonging, of: cgroup) }
+            facts?.note(belonging, of: cgroup)
             guard let id = id(of: belonging, nowNs) else { continue }
             fresh.append((cgroup, id))
         }
@@ -173,6 +168,6 @@ actor EnrichmentResolver {
         drainsUntilNs = nil
         statistics.tableRestarts += 1
         ids = [:]
-        entries.removeLast(entries.count - 2)
+        entries.removeLast(entries.count - fixedEntries)
     }
 }

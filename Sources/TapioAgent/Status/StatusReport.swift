@@ -285,7 +285,67 @@ public struct StatusReport: Codable, Sendable {
         public var services = 0
         /// Whether all pods and services have come at least once.
         public var isSynced = false
+        /// What each look-up of an event was answered with: cgroups, names, services.
+        public var caches: [Cache] = []
+        /// What is learned of other ends.
+        public var names = Names()
         /// Nothing asked yet.
+        public init() {}
+    }
+
+    /// What became of the questions to a cache. Each is a hit, a miss, expired or contended; of those that are no hit, some are
+    /// known to have no answer.
+    public struct Cache: Codable, Sendable {
+        /// What is asked for: cgroups, names or services.
+        public var name: String
+        /// Questions that were answered.
+        public var hits: UInt64 = 0
+        /// Questions for what was not there.
+        public var misses: UInt64 = 0
+        /// Questions for what had been known for too long.
+        public var expired: UInt64 = 0
+        /// Questions that met a change of the entry.
+        public var contended: UInt64 = 0
+        /// Entries that made room for others before their time.
+        public var evictions: UInt64 = 0
+        /// Entries that there can be; 0: as many as there are.
+        public var capacity = 0
+        /// Questions for what is known to be unknown: nobody had to be asked.
+        public var negativeHits: UInt64 = 0
+        /// Questions for what had been known to be unknown for too long.
+        public var negativeExpired: UInt64 = 0
+        /// What is known to be unknown and made room for others before its time.
+        public var negativeEvictions: UInt64 = 0
+        /// Questions that the Bloom filter in front of it answered alone.
+        public var filtered: UInt64 = 0
+        /// Questions that the filter let through in vain.
+        public var falsePositives: UInt64 = 0
+        /// How often the filter was made anew.
+        public var filterRebuilds: UInt64 = 0
+
+        /// Nothing asked yet.
+        public init(name: String) { self.name = name }
+    }
+
+    /// What is learned of other ends' names and services.
+    public struct Names: Codable, Sendable {
+        /// Answers of name servers that were learned from.
+        public var answers: UInt64 = 0
+        /// Answers for which there was no place among those that wait.
+        public var answersDropped: UInt64 = 0
+        /// Names that were too long, or too many at a time.
+        public var refused: UInt64 = 0
+        /// Questions for an address for which there was no place among those that wait; the next event asks again.
+        public var questionsRefused: UInt64 = 0
+        /// Addresses whose name is known, or was.
+        public var addresses = 0
+        /// Different names of them.
+        public var names = 0
+        /// Addresses and ports of services.
+        public var services = 0
+        /// Rows of the tables beside the archive that were too many.
+        public var factsRefused: UInt64 = 0
+        /// Nothing learned yet.
         public init() {}
     }
 

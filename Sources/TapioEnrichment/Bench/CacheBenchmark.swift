@@ -29,11 +29,19 @@ public struct CacheBenchmark: Sendable {
         public var cacheNs: [Double]
         /// The same of the dictionary behind a lock.
         public var dictionaryNs: [Double]
+        /// The same of a published table with the keys of the cache.
+        public var tableNs: [Double]
+        /// The same of a negative cache with as many other keys, which are asked for as seldom as the cache fails.
+        public var negativeNs: [Double]
 
         /// The median of the cache's runs.
         public var cacheMedianNs: Double { Median.of(cacheNs) }
         /// The median of the dictionary's.
         public var dictionaryMedianNs: Double { Median.of(dictionaryNs) }
+        /// The median of the table's.
+        public var tableMedianNs: Double { Median.of(tableNs) }
+        /// The median of the negative cache's.
+        public var negativeMedianNs: Double { Median.of(negativeNs) }
         /// Questions that a core answers in a second.
         public var lookUpsPerSecond: Double { 1e9 / max(cacheMedianNs, 1e-9) }
     }
@@ -49,21 +57,29 @@ public struct CacheBenchmark: Sendable {
     public func run() -> Result {
         let cache = LookupCache(timeToLive: .seconds(3600), readers: 1)
         let locked = Guarded<[UInt64: UInt32]>([:])
+        let table = PublishedTable(readers: 1)
+        let negative = NegativeCache(timeToLive: .seconds(3600), readers: 1)
         for index in 0..<options.entries {
             cache.insert(Self.key(index), id: UInt32(index), nowNs: 0)
             locked.withLock { $0[Self.key(index)] = UInt32(index) }
+            negative.insert(Self.key(index + options.entries), nowNs: 0)
         }
+        table.publish(LookupTable(locked.withLock { $0 }))
         let keys = questions()
         var result = Result(
             lookUps: options.lookUps,
             entries: options.entries,
             hitShare: 0,
             cacheNs: [],
-            dictionaryNs: []
+            dictionaryNs: [],
+            tableNs: [],
+            negativeNs: []
         )
         for _ in 0..<options.rounds {
             result.cacheNs.append(time(keys) { cache.lookUp($0, reader: 0, nowNs: 1) })
             result.dictionaryNs.append(time(keys) { key in locked.withLock { $0[key] } })
+            result.tableNs.append(time(keys) { table.lookUp($0, reader: 0) })
+            result.negativeNs.append(time(keys) { negative.contains($0, reader: 0, nowNs: 1) ? 1 : nil })
         }
         let statistics = cache.statistics
         let asked = statistics.hits + statistics.misses + statistics.expired + statistics.contended

@@ -1,3 +1,5 @@
+import TapioEvents
+
 /// What an aggregator knows of one group, beside its key and its histogram.
 struct EventGroup {
     var hash: UInt64
@@ -14,7 +16,7 @@ struct EventGroup {
     var sequence: UInt64 = 0
     /// Keep probability of each of them.
     var keep: UInt32
-    var enrichmentID: UInt32 = 0
+    var enrichmentID = EnrichmentID.none
     var cpu: UInt16 = 0
     /// Whether something was merged since the eviction last came past.
     var isReferenced = false

@@ -163,7 +163,7 @@ final class WindowAggregator {
     @inline(__always)
     func merges(
         _ record: RawSpan,
-        enrichmentID: UInt32,
+        enrichmentID: EnrichmentID,
         nowNs: UInt64,
         into batch: RowBatch,
         room: inout SummaryRoom
@@ -192,7 +192,7 @@ final class WindowAggregator {
     private func merges(
         _ event: UnsafeRawPointer,
         _ kind: Int,
-        _ enrichmentID: UInt32,
+        _ enrichmentID: EnrichmentID,
         _ nowNs: UInt64,
         _ batch: RowBatch,
         _ room: inout SummaryRoom
@@ -289,7 +289,7 @@ final class WindowAggregator {
 
     @inline(__always)
     @unsafe
-    private func merge(_ event: UnsafeRawPointer, _ shape: GroupShape, _ enrichmentID: UInt32, into number: Int) {
+    private func merge(_ event: UnsafeRawPointer, _ shape: GroupShape, _ enrichmentID: EnrichmentID, into number: Int) {
         let group = unsafe groups + number
         let timeNs = unsafe event.load(as: Int64.self)
         if unsafe group.pointee.merged == 0 {

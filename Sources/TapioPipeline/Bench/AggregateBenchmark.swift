@@ -67,7 +67,7 @@ public struct AggregateBenchmark: Sendable {
             for _ in 0..<count {
                 var room = SummaryRoom.unlimited
                 events.withRecord(at: next) { record in
-                    if window.merges(record, enrichmentID: 0, nowNs: 0, into: batch, room: &room) {
+                    if window.merges(record, enrichmentID: .none, nowNs: 0, into: batch, room: &room) {
                         result.merged += 1
                     } else {
                         _ = batch.append(record)

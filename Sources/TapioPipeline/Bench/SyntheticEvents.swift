@@ -64,7 +64,7 @@ struct SyntheticEvents {
         case 930..<965: container = trouble(TAPIO_KIND_TCP_RESET)
         default: container = fail()
         }
-        return unsafe batch.append(buffer.span.bytes, enrichmentID: UInt32(container) + 1)
+        return unsafe batch.append(buffer.span.bytes, enrichmentID: EnrichmentID(owner: UInt16(container) + 1))
     }
 
     /// Something happens to a process: nine times of ten on the CPU where it ran before.

@@ -58,6 +58,7 @@ public final class BatchEncoder {
             for column in plan.fillings.indices {
                 let filling = plan.fillings[column]
                 if filling.isEnrichment && batch.enrichment.entries.count <= 1 { continue }
+                if filling.isRemote && !batch.enrichment.hasRemote { continue }
                 guard sorter.runs.contains(where: { filling.fields[$0.layout] != nil }) else { continue }
                 scratch.begin(rows: batch.rowCount, filling.column.type == .string ? .texts : .numbers)
                 switch filling.column.type {

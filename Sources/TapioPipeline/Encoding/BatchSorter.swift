@@ -62,11 +62,11 @@ final class BatchSorter {
     /// For each place, the position of its record in the batch.
     var positions: UnsafeMutablePointer<UInt32> { unsafe positionBuffer.base }
     /// For each place, its enrichment id, if the batch has enrichment.
-    var enrichmentIDs: UnsafeMutablePointer<UInt32> { unsafe idBuffer.base }
+    var enrichmentIDs: UnsafeMutablePointer<EnrichmentID> { unsafe idBuffer.base }
 
     private let memory: ScratchMemory
     private var positionBuffer: ScratchBuffer<UInt32>
-    private var idBuffer: ScratchBuffer<UInt32>
+    private var idBuffer: ScratchBuffer<EnrichmentID>
     private var keyBuffer: ScratchBuffer<UInt64>
     private var spareBuffer: ScratchBuffer<UInt64>
     private var digitBuffer: ScratchBuffer<UInt32>
@@ -130,7 +130,7 @@ final class BatchSorter {
         spareBuffer.reserve(count)
         digitBuffer.reserve(1 << Int(Self.digitBits))
         positionBuffer.reserve(count)
-        let hasEnrichment = batch.enrichment.entries.count > 1
+        let hasEnrichment = batch.enrichment.entries.count > 1 || batch.enrichment.hasRemote
         if hasEnrichment { idBuffer.reserve(count) }
         unsafe batch.withUnsafeRows { rows in
             let varying = unsafe layouts.withUnsafeNumbers { unsafe makeKeys(rows, $0) }

@@ -8,8 +8,10 @@ struct ColumnPlan: Sendable {
         let column: Column
         /// By layout; nil where that has no such field.
         let fields: [Field?]
-        /// Whether it is filled from enrichment.
+        /// Whether it is filled from what is known of whose a row is.
         let isEnrichment: Bool
+        /// Whether it is filled from what is known of the other end.
+        let isRemote: Bool
     }
 
     let fillings: [Filling]
@@ -37,7 +39,10 @@ struct ColumnPlan: Sendable {
             let isEnrichment = fields.contains { field in
                 if case .some(.enrichment) = field?.source { true } else { false }
             }
-            return Filling(column: column, fields: fields, isEnrichment: isEnrichment)
+            let isRemote = fields.contains { field in
+                if case .some(.remote) = field?.source { true } else { false }
+            }
+            return Filling(column: column, fields: fields, isEnrichment: isEnrichment, isRemote: isRemote)
         }
         var hasStrings = [Bool](repeating: false, count: EventKind.limit)
         for schema in registry.schemas { hasStrings[Int(schema.kind.rawValue)] = !schema.stringOffsets.isEmpty }
@@ -61,7 +66,7 @@ struct ColumnPlan: Sendable {
         case .paddedString(let at, let count): field.column.type == .string && at % 8 == 0 && count % 8 == 0
         case .string(let at), .list(let at, _), .dns(let at, _): field.column.type == .string && at % 4 == 0
         case .code(let at, _): field.column.type == .string && at % 4 == 0
-        case .symbol, .kindName, .enrichment: field.column.type == .string
+        case .symbol, .kindName, .enrichment, .remote: field.column.type == .string
         }
     }
 }

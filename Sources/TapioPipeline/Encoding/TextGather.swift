@@ -82,7 +82,17 @@ struct TextGather: ~Copyable {
                 unsafe messages(run, sorter, at, part, records, positions, scratch)
             case .enrichment(let column):
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
-                unsafe enrich(run, ids, enrichment, column, isRequired, scratch)
+                unsafe enrich(run, ids, scratch, { Int($0.owner) }) { id in
+                    // An id that the table doesn't have says nothing.
+                    let value = enrichment.entries[id < enrichment.entries.count ? id : 0][column.rawValue]
+                    return value.isEmpty && !isRequired ? nil : value
+                }
+            case .remote(let column):
+                let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
+                unsafe enrich(run, ids, scratch, { Int(column.number(in: $0)) }) { number in
+                    let value = enrichment.text(column, UInt16(truncatingIfNeeded: number))
+                    return value.isEmpty ? nil : value
+                }
             case .uint8, .uint16, .uint32, .uint64, .bootTime, .bootTimeSubNs, .weight, .weightSum:
                 preconditionFailure("column \(filling.column.name) is no string")
             }
@@ -262,26 +272,25 @@ struct TextGather: ~Copyable {
         }
     }
 
+    /// What is known beside the records, by one of the places in rows' ids; its text is made once for each.
+    @inline(__always)
     @unsafe private mutating func enrich(
         _ run: KindRun,
-        _ ids: UnsafeMutablePointer<UInt32>,
-        _ table: EnrichmentTable,
-        _ column: EnrichmentColumn,
-        _ isRequired: Bool,
-        _ scratch: ColumnScratch
+        _ ids: UnsafeMutablePointer<EnrichmentID>,
+        _ scratch: ColumnScratch,
+        _ number: (EnrichmentID) -> Int,
+        _ text: (Int) -> [UInt8]?
     ) {
-        if textOfID.isEmpty { textOfID = [UInt32](repeating: Self.unknown, count: table.entries.count) }
         var next = scratch.count
         var bits = scratch.bits(of: run.rows)
         let indices = unsafe scratch.indices
         for place in 0..<run.rows.count {
-            let id = unsafe Int(ids[place])
-            // An id that the table doesn't have says nothing.
-            var index = id < textOfID.count ? textOfID[id] : textOfID[0]
+            let id = unsafe number(ids[place])
+            while textOfID.count <= id { textOfID.append(Self.unknown) }
+            var index = textOfID[id]
             if index == Self.unknown {
-                let value = table.entries[id < textOfID.count ? id : 0][column.rawValue]
-                index = value.isEmpty && !isRequired ? Self.absent : interner.intern(unsafe value.span.bytes)
-                textOfID[id < textOfID.count ? id : 0] = index
+                index = text(id).map { interner.intern(unsafe $0.span.bytes) } ?? Self.absent
+                textOfID[id] = index
             }
             unsafe Self.add(index, &next, &bits, indices)
         }

@@ -217,12 +217,17 @@ final class ReaderLoop<Plane: RecordPlane> {
         var next = seen
         let drained = source.drain(maxRecords: maxRecords, maxBytes: maxBytes) { record in
             if let fault = check.fault(in: record) { return refuse(record, fault) }
-            let id = isEnriched ? enrichmentID(of: record) : 0
+            let id = isEnriched ? enrichmentID(of: record) : .none
             next = max(next, record.uint64(at: ReaderLoop.sequenceOffset) &+ 1)
-            if RecordCheck.isMerged(record) { return takeMerged(record, id, into: batch, isWatched: isWatched) }
+            if RecordCheck.isMerged(record) {
+                let isTaken = takeMerged(record, id, into: batch, isWatched: isWatched)
+                if isTaken && id.mayGetName { intake.noteNameless(row: batch.rowCount - 1) }
+                return
+            }
             // There is room: the limits above say so.
             if !isAggregating || !window.merges(record, enrichmentID: id, nowNs: nowNs, into: batch, room: &room) {
                 _ = batch.append(record, enrichmentID: id)
+                if id.mayGetName { intake.noteNameless(row: batch.rowCount - 1) }
             }
             lastNs = record.int64(at: 0)
             if firstNs == 0 { firstNs = lastNs }
@@ -252,21 +257,37 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     /// Takes what a program merged of several events, which happened some time ago: it says nothing about how long events
     /// take to get here.
-    private func takeMerged(_ record: RawSpan, _ id: UInt32, into batch: RowBatch, isWatched: Bool) {
+    ///
+    /// - Returns: Whether it is the batch's newest row now.
+    private func takeMerged(_ record: RawSpan, _ id: EnrichmentID, into batch: RowBatch, isWatched: Bool) -> Bool {
         let kind = EventKind(rawValue: record.uint8(at: RecordCheck.kindOffset))
-        guard let schema = services.registry.schema(of: kind) else { return }
+        guard let schema = services.registry.schema(of: kind) else { return false }
+        var isTaken = false
         summaries.rewrite(record, of: schema) { summary, count, lastNs in
             ledger.add(.received, kind, count)
             // It can be longer than what it is made of, for which the limits of the drain have left room.
-            if !batch.append(summary: summary, merged: count, lastNs: lastNs, enrichmentID: id) {
-                ledger.add(.shed, kind, count)
-            }
+            isTaken = batch.append(summary: summary, merged: count, lastNs: lastNs, enrichmentID: id)
+            if !isTaken { ledger.add(.shed, kind, count) }
             if isWatched { tap.append(summary) }
         }
+        return isTaken
     }
 
-    private func enrichmentID(of record: RawSpan) -> UInt32 {
-        enrichment?.id(for: record, reader: number, nowNs: nowNs) ?? 0
+    private func enrichmentID(of record: RawSpan) -> EnrichmentID {
+        enrichment?.id(for: record, reader: number, nowNs: nowNs) ?? .none
+    }
+
+    /// Looks once more for names that were not known when the rows were read: an answer and the connection that follows it come
+    /// through the rings of two CPUs, in either order, and who reads the answer works behind.
+    private func findNames(_ intake: LaneIntake) {
+        guard let enrichment, let batch = intake.open else { return }
+        for row in intake.nameless {
+            let id = batch.enrichmentID(at: Int(row))
+            let later = batch.withRecord(at: Int(row)) { record in
+                enrichment.laterID(id, for: record, reader: number, nowNs: nowNs)
+            }
+            if later != id { batch.setEnrichmentID(later, at: Int(row)) }
+        }
     }
 
     private func refuse(_ record: RawSpan, _ fault: RecordFault) {
@@ -363,6 +384,7 @@ final class ReaderLoop<Plane: RecordPlane> {
 
     private func seal(_ intake: inout LaneIntake) {
         shared.count(intake.lane, .batches)
+        findNames(intake)
         intake.seal(sequence: services.tracker.seal(), enrichment: enrichment?.table ?? .empty)
     }
 

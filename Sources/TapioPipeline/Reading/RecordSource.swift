@@ -51,14 +51,18 @@ public protocol RecordPlane: Sendable {
 
 /// Says what is known of a record beside its bytes. One instance per agent; each reader asks it for each record.
 public protocol EnrichmentLookup: Sendable {
-    /// The id of what is known in ``table``, 0 for nothing. On the reader's thread, for each record: it must not block, and
+    /// The id of what is known in ``table``. On the reader's thread, for each record: it must not block, and
     /// cost about as much as a hash look-up.
     ///
     /// - Parameters:
     ///   - reader: The number of the reader that asks, from 0.
     ///   - nowNs: Monotonic time of the reader's pass.
-    func id(for record: RawSpan, reader: Int, nowNs: UInt64) -> UInt32
+    func id(for record: RawSpan, reader: Int, nowNs: UInt64) -> EnrichmentID
 
-    /// What the ids mean: at least all those that ``id(for:reader:nowNs:)`` has returned so far.
+    /// What is known by now of a record whose id said ``EnrichmentID/mayGetName``; asked once, when its batch is handed over.
+    /// As cheap as the first question.
+    func laterID(_ id: EnrichmentID, for record: RawSpan, reader: Int, nowNs: UInt64) -> EnrichmentID
+
+    /// What the ids mean: at least all those that were returned so far.
     var table: EnrichmentTable { get }
 }

@@ -5,9 +5,11 @@ import TapioEvents
 extension BenchCommand {
     struct Cache: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Questions to the enrichment's cache, beside a dictionary behind a lock.",
+            abstract: "Questions to the enrichment's caches, beside a dictionary behind a lock.",
             discussion: """
-                On one thread, in its CPU time; cache and dictionary take turns, shown is the median.
+                On one thread, in its CPU time; they take turns, shown is the median. TABLE is the one that services are
+                looked up in, NEGATIVE the one of what is known to be unknown, which has as many keys as the cache, and is
+                asked for them as seldom as the cache fails.
 
                 EXAMPLES
                   tapio bench cache
@@ -60,12 +62,15 @@ extension BenchCommand {
     static func lines(_ results: [CacheBenchmark.Result], _ paint: Paint) -> [String] {
         guard !results.isEmpty else { return [] }
         var table = TextTable([
-            .right("ENTRIES"), .right("HITS"), .right("CACHE"), .right("DICTIONARY"), .right("LOOK-UPS/S"),
+            .right("ENTRIES"), .right("HITS"), .right("CACHE"), .right("TABLE"), .right("NEGATIVE"),
+            .right("DICTIONARY"), .right("LOOK-UPS/S"),
         ])
         for result in results {
             table.row([
                 HumanUnits.count(Int64(result.entries)), HumanUnits.decimal(result.hitShare * 100, decimals: 1) + " %",
                 HumanUnits.decimal(result.cacheMedianNs, decimals: 1) + " ns",
+                HumanUnits.decimal(result.tableMedianNs, decimals: 1) + " ns",
+                HumanUnits.decimal(result.negativeMedianNs, decimals: 1) + " ns",
                 HumanUnits.decimal(result.dictionaryMedianNs, decimals: 1) + " ns",
                 HumanUnits.decimal(result.lookUpsPerSecond / 1e6, decimals: 1) + " M",
             ])

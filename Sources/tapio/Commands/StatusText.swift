@@ -124,6 +124,20 @@ struct StatusText {
                 "\(count(enrichment.evictions)) entries of \(enrichment.capacity) made room, \(count(enrichment.refused)) questions had to be asked again",
             ])
         }
+        for cache in enrichment.caches where cache.name != "cgroups" {
+            var text = "\(count(cache.hits)) questions answered, \(count(cache.misses)) not"
+            if cache.expired > 0 { text += ", \(count(cache.expired)) too late" }
+            if cache.evictions > 0 { text += "; \(count(cache.evictions)) of \(cache.capacity) made room" }
+            table.row([cache.name, text])
+        }
+        let names = enrichment.names
+        var learned = "\(count(names.answers)) answers gave \(names.addresses) addresses \(names.names) names"
+        if names.answersDropped + names.refused > 0 {
+            learned += "; \(count(names.answersDropped)) answers and \(count(names.refused)) names found no place"
+        }
+        table.row(["learned", learned])
+        let negative = enrichment.caches.map { "\($0.name) \(count($0.negativeHits))" }.prefix(2)
+        table.row(["known to be unknown", negative.joined(separator: ", ") + " questions"])
         if let url = enrichment.kubernetesURL {
             let known = "\(enrichment.pods) pods of this node, \(enrichment.services) services"
             let state = enrichment.isSynced ? known : "\(known), not all yet"

@@ -29,7 +29,7 @@ import Testing
             for _ in 0..<Int.random(in: 0...1000, using: &events.source.random) {
                 let record = events.next()
                 var room = SummaryRoom.unlimited
-                let isMerged = window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: batch, room: &room)
+                let isMerged = window.merges(record.span.bytes, enrichmentID: .none, nowNs: 0, into: batch, room: &room)
                 #expect(isMerged == model.merges(record.span.bytes))
             }
             #expect(window.statistics.groups == UInt64(model.groups.count))
@@ -103,7 +103,7 @@ import Testing
                 expected[key, default: Account()].events += 1
                 expected[key]!.weight += weight
                 expected[key]!.add(model.measure(of: record))
-                if window.merges(record, enrichmentID: 0, nowNs: 0, into: batch, room: &room) { continue }
+                if window.merges(record, enrichmentID: .none, nowNs: 0, into: batch, room: &room) { continue }
                 passed += 1
                 found[key, default: Account()].events += 1
                 found[key]!.weight += weight
@@ -144,7 +144,7 @@ import Testing
         for _ in 0..<6_000 {
             var room = SummaryRoom.unlimited
             let record = events.next()
-            if window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: spare, room: &room) { merged += 1 }
+            if window.merges(record.span.bytes, enrichmentID: .none, nowNs: 0, into: spare, room: &room) { merged += 1 }
         }
         var told = summaries(in: spare, model).reduce(UInt64(0)) { $0 + $1.count }
         var batches = 0
@@ -168,7 +168,7 @@ import Testing
         func add(at nowNs: UInt64) {
             var room = SummaryRoom.unlimited
             let record = events.next()
-            _ = window.merges(record.span.bytes, enrichmentID: 0, nowNs: nowNs, into: batch, room: &room)
+            _ = window.merges(record.span.bytes, enrichmentID: .none, nowNs: nowNs, into: batch, room: &room)
         }
         add(at: 100)
         add(at: 140)
@@ -195,7 +195,7 @@ import Testing
         for _ in 0..<3000 {
             var room = SummaryRoom.unlimited
             let record = events.next()
-            if window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: batch, room: &room) {
+            if window.merges(record.span.bytes, enrichmentID: .none, nowNs: 0, into: batch, room: &room) {
                 merged.insert(record[RecordCheck.kindOffset])
             }
         }
@@ -220,7 +220,7 @@ import Testing
             for index in 0..<16 { record[48 + index] = 0 }
             record[47] = fork.priority.rawValue
             for (index, byte) in [0, 0, 0, 0x40].enumerated() { record[RecordCheck.keepOffset + index] = UInt8(byte) }
-            return window.merges(record.span.bytes, enrichmentID: 0, nowNs: 0, into: batch, room: &room)
+            return window.merges(record.span.bytes, enrichmentID: .none, nowNs: 0, into: batch, room: &room)
         }
         #expect(!merges(0))
         for other in 1...1000 as ClosedRange<UInt64> {
@@ -245,7 +245,13 @@ import Testing
         for _ in 0..<1500 {
             var room = SummaryRoom.unlimited
             let record = events.next()
-            if !window.merges(record.span.bytes, enrichmentID: 1, nowNs: 0, into: batch, room: &room) {
+            if !window.merges(
+                record.span.bytes,
+                enrichmentID: EnrichmentID(owner: 1),
+                nowNs: 0,
+                into: batch,
+                room: &room
+            ) {
                 #expect(batch.append(bytes: record))
             }
         }

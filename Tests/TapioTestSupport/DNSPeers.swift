@@ -1,13 +1,11 @@
-import TapioTestSupport
-
 /// A name server and those who ask it, in two network namespaces.
-struct DNSPeers {
+public struct DNSPeers {
     /// The network between them: the server is on the right.
-    let pair: NetworkNamespacePair
+    public let pair: NetworkNamespacePair
     private let server: InteractiveProcess
 
     /// Starts the server and waits until it listens.
-    init() throws {
+    public init() throws {
         pair = try NetworkNamespacePair()
         server = try InteractiveProcess(
             ["ip", "netns", "exec", pair.right.namespace, "/usr/bin/python3", "-I", "-S", "-c", Self.serverProgram]
@@ -17,10 +15,13 @@ struct DNSPeers {
 
     /// Asks one question after the other; gives the pid of who asked.
     ///
-    /// - Parameter questions: "udp|tcp ADDRESS TYPE NAME TIMES" each.
-    func ask(_ questions: [String]) throws -> Int64 {
+    /// - Parameters:
+    ///   - questions: "udp|tcp ADDRESS TYPE NAME TIMES" each; between them "connect ADDRESS PORT" and "sleep SECONDS".
+    ///   - end: Who asks; nil: the left end.
+    public func ask(_ questions: [String], from end: NetworkNamespacePair.End? = nil) throws -> Int64 {
         let client = try InteractiveProcess(
-            ["ip", "netns", "exec", pair.left.namespace, "/usr/bin/python3", "-I", "-S", "-c", Self.clientProgram]
+            ["ip", "netns", "exec", (end ?? pair.left).namespace, "/usr/bin/python3", "-I", "-S", "-c"]
+                + [Self.clientProgram]
                 + questions
         )
         while client.readLine() != nil {}
@@ -28,8 +29,8 @@ struct DNSPeers {
         return Int64(client.pid)
     }
 
-    /// Answers by the first label: ok (an alias and two addresses), nx, fail, slow (200 ms later), none (never), junk (bytes
-    /// that are no message behind its header).
+    /// Answers by the first label: ok (an alias and two addresses), me (the server's own address, for as many seconds as the second
+    /// label says), nx, fail, slow (200 ms later), none (never), junk (bytes that are no message behind its header).
     private static let serverProgram = """
         import os, socket, struct, sys, threading, time
         def name(text): return b"".join(bytes([len(l)]) + l for l in text.encode().split(b".")) + b"\\0"
@@ -46,7 +47,11 @@ struct DNSPeers {
             if label == b"slow": time.sleep(0.2)
             if label == b"junk":
                 return struct.pack(">HHHHHH", id, 0x8180, 1, 0xffff, 0, 0) + question + b"\\xc0\\xff" * 100
-            if code == 0:
+            if code == 0 and label == b"me":
+                seconds = int(q[14 + q[12]:14 + q[12] + q[13 + q[12]]])
+                address = socket.inet_aton("10.213.7.2") if type == 1 else socket.inet_pton(socket.AF_INET6, "fd00:213:7::2")
+                body, count = struct.pack(">HHHIH", 0xc00c, type, 1, seconds, len(address)) + address, 1
+            elif code == 0:
                 alias = name("real.test")
                 body = b"\\xc0\\x0c" + struct.pack(">HHIH", 5, 1, 300, len(alias)) + alias
                 at = 0xc000 | (12 + len(question) + 12)
@@ -80,9 +85,16 @@ struct DNSPeers {
         """
 
     private static let clientProgram = """
-        import socket, struct, sys
+        import socket, struct, sys, time
         def name(text): return b"".join(bytes([len(l)]) + l for l in text.encode().split(b".")) + b"\\0"
         for number, line in enumerate(sys.argv[1:]):
+            if line.startswith("connect "):
+                word, address, port = line.split()
+                socket.create_connection((address, int(port)), timeout=5).close()
+                continue
+            if line.startswith("sleep "):
+                time.sleep(float(line.split()[1]))
+                continue
             protocol, address, type, text, times = line.split()
             q = struct.pack(">HHHHHH", 0x1000 + number, 0x0100, 1, 0, 0, 0) + name(text)
             q += struct.pack(">HH", int(type), 1)

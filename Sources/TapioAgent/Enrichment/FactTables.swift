@@ -1,0 +1,51 @@
+import TapioArchive
+
+/// Writes the tables beside the archive; it may wait for the disk as long as it takes, since nobody else is held up.
+actor FactTables {
+    private let executor = BlockingExecutor(label: "tapio.facts")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    private var tables: [FactTable: DimensionTable] = [:]
+    private let nowUs: @Sendable () -> Int64
+    private var problem: String?
+
+    /// Tables of one run of the agent, under the archive's root. Nothing is written yet.
+    init(root: String, node: String, runID: String, createdBy: String, nowUs: @escaping @Sendable () -> Int64) {
+        self.nowUs = nowUs
+        for table in FactTable.allCases {
+            tables[table] = DimensionTable(
+                root: root,
+                name: table.rawValue,
+                columns: table.columns,
+                node: node,
+                run: String(runID.prefix(8)),
+                createdBy: createdBy
+            )
+        }
+    }
+
+    /// Rows that found no place in their hour.
+    var refused: UInt64 { tables.values.reduce(0) { $0 + $1.refused } }
+
+    /// Writes rows, and what an earlier call could not; nil where that went well, else what is wrong, said once.
+    func write(_ rows: [FactRow]) -> String? {
+        let before = problem
+        problem = nil
+        let now = nowUs()
+        for row in rows {
+            attempt(row.table) { (table) throws(FileError) in try table.add(row.values, atMicroseconds: now) }
+        }
+        for table in FactTable.allCases { attempt(table) { (table) throws(FileError) in try table.flush() } }
+        return problem == before ? nil : problem
+    }
+
+    private func attempt(_ name: FactTable, _ work: (inout DimensionTable) throws(FileError) -> Void) {
+        guard var table = tables.removeValue(forKey: name) else { return }
+        do throws(FileError) {
+            try work(&table)
+        } catch {
+            problem = "what is found out about names, services and pods cannot be kept: \(error)"
+        }
+        tables[name] = table
+    }
+}
