@@ -32,15 +32,24 @@ public enum TextList: Sendable, Hashable {
     }
 
     private static func ancestry(_ list: some RandomAccessCollection<UInt8>) -> [UInt8] {
+        Array(ancestors(list).joined(separator: " < ".utf8))
+    }
+
+    /// The text of each of a list of `tapio_ancestor`s.
+    public static func ancestors(_ list: some RandomAccessCollection<UInt8>) -> [[UInt8]] {
         let bytes = Array(list)
         let size = MemoryLayout<tapio_ancestor>.size
-        let ancestors = stride(from: 0, through: bytes.count - size, by: size).map { begin -> [UInt8] in
+        return stride(from: 0, through: bytes.count - size, by: size).map { begin -> [UInt8] in
             let pid = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[begin + pidOffset + $1]) << UInt32(8 * $1) }
             let name = bytes[(begin + commOffset)..<(begin + commOffset + Int(TAPIO_COMM_BYTES))].prefix { $0 != 0 }
-            // Quoted where it is no plain word, so that a name cannot pass for a chain.
-            return RecordText.commandLine(name + [0]) + Array("[\(pid)]".utf8)
+            return ancestor(name, pid: pid)
         }
-        return Array(ancestors.joined(separator: " < ".utf8))
+    }
+
+    /// A process in a chain of ancestors: `bash[812]`. Its name is quoted where it is no plain word, so that it cannot pass for
+    /// a chain.
+    public static func ancestor(_ name: some Collection<UInt8>, pid: UInt32) -> [UInt8] {
+        RecordText.commandLine(Array(name) + [0]) + Array("[\(pid)]".utf8)
     }
 
     // Of records of this process's own layout: see RecordLayoutTests.

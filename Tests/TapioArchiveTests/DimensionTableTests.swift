@@ -45,13 +45,43 @@ struct DimensionTableTests {
         #expect(file.rowCount == 2 && file.schema == ParquetSchema(columns: columns))
     }
 
-    @Test("an hour holds so many rows, and counts the others")
-    func bound() throws {
+    @Test("a file holds so many rows, and the next ones have their own")
+    func parts() throws {
         var table = table()
-        for row in 0..<Int64(DimensionTable.mostRows + 7) {
+        let rows = Int64(2 * DimensionTable.mostRows + 7)
+        for row in 0..<rows { try table.add([.integer(row), .integer(row), .null], atMicroseconds: row) }
+        try table.flush()
+        let names = TestFile.list(table.directory)
+        #expect(Set(names) == ["1970-01-01T00-abc.pq", "1970-01-01T00-abc-1.pq", "1970-01-01T00-abc-2.pq"])
+        let counts = try names.map { try ParquetFile(bytes: TestFile.read(table.directory + "/" + $0)!).rowCount }
+        #expect(counts.sorted() == [7, DimensionTable.mostRows, DimensionTable.mostRows].map(Int64.init))
+        #expect(table.refused == 0)
+    }
+
+    @Test("the oldest files go when there are too many")
+    func oldest() throws {
+        var table = table()
+        for hour in 0..<Int64(DimensionTable.mostFiles + 3) {
+            try table.add([.integer(hour), .integer(hour), .null], atMicroseconds: hour * hourUs)
+        }
+        try table.flush()
+        let names = TestFile.list(table.directory)
+        // One more than that is the open one.
+        #expect(names.count == DimensionTable.mostFiles + 1 && !names.contains("1970-01-01T00-abc.pq"))
+    }
+
+    @Test("rows are refused, and counted, while a full file cannot be written")
+    func refused() throws {
+        TestFile.write(directory.file("_dimensions"), "in the way")
+        var table = table()
+        for row in 0..<Int64(DimensionTable.mostRows) {
             try table.add([.integer(row), .integer(row), .null], atMicroseconds: row)
         }
-        #expect(table.refused == 7)
+        #expect(throws: FileError.self) { try table.add([.integer(1), .integer(1), .null], atMicroseconds: 1) }
+        #expect(table.refused == 1)
+        TestFile.removeTree(directory.file("_dimensions"))
+        try table.add([.integer(1), .integer(1), .null], atMicroseconds: 1)
+        #expect(table.refused == 1 && TestFile.list(table.directory).count == 1)
     }
 
     @Test("where nothing can be written it says so, and goes on when it can")

@@ -91,6 +91,7 @@ extension Agent {
         result.meanings = resolver.meanings
         result.caches = cacheStatus()
         result.names = await nameStatus()
+        result.processes = await processStatus()
         result.kubernetesURL = cluster.url
         result.kubernetesError = cluster.error
         if let snapshot = cluster.snapshot {
@@ -111,6 +112,16 @@ extension Agent {
             StatusReport.Cache("names", enricher.remote.names.statistics, enricher.remote.nameless.statistics),
             table,
         ]
+    }
+
+    private func processStatus() async -> StatusReport.Processes {
+        let statistics = await processResolver.statistics
+        var result = StatusReport.Processes()
+        result.live = statistics.live
+        result.dropped = statistics.dropped
+        result.forgotten = statistics.forgotten
+        result.factsRefused = statistics.refusedRows
+        return result
     }
 
     private func nameStatus() async -> StatusReport.Names {

@@ -50,6 +50,8 @@ public actor Agent {
     let resolver: EnrichmentResolver
     /// Names and services of other ends.
     let remoteResolver: RemoteResolver
+    /// The table of processes.
+    let processResolver: ProcessResolver
     let factTables: FactTables
     let cluster: ClusterSource
     private var server: ControlServer?
@@ -58,6 +60,7 @@ public actor Agent {
     private var watching: Task<Void, Never>?
     private var resolving: Task<Void, Never>?
     private var learning: Task<Void, Never>?
+    private var noting: Task<Void, Never>?
 
     /// How often time is looked at: ledger interval, rotation, clock, health.
     private static let tick = Duration.milliseconds(500)
@@ -167,6 +170,10 @@ public actor Agent {
                 ClusterFacts(startedUs: startedAt, nowUs: nowUs)
             )
         )
+        processResolver = ProcessResolver(
+            enricher.processes,
+            facts: ProcessFacts(bootID: identity.bootID) { ClockOffset.measure().utcMicroseconds(boot: $0) }
+        )
         resolver = EnrichmentResolver(
             enricher,
             roots: CgroupPaths.roots(mounts: SystemView.real.text("/proc/self/mounts") ?? ""),
@@ -258,6 +265,7 @@ public actor Agent {
         watching = Task { [overflow] in await overflow.run() }
         resolving = Task { [resolver] in await resolver.run() }
         learning = Task { [remoteResolver] in await remoteResolver.run() }
+        noting = Task { [processResolver] in await processResolver.run() }
         await cluster.start(resolver, remoteResolver, logger: logger)
         await noteStart()
         // At once: an agent that dies early must have said that it began, and what it found.
@@ -339,8 +347,10 @@ public actor Agent {
         cluster.stop()
         enricher.finish()
         enricher.remote.finish()
+        enricher.processes.finish()
         await resolving?.value
         await learning?.value
+        await noting?.value
         await flushFacts()
         checkLedger(isQuiet: true)
         server?.stop()
@@ -389,7 +399,8 @@ public actor Agent {
 
     private func flushFacts() async {
         if let problem = await resolver.flushFacts() { logger.error("\(problem)") }
-        if let problem = await factTables.write(await remoteResolver.takeFacts()) { logger.error("\(problem)") }
+        let facts = await remoteResolver.takeFacts() + processResolver.takeFacts()
+        if let problem = await factTables.write(facts) { logger.error("\(problem)") }
     }
 
     /// Tells the look-up whether answers are seen at all.

@@ -27,6 +27,8 @@ final class Enricher: EnrichmentLookup {
     let gone: NegativeCache
     /// What is known of the other end.
     let remote: RemoteLookup
+    /// Where what records tell of processes goes.
+    let processes = ProcessFeed()
     /// Rings where a cgroup waits to be resolved.
     let wanted: AsyncStream<Void>
     private let waiting = BoundedMPMCRing<UInt64>(capacity: mostWaiting)
@@ -58,6 +60,7 @@ final class Enricher: EnrichmentLookup {
     }
 
     func id(for record: RawSpan, reader: Int, nowNs: UInt64) -> EnrichmentID {
+        if ProcessFeed.concerns(record.uint8(at: RecordCheck.kindOffset)) { processes.see(record) }
         let owner = owner(of: record.uint64(at: Enricher.cgroupOffset), reader, nowNs)
         return remote.id(owner: UInt16(truncatingIfNeeded: owner), record, reader: reader, nowNs: nowNs)
     }

@@ -1,7 +1,8 @@
 import TapioArchive
 
-/// A table beside the archive with what became known of names, services and pods.
+/// A table beside the archive with what became known of processes, names, services and pods.
 enum FactTable: String, CaseIterable, Sendable {
+    case process
     case dns
     case service
     case pod
@@ -10,6 +11,13 @@ enum FactTable: String, CaseIterable, Sendable {
     var columns: [ParquetColumn] {
         let payload: [(String, ParquetType, Bool)] =
             switch self {
+            case .process:
+                [
+                    ("boot_id", .string, true), ("pid", .int64, true), ("start_ts", .timestampMicros, true),
+                    ("ppid", .int64, true), ("comm", .string, false), ("exe", .string, false),
+                    ("args", .string, false), ("cwd", .string, false), ("uid", .int64, false),
+                    ("cgroup_id", .int64, true), ("ancestry", .string, false),
+                ]
             case .dns:
                 [
                     ("boot_id", .string, true), ("netns", .int64, true), ("address", .string, true),

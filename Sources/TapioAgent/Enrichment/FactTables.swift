@@ -44,7 +44,7 @@ actor FactTables {
         do throws(FileError) {
             try work(&table)
         } catch {
-            problem = "what is found out about names, services and pods cannot be kept: \(error)"
+            problem = "what is found out about processes, names, services and pods cannot be kept: \(error)"
         }
         tables[name] = table
     }

@@ -289,6 +289,8 @@ public struct StatusReport: Codable, Sendable {
         public var caches: [Cache] = []
         /// What is learned of other ends.
         public var names = Names()
+        /// What the table of processes is made of.
+        public var processes = Processes()
         /// Nothing asked yet.
         public init() {}
     }
@@ -325,6 +327,20 @@ public struct StatusReport: Codable, Sendable {
 
         /// Nothing asked yet.
         public init(name: String) { self.name = name }
+    }
+
+    /// What the table of processes beside the archive is made of.
+    public struct Processes: Codable, Sendable {
+        /// Processes that are known now.
+        public var live = 0
+        /// Records of processes for which there was no place on their way: those are missing in the table, not in the archive.
+        public var dropped: UInt64 = 0
+        /// Processes that were too many to be known until they end.
+        public var forgotten: UInt64 = 0
+        /// Rows of the table that were too many.
+        public var factsRefused: UInt64 = 0
+        /// None known yet.
+        public init() {}
     }
 
     /// What is learned of other ends' names and services.

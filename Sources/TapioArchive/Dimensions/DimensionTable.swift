@@ -11,25 +11,30 @@ public enum DimensionValue: Sendable, Hashable {
 }
 
 /// A small table beside the archive: what became known of processes, containers and pods, also after their events had been
-/// written. Its files are Parquet, an hour each; a file is written again as rows come, and takes its place in one step.
+/// written. Its files are Parquet, an hour or so many rows each; a file is written again as rows come, and takes its place in
+/// one step.
 ///
-/// They are `<root>/_dimensions/<name>/node=<node>/<hour>-<run>.pq`: readers that are pointed at the archive's root pass over
+/// They are `<root>/_dimensions/<name>/node=<node>/<hour>-<run>.pq`, then `<hour>-<run>-1.pq` and so on: readers that are pointed at the archive's root pass over
 /// them, those that skip what begins with `_` and those that look for `*.parquet`. Used by one caller at a time.
 public struct DimensionTable: Sendable {
-    /// Rows of an hour at most; what comes beyond is counted in ``refused``.
-    public static let mostRows = 50_000
+    /// Rows of a file at most; then another begins.
+    public static let mostRows = 8192
     /// Files of a node at most; the oldest go first.
     public static let mostFiles = 24 * 31
+    /// Bytes of a node's files at most, likewise.
+    public static let mostBytes: Int64 = 64 << 20
 
     /// Where its files are.
     public let directory: String
-    /// Rows that found no place.
+    /// Rows that found no place, since the file before them could not be written.
     public private(set) var refused: UInt64 = 0
     private let schema: ParquetSchema
     private let run: String
     private let createdBy: String
     private let fileSystem: any FileSystem
     private var hour: ArchiveHour?
+    /// Files of the hour before the open one.
+    private var part = 0
     private var rows: [[DimensionValue]] = []
     private var isDirty = false
 
@@ -61,15 +66,18 @@ public struct DimensionTable: Sendable {
     public mutating func add(_ row: [DimensionValue], atMicroseconds now: Int64) throws(FileError) {
         precondition(row.count == schema.columns.count)
         let current = ArchiveHour(timestampNs: now.multipliedReportingOverflow(by: 1000).partialValue)
-        if let hour, hour != current {
-            try flush()
+        if let hour, hour != current || rows.count >= Self.mostRows {
+            do throws(FileError) {
+                try flush()
+            } catch {
+                refused += 1
+                throw error
+            }
+            part = hour == current ? part + 1 : 0
             rows = []
+            try removeOldest()
         }
         hour = current
-        guard rows.count < Self.mostRows else {
-            refused += 1
-            return
-        }
         rows.append(row)
         isDirty = true
     }
@@ -78,7 +86,7 @@ public struct DimensionTable: Sendable {
     public mutating func flush() throws(FileError) {
         guard isDirty, let hour else { return }
         let changed = try fileSystem.makeDirectories(directory)
-        let path = "\(directory)/\(hour.fileName)-\(run).pq"
+        let path = "\(directory)/\(hour.fileName)-\(run)\(part == 0 ? "" : "-\(part)").pq"
         let temporary = path + ".new"
         // What an earlier attempt left.
         if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
@@ -89,12 +97,20 @@ public struct DimensionTable: Sendable {
         try fileSystem.rename(temporary, to: path)
         for directory in changed + [directory] { try fileSystem.syncDirectory(directory) }
         isDirty = false
-        try removeOldest()
     }
 
     private func removeOldest() throws(FileError) {
         let names = try fileSystem.list(directory).filter { !$0.isDirectory && $0.name.hasSuffix(".pq") }.map(\.name)
-        for name in names.dropLast(Self.mostFiles) { try fileSystem.remove("\(directory)/\(name)") }
+        var files: [(path: String, modifiedNs: Int64, bytes: Int64)] = []
+        for path in names.map({ "\(directory)/\($0)" }) {
+            if let facts = try fileSystem.facts(of: path) { files.append((path, facts.modifiedNs, facts.size)) }
+        }
+        files.sort { ($0.modifiedNs, $0.path) > ($1.modifiedNs, $1.path) }
+        var bytes: Int64 = 0
+        for (place, file) in files.enumerated() {
+            bytes += file.bytes
+            if place >= Self.mostFiles || bytes > Self.mostBytes { try fileSystem.remove(file.path) }
+        }
     }
 
     /// A complete Parquet file.

@@ -136,6 +136,13 @@ struct StatusText {
             learned += "; \(count(names.answersDropped)) answers and \(count(names.refused)) names found no place"
         }
         table.row(["learned", learned])
+        let processes = enrichment.processes
+        var living = "\(processes.live) in the table"
+        if processes.dropped + processes.forgotten + processes.factsRefused > 0 {
+            living += "; \(count(processes.dropped)) records, \(count(processes.forgotten)) processes and "
+            living += "\(count(processes.factsRefused)) rows found no place"
+        }
+        table.row(["processes", living])
         let negative = enrichment.caches.map { "\($0.name) \(count($0.negativeHits))" }.prefix(2)
         table.row(["known to be unknown", negative.joined(separator: ", ") + " questions"])
         if let url = enrichment.kubernetesURL {

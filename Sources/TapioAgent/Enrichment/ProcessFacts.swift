@@ -1,0 +1,159 @@
+import TapioArchive
+import TapioBPF
+import TapioEvents
+
+/// The table `process`: which program a process was, from when to when, and who started it. A row for each program that a
+/// process runs, from its exec (or its fork, or its start before the agent) to the next exec or its end.
+///
+/// A process is known by its pid and its start, so that a pid that is used again is another process.
+struct ProcessFacts {
+    /// Processes that are known at a time. One beyond is told of without its end.
+    static let mostLive = 16_384
+    /// Rows that can wait to be taken.
+    static let mostRows = 50_000
+
+    private struct Life {
+        var pid: UInt32
+        var startNs: Int64
+        var sinceNs: Int64
+        var ppid: UInt32
+        var uid: UInt32
+        var cgroup: UInt64
+        var comm: [UInt8]
+        var exe = ""
+        var args = ""
+        var cwd = ""
+        var ancestors: [String] = []
+        /// Whether it is in the table without its end.
+        var isTold = false
+    }
+
+    private let bootID: String
+    private let utcUs: @Sendable (Int64) -> Int64
+    private var live: [UInt32: Life] = [:]
+    private var rows: [FactRow] = []
+    /// Processes that were too many to be known until they end.
+    private(set) var forgotten: UInt64 = 0
+    /// Rows that found no place.
+    private(set) var refused: UInt64 = 0
+
+    /// - Parameter utcUs: UTC microseconds since 1970 of a boot time in nanoseconds.
+    init(bootID: String, utcUs: @escaping @Sendable (Int64) -> Int64) {
+        self.bootID = bootID
+        self.utcUs = utcUs
+    }
+
+    /// Processes that are known now.
+    var liveCount: Int { live.count }
+
+    /// Takes in what a record told. They come in the order of each CPU: those of one process may be swapped, and then its row
+    /// is told as far as it can be.
+    mutating func note(_ seen: SeenProcess) {
+        switch seen.kind {
+        case TAPIO_KIND_PROCESS_EXEC: noteProgram(seen, sinceNs: seen.time(\tapio_header.time_ns))
+        case TAPIO_KIND_PROCESS_EXISTING: noteProgram(seen, sinceNs: seen.time(\tapio_process_exec.start_ns))
+        case TAPIO_KIND_PROCESS_FORK: noteFork(seen)
+        case TAPIO_KIND_PROCESS_EXIT: noteExit(seen)
+        default: break
+        }
+    }
+
+    /// The rows that are new: of what has ended, and, once, of what lives on.
+    mutating func take() -> [FactRow] {
+        for pid in live.keys where live[pid]?.isTold == false {
+            live[pid]?.isTold = true
+            if let life = live[pid] { tell(life, to: nil) }
+        }
+        defer { rows = [] }
+        return rows
+    }
+
+    // MARK: - Parts
+
+    private func life(_ seen: SeenProcess, startNs: Int64, sinceNs: Int64) -> Life {
+        Life(
+            pid: seen.uint32(\tapio_header.pid),
+            startNs: startNs,
+            sinceNs: sinceNs,
+            ppid: seen.uint32(\tapio_header.ppid),
+            uid: seen.uint32(\tapio_header.uid),
+            cgroup: seen.uint64(\tapio_header.cgroup_id),
+            comm: seen.comm
+        )
+    }
+
+    private mutating func noteProgram(_ seen: SeenProcess, sinceNs: Int64) {
+        var new = life(seen, startNs: seen.time(\tapio_process_exec.start_ns), sinceNs: sinceNs)
+        func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+        new.exe = text(seen.bytes(\.exe))
+        new.args = text(TextList.commandLine.text(seen.bytes(\.args)))
+        let cwd = seen.bytes(\.cwd)
+        new.cwd = cwd.isEmpty ? "" : text(TextList.directory.text(cwd))
+        new.ancestors = TextList.ancestors(seen.bytes(\.ancestors)).map(text)
+        begin(new)
+    }
+
+    /// A child is what its parent is, until it execs.
+    private mutating func noteFork(_ seen: SeenProcess) {
+        let startNs = seen.time(\tapio_process_fork.child_start_ns)
+        var child = life(seen, startNs: startNs, sinceNs: startNs)
+        let parent = live[child.pid]
+        child.ppid = child.pid
+        child.pid = seen.uint32(\tapio_process_fork.child_pid)
+        // Its exec, on another CPU, may have been read before.
+        if let known = live[child.pid], known.startNs >= startNs { return }
+        let name = String(decoding: TextList.ancestor(child.comm, pid: child.ppid), as: UTF8.self)
+        child.ancestors = Array(([name] + (parent?.ancestors ?? [])).prefix(Int(TAPIO_ANCESTORS)))
+        if let parent {
+            (child.exe, child.args, child.cwd) = (parent.exe, parent.args, parent.cwd)
+        }
+        begin(child)
+    }
+
+    private mutating func noteExit(_ seen: SeenProcess) {
+        let startNs = seen.time(\tapio_process_exit.start_ns)
+        let endNs = seen.time(\tapio_header.time_ns)
+        let pid = seen.uint32(\tapio_header.pid)
+        if let known = live[pid], known.startNs == startNs {
+            live[pid] = nil
+            tell(known, to: endNs)
+        } else if live[pid] == nil {
+            // What it was nobody saw.
+            tell(life(seen, startNs: startNs, sinceNs: startNs), to: endNs)
+        }
+    }
+
+    private mutating func begin(_ new: Life) {
+        if let old = live.removeValue(forKey: new.pid) {
+            // The same process that is another program now; or one whose end nobody saw.
+            tell(old, to: old.startNs == new.startNs ? new.sinceNs : new.startNs)
+        }
+        guard live.count < Self.mostLive else {
+            forgotten += 1
+            tell(new, to: nil)
+            return
+        }
+        live[new.pid] = new
+    }
+
+    private mutating func tell(_ life: Life, to endNs: Int64?) {
+        guard rows.count < Self.mostRows else {
+            refused += 1
+            return
+        }
+        let comm = String(decoding: life.comm, as: UTF8.self)
+        rows.append(
+            FactRow(
+                .process,
+                from: utcUs(life.sinceNs),
+                to: endNs.map(utcUs),
+                [
+                    .text(bootID), .integer(Int64(life.pid)), .integer(utcUs(life.startNs)),
+                    .integer(Int64(life.ppid)), .optional(comm), .optional(life.exe), .optional(life.args),
+                    .optional(life.cwd), life.uid == .max ? .null : .integer(Int64(life.uid)),
+                    .integer(Int64(bitPattern: life.cgroup)), .optional(life.ancestors.joined(separator: " < ")),
+                ]
+            )
+        )
+    }
+}

@@ -1,0 +1,56 @@
+import Synchronization
+import TapioBPF
+import TapioEvents
+import TapioRings
+
+/// Hands what readers see of processes over to who keeps the table of processes. A reader never waits: what finds no place
+/// is counted, and then that process is missing in the table, but not in the archive.
+final class ProcessFeed: Sendable {
+    /// Records that can wait. Two megabytes.
+    static let mostWaiting = 2048
+
+    /// Rings where something waits.
+    let wanted: AsyncStream<Void>
+    private let bell: AsyncStream<Void>.Continuation
+    private let isBellRung = Atomic<Bool>(false)
+    private let waiting = BoundedMPMCRing<SeenProcess>(capacity: mostWaiting)
+    private let dropped = Atomic<UInt64>(0)
+
+    init() {
+        (wanted, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Whether a kind tells of processes.
+    @inline(__always)
+    static func concerns(_ kind: UInt8) -> Bool {
+        let kind = Int(kind)
+        return kind == TAPIO_KIND_PROCESS_EXEC || kind == TAPIO_KIND_PROCESS_FORK || kind == TAPIO_KIND_PROCESS_EXIT
+            || kind == TAPIO_KIND_PROCESS_EXISTING
+    }
+
+    /// Readers' side: copies a record of such a kind.
+    @inline(never)
+    func see(_ record: RawSpan) {
+        if RecordCheck.isMerged(record) { return }
+        guard waiting.push(SeenProcess(record)).isPushed else {
+            dropped.add(1, ordering: .relaxed)
+            return
+        }
+        // As in ``Enricher``: it rings once until the other side comes, which lowers the flag before it looks.
+        if !isBellRung.exchange(true, ordering: .acquiringAndReleasing) { bell.yield() }
+    }
+
+    /// Records that found no place.
+    var droppedRecords: UInt64 { dropped.load(ordering: .relaxed) }
+
+    // MARK: - The other side
+
+    /// Hands out what waits.
+    func takeWaiting(_ body: (SeenProcess) -> Void) {
+        isBellRung.store(false, ordering: .sequentiallyConsistent)
+        while case .item(let seen) = waiting.pop() { body(seen) }
+    }
+
+    /// Ends ``wanted``.
+    func finish() { bell.finish() }
+}
