@@ -45,10 +45,10 @@ extension EndToEnd {
                 $0.text("direction") == "inbound" && $0.int("netns") == Int64(right.inode)
             }
             for row in accepted { #expect(row.text("dst_name") == nil && row.text("dst_service_status") == nil) }
-            // The question itself knows its network, and its server has no name.
+            // The question itself knows its network.
             let question = try #require(rows.of("dns_query").first { $0.int("pid") == pid })
             #expect(question.int("netns") == Int64(peers.pair.left.inode))
-            #expect(question.text("dns_name") == "me.1.test" && question.text("dst_name") == nil)
+            #expect(question.text("dns_name") == "me.1.test" && question.text("dst_service_status") == "disabled")
 
             let facts = try table("dns", of: agent).filter { $0["netns"] == "\(peers.pair.left.inode)" }
             try #require(facts.count == 1)

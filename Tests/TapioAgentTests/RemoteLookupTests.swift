@@ -37,7 +37,7 @@ struct RemoteLookupTests {
                 capacity: capacity,
                 shortestLifeNs: shortestLifeNs,
                 facts: (
-                    DNSFacts(bootID: "boot") { $0 / 1000 },
+                    DNSFacts(bootID: "boot") { ClockOffset(utcMinusBootNs: 0) },
                     ClusterFacts(startedUs: 5, nowUs: { 1000 })
                 )
             )

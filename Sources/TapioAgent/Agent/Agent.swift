@@ -166,7 +166,7 @@ public actor Agent {
             capacity: loaded.configuration.enrichment.maxNames,
             shortestLifeNs: loaded.configuration.enrichment.minNameTTLNs,
             facts: (
-                DNSFacts(bootID: identity.bootID) { ClockOffset.measure().utcMicroseconds(boot: $0) },
+                DNSFacts(bootID: identity.bootID) { ClockOffset.measure() },
                 ClusterFacts(startedUs: startedAt, nowUs: nowUs)
             )
         )

@@ -15,6 +15,8 @@ struct MemoryBound: CustomStringConvertible {
     let kept: Int
     /// Bytes of groups of events that are merged, when there are as many as may be.
     let aggregates: Int
+    /// Bytes of answers of name servers that wait to be learned from.
+    let answers: Int
     /// Bytes of records on their way to a live view.
     let liveView: Int
 
@@ -27,13 +29,14 @@ struct MemoryBound: CustomStringConvertible {
         encoded = pipeline.maxEncodedBytes
         kept = configuration.queue.retryBytes
         aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: readers)
+        answers = RemoteLookup.mostAnswers * MemoryLayout<SeenAnswer>.stride
         liveView = EventTap.mostBytes
     }
 
     private var parts: [(name: String, bytes: Int)] {
         [
             ("rings", rings), ("batches", batches), ("encoders", encoders), ("encoded", encoded),
-            ("kept for a retry", kept), ("aggregates", aggregates), ("live view", liveView),
+            ("kept for a retry", kept), ("aggregates", aggregates), ("answers", answers), ("live view", liveView),
         ]
     }
 

@@ -16,16 +16,16 @@ struct DNSFacts {
     }
 
     private let bootID: String
-    private let utcUs: @Sendable (Int64) -> Int64
+    private let clock: @Sendable () -> ClockOffset
     private var rows: [Row] = []
     private var places: [UInt64: Int] = [:]
     /// Rows that found no place.
     private(set) var refused: UInt64 = 0
 
-    /// - Parameter utcUs: UTC microseconds since 1970 of a boot time in nanoseconds.
-    init(bootID: String, utcUs: @escaping @Sendable (Int64) -> Int64) {
+    /// - Parameter clock: What makes boot time UTC now.
+    init(bootID: String, clock: @escaping @Sendable () -> ClockOffset) {
         self.bootID = bootID
-        self.utcUs = utcUs
+        self.clock = clock
     }
 
     /// Notes what an answer said. Times are boot times, ns.
@@ -55,11 +55,12 @@ struct DNSFacts {
             rows = []
             places = [:]
         }
+        let clock = clock()
         return rows.map { row in
             FactRow(
                 .dns,
-                from: utcUs(row.fromNs),
-                to: utcUs(row.toNs),
+                from: clock.utcMicroseconds(boot: row.fromNs),
+                to: clock.utcMicroseconds(boot: row.toNs),
                 [
                     .text(bootID), .integer(Int64(row.networkNamespace)), .text(row.address.text), .text(row.name),
                 ]

@@ -14,7 +14,6 @@ final class RemoteLookup: Sendable {
     private struct Shape {
         var remote: RemoteEnd?
         var answer: NameAnswer?
-        var isPlain: Bool { remote == nil && answer == nil }
     }
 
     /// Answers that can wait to be learned from; what comes beyond is counted. Half a megabyte.
@@ -37,6 +36,8 @@ final class RemoteLookup: Sendable {
     /// Makes a key of an address and what belongs to it.
     private let hash = SecretHash()
     private let shapes: [Shape]
+    /// Kinds of which readers know nothing here, in a few cache lines.
+    private let isPlain: [Bool]
     private let bell: AsyncStream<Void>.Continuation
     private let isBellRung = Atomic<Bool>(false)
     private let answers = BoundedMPMCRing<SeenAnswer>(capacity: mostAnswers)
@@ -68,6 +69,7 @@ final class RemoteLookup: Sendable {
             let schema = registry.schema(of: EventKind(rawValue: UInt8(kind)))
             return Shape(remote: schema?.remote, answer: schema?.names)
         }
+        isPlain = shapes.map { $0.remote == nil && $0.answer == nil }
     }
 
     // MARK: - The readers' side
@@ -76,7 +78,7 @@ final class RemoteLookup: Sendable {
     @inline(__always)
     func id(owner: UInt16, _ record: RawSpan, reader: Int, nowNs: UInt64) -> EnrichmentID {
         let kind = Int(record.uint8(at: RecordCheck.kindOffset))
-        if shapes[kind].isPlain { return EnrichmentID(owner: owner) }
+        if isPlain[kind] { return EnrichmentID(owner: owner) }
         return id(owner: owner, record, shapes[kind], reader, nowNs)
     }
 
