@@ -19,7 +19,7 @@ RELEASE     := .build/release/tapio
 RING_TESTS  := TAPIO_PACKAGE=rings $(SWIFT) test -c release -Xswiftc -enable-testing --no-parallel
 
 # Those in which threads meet. Not the benchmark's naive baseline: a sanitizer does not see the standard library's lock.
-TSAN_SUITES := TapioPipelineTests.(PipelineTests|AggregationPipelineTests|AggregationSwitchTests|KernelPipelineTests|EventTapTests|LaneIntakeTests|LatencyHistogramTests|PressureGaugeTests)
+TSAN_SUITES := TapioPipelineTests.(PipelineTests|AggregationPipelineTests|AggregationSwitchTests|KernelPipelineTests|EventTapTests|LaneIntakeTests|LatencyHistogramTests|PressureGaugeTests|LaterNamesTests)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-rings test-kernels tsan build release format lint install uninstall clean deps test-deps bench

@@ -296,7 +296,7 @@ public struct StatusReport: Codable, Sendable {
     }
 
     /// What became of the questions to a cache. Each is a hit, a miss, expired or contended; of those that are no hit, some are
-    /// known to have no answer.
+    /// known to have no answer. For a name that was not known an event asks again when its batch is handed over.
     public struct Cache: Codable, Sendable {
         /// What is asked for: cgroups, names or services.
         public var name: String

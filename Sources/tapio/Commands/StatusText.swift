@@ -144,7 +144,7 @@ struct StatusText {
         }
         table.row(["processes", living])
         let negative = enrichment.caches.map { "\($0.name) \(count($0.negativeHits))" }.prefix(2)
-        table.row(["known to be unknown", negative.joined(separator: ", ") + " questions"])
+        table.row(["known to be none", negative.joined(separator: ", ") + " questions"])
         if let url = enrichment.kubernetesURL {
             let known = "\(enrichment.pods) pods of this node, \(enrichment.services) services"
             let state = enrichment.isSynced ? known : "\(known), not all yet"
