@@ -61,7 +61,7 @@ let package = Package(
         .target(name: "TapioEvents", dependencies: ["CTapioSystem", "TapioBPF", "TapioRings"], swiftSettings: strict),
         .target(
             name: "TapioCollectors",
-            dependencies: ["TapioBPF", "TapioKernel", "TapioEvents", logging],
+            dependencies: ["CTapioSystem", "TapioBPF", "TapioKernel", "TapioEvents", logging],
             swiftSettings: strict
         ),
         .target(name: "TapioEnrichment", dependencies: ["CTapioSystem", "TapioRings"], swiftSettings: strict),

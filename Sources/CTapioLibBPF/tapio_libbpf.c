@@ -210,6 +210,13 @@ struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, c
 	return bpf_program__attach_uprobe_opts(program, pid, path, 0, &options);
 }
 
+struct bpf_link *tapio_bpf_attach_uprobe_at(struct bpf_program *program, int pid, const char *path, uint64_t offset,
+                                            bool at_return)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = at_return);
+	return bpf_program__attach_uprobe_opts(program, pid, path, offset, &options);
+}
+
 struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, uint64_t event, int cpu)
 {
 	struct perf_event_attr attributes = {

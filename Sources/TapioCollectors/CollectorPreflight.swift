@@ -62,4 +62,20 @@ enum ProcFile {
         let count = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
         return count >= 0 ? String(decoding: bytes.prefix(count), as: UTF8.self) : nil
     }
+
+    /// All of a file that grows while it is read, in pieces; nil where it cannot be read, or has more bytes than `most`.
+    static func readAll(_ path: String, most: Int) -> [UInt8]? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count <= most {
+            let count = unsafe piece.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += piece[..<count]
+        }
+        return nil
+    }
 }

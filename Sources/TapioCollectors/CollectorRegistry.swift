@@ -14,6 +14,7 @@ public enum CollectorRegistry {
         FileCollector.descriptor,
         SchedulerCollector.descriptor,
         MemoryCollector.descriptor,
+        LeakCollector.descriptor,
         SignalCollector.descriptor,
         SyscallCollector.descriptor,
         SecurityCollector.descriptor,

@@ -11,6 +11,10 @@ actor ObjectCollector: Collector {
         var prepare: @Sendable (BPFObject, TracepointCatalog) throws(KernelError) -> Void = { (_, _) in }
         /// Sets the variables that options stand for: before the load, and while the programs run.
         var apply: @Sendable (BPFObject, CollectorOptions) throws(KernelError) -> Void = { (_, _) in }
+        /// Sets what can't be changed any more once the object is loaded, such as the capacities of maps.
+        var reserve: @Sendable (BPFObject, CollectorOptions) throws(KernelError) -> Void = { (_, _) in }
+        /// The options of which that is made: another value of one of them starts the collector again.
+        var reserving: [CollectorOption] = []
         /// Attaches programs whose sections don't say where. An error is one of the whole collector.
         var attach: @Sendable (BPFObject) throws(KernelError) -> Void = { _ in }
         /// Called once all is attached. An error does not stop the collector: it becomes one of its problems.
@@ -47,6 +51,7 @@ actor ObjectCollector: Collector {
             plane: plane,
             configure: { (object, catalog) throws(KernelError) in
                 try definition.prepare(object, catalog)
+                try definition.reserve(object, options)
                 try definition.apply(object, options)
             },
             attachMore: definition.attach
@@ -128,8 +133,14 @@ actor ObjectCollector: Collector {
     }
 
     func reconfigure(_ options: CollectorOptions) throws(CollectorError) {
+        let isLoadedAnew = definition.reserving.contains { self.options[$0] != options[$0] }
         self.options = options
         guard let attached else { return }
+        if isLoadedAnew {
+            stop()
+            try start()
+            return
+        }
         do throws(KernelError) {
             try definition.apply(attached.object, options)
             poller?.reconfigure(options)

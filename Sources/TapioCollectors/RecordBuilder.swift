@@ -12,9 +12,9 @@ struct RecordBuilder {
         bytes[MemoryLayout<tapio_header>.offset(of: \.priority)!] = priority.rawValue
     }
 
-    /// Appends a string, cut at TAPIO_PATH_BYTES, to which the `tapio_string` at `offset` then points.
-    mutating func append(_ text: some Sequence<UInt8>, at offset: Int) {
-        let text = Array(text.prefix(Int(TAPIO_PATH_BYTES)))
+    /// Appends a string, cut at `most` bytes, to which the `tapio_string` at `offset` then points.
+    mutating func append(_ text: some Sequence<UInt8>, at offset: Int, most: Int = Int(TAPIO_PATH_BYTES)) {
+        let text = Array(text.prefix(most))
         store(UInt16(bytes.count), at: offset)
         store(UInt16(text.count), at: offset + 2)
         bytes += text

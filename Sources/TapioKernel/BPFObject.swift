@@ -20,6 +20,8 @@ public final class BPFObject {
     private var links: [String: [OpaquePointer]] = unsafe [:]
     /// Descriptors of links to interfaces, by program and the interface's index.
     var interfaceLinks: [InterfaceLink: Int32] = [:]
+    /// Links to functions of files, by who asked for them.
+    var functionLinks: [FunctionLinks: [(program: String, link: OpaquePointer)]] = unsafe [:]
     let plane: KernelPlane
 
     /// Opens the embedded object and makes it use the shared maps of `plane`.
@@ -219,7 +221,7 @@ public final class BPFObject {
     /// Detaches all programs. When it returns, none of them runs any more: what they submitted is in the rings. Takes
     /// some milliseconds.
     public func detach() {
-        guard unsafe !links.isEmpty || !interfaceLinks.isEmpty else { return }
+        guard unsafe !links.isEmpty || !interfaceLinks.isEmpty || !functionLinks.isEmpty else { return }
         destroyLinks()
         _ = tapio_bpf_wait_for_running()
     }
@@ -280,6 +282,7 @@ public final class BPFObject {
 
     private func isAttached(_ program: String) -> Bool {
         unsafe links[program] != nil || interfaceLinks.keys.contains { $0.program == program }
+            || functionLinks.values.contains { unsafe $0.contains { unsafe $0.program == program } }
     }
 
     private func destroyLinks() {
@@ -287,6 +290,7 @@ public final class BPFObject {
         unsafe links = [:]
         interfaceLinks.values.forEach { close($0) }
         interfaceLinks = [:]
+        for key in unsafe Array(functionLinks.keys) { detachFunctions(key) }
     }
 
     func find(map: String) throws(KernelError) -> OpaquePointer {

@@ -1,4 +1,5 @@
 import Glibc
+import TapioAgent
 import TapioArchive
 import TapioEvents
 import TapioTestSupport

@@ -54,7 +54,7 @@ struct DimensionTableTests {
         let names = TestFile.list(table.directory)
         #expect(Set(names) == ["1970-01-01T00-abc.pq", "1970-01-01T00-abc-1.pq", "1970-01-01T00-abc-2.pq"])
         let counts = try names.map { try ParquetFile(bytes: TestFile.read(table.directory + "/" + $0)!).rowCount }
-        #expect(counts.sorted() == [7, DimensionTable.mostRows, DimensionTable.mostRows].map(Int64.init))
+        #expect(counts.map { Int($0) }.sorted() == [7, DimensionTable.mostRows, DimensionTable.mostRows])
         #expect(table.refused == 0)
     }
 

@@ -48,6 +48,7 @@ enum {
 	TAPIO_KIND_MAJOR_FAULT = 130,
 	TAPIO_KIND_MEMORY_USAGE = 131,
 	TAPIO_KIND_MEMORY_PRESSURE = 132,
+	TAPIO_KIND_HEAP_OUTSTANDING = 144,
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
 	TAPIO_KIND_SYSCALL_FAILED = 176,
@@ -345,6 +346,101 @@ struct tapio_memory_pressure {
 	/// From its hierarchy's root; empty for the machine.
 	struct tapio_string path;
 	uint32_t reserved;
+};
+
+/// heap_outstanding: what user space found in the maps of leak.bpf.c. The header names who allocated, with the
+/// process's own name.
+struct tapio_heap_outstanding {
+	struct tapio_header header;
+	uint64_t start_ns;
+	/// Since it was last told of this process, or since it is followed.
+	uint64_t elapsed_ns;
+	/// Not freed; estimated where allocations are sampled.
+	uint64_t bytes;
+	uint64_t allocations;
+	/// Allocations that are really held, from which the two above are estimated.
+	uint64_t samples;
+	/// Of the oldest of them.
+	uint64_t age_ns;
+	/// Signed: since the last time.
+	uint64_t grown_bytes;
+	uint64_t grown_allocations;
+	/// What the process allocated, freed or not, for which there was no room in a map.
+	uint64_t untracked_bytes;
+	/// The same as long as the process runs; absent where several stacks are told as one.
+	uint64_t stack_id;
+	/// Frames, innermost first.
+	struct tapio_string stack;
+	uint32_t reserved;
+};
+
+/// Frames of a stack that leak.bpf.c keeps, innermost first.
+#define TAPIO_LEAK_FRAMES 64
+/// One allocation, in the estimated number of those that a kept one stands for.
+#define TAPIO_LEAK_ONE 65536u
+
+/// A value of `processes` in leak.bpf.c, by pid: who is followed.
+struct tapio_leak_process {
+	uint64_t start_ns;
+	/// Since when: with the pid, what is told apart. A process that becomes another program begins anew.
+	uint64_t since_ns;
+	uint64_t untracked_bytes;
+	uint64_t cgroup_id;
+	uint32_t pid;
+	uint32_t ppid;
+	uint32_t uid;
+	uint32_t reserved;
+	/// Of the process's first thread.
+	char comm[TAPIO_COMM_BYTES];
+};
+
+/// A value of `stacks` in leak.bpf.c, by a hash of the addresses.
+struct tapio_leak_stack {
+	/// The round in which it was last seen.
+	uint32_t round;
+	uint32_t count;
+	uint64_t frames[TAPIO_LEAK_FRAMES];
+};
+
+/// A key of `outstanding` in leak.bpf.c.
+struct tapio_leak_group {
+	uint32_t pid;
+	uint32_t reserved;
+	uint64_t since_ns;
+	/// A key of `stacks`; 0 where the stack could not be kept.
+	uint64_t stack;
+};
+
+/// A value of `outstanding` in leak.bpf.c.
+struct tapio_leak_sum {
+	uint64_t bytes;
+	/// In parts of TAPIO_LEAK_ONE.
+	uint64_t allocations;
+	uint64_t samples;
+	/// When the oldest was made, ns since boot.
+	uint64_t oldest_ns;
+};
+
+/// What the program is given that adds up what is outstanding, and what it gives back.
+struct tapio_leak_collect {
+	/// Only allocations that were made before are added up; 0: none are, and what ended is removed all the same.
+	uint64_t before_ns;
+	uint32_t round;
+	/// Allocations for which there was no room in `outstanding`.
+	uint32_t unplaced;
+};
+
+/// Indices of `leak_counts` in leak.bpf.c.
+enum {
+	/// Allocations that were not followed: too many are.
+	TAPIO_LEAK_NO_ALLOCATION = 0,
+	/// Allocations whose stack was not kept: there are too many, or it could not be walked.
+	TAPIO_LEAK_NO_STACK = 1,
+	/// Calls of processes that were not followed: too many are.
+	TAPIO_LEAK_NO_PROCESS = 2,
+	/// Processes that ended, or became another program.
+	TAPIO_LEAK_ENDED = 3,
+	TAPIO_LEAK_COUNTS = 4,
 };
 
 /// Where a signal came from (kernel_siginfo.si_code, include/uapi/asm-generic/siginfo.h).
@@ -922,6 +1018,12 @@ _Static_assert(sizeof(struct tapio_memory_reclaim) == 88, "layout");
 _Static_assert(sizeof(struct tapio_major_fault) == 72, "layout");
 _Static_assert(sizeof(struct tapio_memory_usage) == 104, "layout");
 _Static_assert(sizeof(struct tapio_memory_pressure) == 104, "layout");
+_Static_assert(sizeof(struct tapio_heap_outstanding) == 152, "layout");
+_Static_assert(sizeof(struct tapio_leak_process) == 64, "layout");
+_Static_assert(sizeof(struct tapio_leak_stack) == 8 + 8 * TAPIO_LEAK_FRAMES, "layout");
+_Static_assert(sizeof(struct tapio_leak_group) == 24, "layout");
+_Static_assert(sizeof(struct tapio_leak_sum) == 32, "layout");
+_Static_assert(sizeof(struct tapio_leak_collect) == 16, "layout");
 _Static_assert(sizeof(struct tapio_signal) == 120, "layout");
 _Static_assert(sizeof(struct tapio_signal_death) == 144, "layout");
 _Static_assert(sizeof(struct tapio_dns) == 128, "layout");

@@ -60,6 +60,10 @@ int tapio_bpf_run(int program_fd, void *context, uint32_t size);
 /// Attaches a program to the entry of a function of an ELF file, for the threads of process `pid` (-1: of all).
 struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, const char *path, const char *function);
 
+/// The same for a function by its place in the file, in bytes; at its returns instead of its entry if asked.
+struct bpf_link *tapio_bpf_attach_uprobe_at(struct bpf_program *program, int pid, const char *path, uint64_t offset,
+                                            bool at_return);
+
 /// Attaches a program of type `perf_event` to an event that the kernel itself counts (PERF_COUNT_SW_…), on one CPU, for
 /// all processes: it runs each time.
 struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, uint64_t event, int cpu);
