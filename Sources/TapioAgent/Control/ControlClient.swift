@@ -3,6 +3,9 @@ import Glibc
 
 /// Asks the running agent over its control socket. Blocking: for commands.
 public struct ControlClient: Sendable {
+    /// How long an answer is waited for.
+    static let timeoutSeconds = 10
+
     /// The socket's path.
     public let path: String
 
@@ -14,9 +17,13 @@ public struct ControlClient: Sendable {
     /// A snapshot of the agent. Throws a ``ControlSocketError``, a ``ControlRefusal`` or a `DecodingError`.
     public func status() throws -> StatusReport {
         let socket = try open(.status)
-        socket.setTimeout(seconds: 10)
+        socket.setTimeout(seconds: ControlClient.timeoutSeconds)
         var answer: [UInt8] = []
-        while let more = socket.receive(limit: 65_536), !more.isEmpty {
+        while true {
+            guard let more = socket.receive(limit: 65_536) else {
+                throw ControlSocketError(.talk, path: path, errno: errno)
+            }
+            if more.isEmpty { break }
             answer += more
             guard answer.count <= ControlServer.maxAnswerBytes else {
                 throw ControlRefusal(error: "the answer on \(path) is not an agent's: it never ends")

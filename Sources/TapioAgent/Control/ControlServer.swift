@@ -129,7 +129,12 @@ private final class Connection: Sendable {
     }
 
     func answer(_ value: some Encodable) {
-        guard let json = try? JSONEncoder().encode(value) else { return }
-        _ = socket.send(Array(json) + [UInt8(ascii: "\n")])
+        do {
+            _ = socket.send(Array(try JSONEncoder().encode(value)) + [UInt8(ascii: "\n")])
+        } catch {
+            // A refusal is text alone, and can always be written.
+            let refusal = ControlRefusal(error: "the answer is no JSON: \(error)")
+            _ = socket.send(Array((try? JSONEncoder().encode(refusal)) ?? Data()) + [UInt8(ascii: "\n")])
+        }
     }
 }

@@ -128,6 +128,9 @@ public struct ControlSocketError: Error, CustomStringConvertible, Sendable {
             return "no agent listens on \(path): start one with `tapio run`, or name its socket with --socket"
         case .connect:
             return "control socket \(path): cannot connect (\(reason)); run this as the user that runs the agent"
+        case .talk where errno == EAGAIN:
+            return
+                "control socket \(path): the agent did not answer within \(ControlClient.timeoutSeconds) s; is it stopped, or the machine overloaded?"
         case .talk:
             return "control socket \(path): the agent closed the connection (\(reason))"
         }
