@@ -80,7 +80,7 @@ struct NegativeCacheTests {
         }
         var write: UInt64 = 0
         while write < 100_000 || found.load(ordering: .relaxed) < 10_000 {
-            let key = 1000 + write % 300
+            let key = 1000 + write % 301
             if write % 3 == 2 { cache.remove(key) } else { cache.insert(key, nowNs: Self.second) }
             write += 1
         }

@@ -6,6 +6,8 @@ struct LearnedNames {
     /// A name of an address.
     struct Fact {
         var name: String
+        /// Who asked.
+        var networkNamespace: UInt32
         /// Its number in ``TextNumbers``.
         var number: UInt16
         /// Boot times, ns: the first of the answers that follow one another, and when the last one's time to live is over.
@@ -19,6 +21,8 @@ struct LearnedNames {
     let capacity: Int
     /// By key.
     private(set) var facts: [UInt64: Fact] = [:]
+    /// Facts of each network namespace.
+    private var shares: [UInt32: Int] = [:]
     /// Numbers of names.
     private(set) var numbers: TextNumbers
     /// Keys whose facts made room for others: readers must not find their numbers any more.
@@ -36,7 +40,16 @@ struct LearnedNames {
 
     /// Takes over what an answer said of an address. Gives the fact; nil where there is no number for the name, or the answer is
     /// older than what is known.
-    mutating func learn(_ name: String, for key: UInt64, atNs: Int64, lifeNs: Int64, nowNs: UInt64) -> Fact? {
+    ///
+    /// - Parameter key: Of the address and the network namespace.
+    mutating func learn(
+        _ name: String,
+        for key: UInt64,
+        in namespace: UInt32,
+        atNs: Int64,
+        lifeNs: Int64,
+        nowNs: UInt64
+    ) -> Fact? {
         let old = facts[key]
         if let old, atNs < old.lastNs { return nil }
         let end = atNs &+ lifeNs
@@ -49,8 +62,18 @@ struct LearnedNames {
         }
         guard let number = numbers.take(name, nowNs: nowNs) else { return nil }
         if let old { numbers.giveUp(old.number, nowNs: nowNs) }
-        if old == nil && facts.count >= capacity { makeRoom(atNs, nowNs) }
-        let fact = Fact(name: name, number: number, sinceNs: atNs, untilNs: end, lastNs: atNs)
+        if old == nil {
+            if facts.count >= capacity { makeRoom(atNs, nowNs) }
+            shares[namespace, default: 0] += 1
+        }
+        let fact = Fact(
+            name: name,
+            networkNamespace: namespace,
+            number: number,
+            sinceNs: atNs,
+            untilNs: end,
+            lastNs: atNs
+        )
         facts[key] = fact
         return fact
     }
@@ -64,18 +87,26 @@ struct LearnedNames {
     /// What is known of a key and still counts.
     func fact(_ key: UInt64, atNs: Int64) -> Fact? { facts[key].flatMap { $0.untilNs > atNs ? $0 : nil } }
 
-    /// Forgets what is over; where that is less than a quarter, also what will be over first. O(n log n), for a quarter of the
-    /// capacity at a time.
+    /// Forgets what is over; where nothing is, a quarter of the names of the network namespace that has the most, those first
+    /// that will be over first: so nobody's answers push out the names of others that have fewer. O(n log n), once for many
+    /// names.
     private mutating func makeRoom(_ atNs: Int64, _ nowNs: UInt64) {
-        let ends = facts.sorted { $0.value.untilNs < $1.value.untilNs }
-        let least = max(1, capacity / 4)
-        for (place, end) in ends.enumerated() {
-            let isOver = end.value.untilNs <= atNs
-            guard isOver || place < least else { break }
-            if !isOver { evictions += 1 }
-            facts[end.key] = nil
-            forgotten.append(end.key)
-            numbers.giveUp(end.value.number, nowNs: nowNs)
+        let over = facts.filter { $0.value.untilNs <= atNs }.keys
+        for key in over { forget(key, nowNs) }
+        guard over.isEmpty, let greatest = shares.max(by: { $0.value < $1.value }) else { return }
+        let itsOwn = facts.filter { $0.value.networkNamespace == greatest.key }
+        let ends = itsOwn.sorted { $0.value.untilNs < $1.value.untilNs }
+        for end in ends.prefix(max(1, ends.count / 4)) {
+            evictions += 1
+            forget(end.key, nowNs)
         }
+    }
+
+    private mutating func forget(_ key: UInt64, _ nowNs: UInt64) {
+        guard let fact = facts.removeValue(forKey: key) else { return }
+        forgotten.append(key)
+        numbers.giveUp(fact.number, nowNs: nowNs)
+        let share = shares[fact.networkNamespace, default: 1] - 1
+        shares[fact.networkNamespace] = share > 0 ? share : nil
     }
 }

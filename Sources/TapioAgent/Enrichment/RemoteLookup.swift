@@ -54,13 +54,13 @@ final class RemoteLookup: Sendable {
     ///
     /// - Parameters:
     ///   - registry: The kinds whose records say who the other end is, or hold answers.
-    ///   - capacity: Addresses whose name is remembered, 7 to 2^24.
+    ///   - capacity: Addresses whose name is remembered, 7 to 2^23.
     ///   - readers: Threads that ask.
     ///   - hasCluster: Whether services will be published.
     init(registry: SchemaRegistry, capacity: Int, readers: Int, hasCluster: Bool) {
-        // Each name says itself for how long it counts.
-        names = LookupCache(capacity: capacity, timeToLive: .seconds(1), readers: readers)
-        since = LookupCache(capacity: capacity, timeToLive: .seconds(1), readers: readers)
+        // Each name says itself for how long it counts. Half empty, hardly any has to make room for another.
+        names = LookupCache(capacity: 2 * capacity, timeToLive: .seconds(1), readers: readers)
+        since = LookupCache(capacity: 2 * capacity, timeToLive: .seconds(1), readers: readers)
         nameless = NegativeCache(capacity: capacity, timeToLive: Self.namelessLife, readers: readers)
         services = PublishedTable(readers: readers)
         (wanted, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))

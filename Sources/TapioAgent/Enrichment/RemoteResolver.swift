@@ -101,7 +101,7 @@ actor RemoteResolver {
         for key in names.takeForgotten() {
             lookup.names.remove(key)
             lookup.since.remove(key)
-            known[key] = nil
+            if names.facts[key] == nil { known[key] = nil }
         }
         // What numbers mean comes before readers can get them.
         if !known.isEmpty { enricher.publish(names: names.numbers.texts) }
@@ -137,6 +137,7 @@ actor RemoteResolver {
             let fact = names.learn(
                 name,
                 for: key,
+                in: answer.networkNamespace,
                 atNs: answer.timeNs,
                 lifeNs: min(max(saidNs, shortestLifeNs), Self.longestLifeNs),
                 nowNs: nowNs
