@@ -125,7 +125,7 @@ struct QueryCommand: ParsableCommand {
             try question.engine.forEachRow(question.query, progress: count == 0 ? progress : nil) { event in
                 count += 1
                 if csv {
-                    try out.text(QueryOutput.csvLine(event.values.map(\.value)))
+                    try out.text(QueryOutput.csvLine(question.query.selected.map { event[$0.name] }))
                 } else {
                     try out.line(rows.text(event))
                 }
