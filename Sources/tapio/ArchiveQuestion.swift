@@ -17,13 +17,13 @@ struct ArchiveQuestion {
             throw ArchiveAccess.failure(error, path: path)
         }
         // The archive may be of another version: its own names count too.
-        query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)))
+        query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins())
         engine = QueryEngine(segments: source.segments)
     }
 
     /// Says on standard error what the answer lacks, and returns how the command ends.
-    func note(_ notes: [String], isDamaged: Bool) -> ExitStatus {
-        var status = isDamaged || !source.warnings.isEmpty ? ExitStatus.incomplete : .ok
+    func note(_ notes: [String], isIncomplete: Bool) -> ExitStatus {
+        var status = isIncomplete || !source.warnings.isEmpty ? ExitStatus.incomplete : .ok
         for warning in source.warnings { StandardError.warning(TerminalText.escape(warning)) }
         for note in notes { StandardError.line("tapio: note: \(note)") }
         // What is lost cannot be asked where the archive cannot be read; then the notes above say so.

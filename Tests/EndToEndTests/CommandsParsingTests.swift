@@ -69,6 +69,9 @@ import Testing
         #expect(spec.limit == 5)
         #expect(spec.order == "-count")
         #expect(spec.sinceNs == 1_767_225_600_000_000_000)
+        #expect(spec.joins)
+        #expect(try !QueryCommand.parse(["--no-join"]).spec().joins)
+        #expect(try !CatCommand.parse(["--no-join"]).spec().joins)
     }
 
     @Test("a list keeps what stands in parentheses together, and drops what is empty")

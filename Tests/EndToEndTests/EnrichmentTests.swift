@@ -81,6 +81,49 @@ extension EndToEnd {
             #expect(group.path.hasSuffix(answer[5]))
         }
 
+        @Test("processes that lived for a millisecond in fresh containers are found with them by tapio query")
+        func shortLives() throws {
+            let groups = (0..<20).compactMap { _ in PodCgroup() }
+            try #require(groups.count == 20)
+            let agent = try AgentProcess()
+            var pids: [pid_t] = []
+            for group in groups {
+                let inside = SpawnedProcess("/bin/sh", ["sh", "-c", "\(group.enter); exec /bin/true"])
+                #expect(inside.wait() == .exited(0))
+                pids.append(inside.pid)
+            }
+            usleep(200_000)
+            #expect(agent.stop().ending == .exited(0))
+            let written = try ArchiveRows(agent.archive, columns: Self.columns).of("process_exec")
+            let mine = groups.compactMap { group in written.first { $0.int("cgroup_id") == Int64(group.id) } }
+            let late = mine.filter { $0.text("container_status") == "late" && $0.text("container_id") == nil }
+            try #require(mine.count == 20 && !late.isEmpty)
+
+            func ask(_ arguments: [String]) throws -> [String] {
+                let answer = try TapioProgram.run(["query", "--archive", agent.archive] + arguments)
+                #expect(answer.exitCode == 0, "\(answer.errors)")
+                return answer.output.split(whereSeparator: \.isNewline).map(String.init)
+            }
+            let ids = groups.map { "\"\($0.containerID)\"" }.joined(separator: ", ")
+            let filter = "kind = process_exec and container_id in (\(ids))"
+            let fields = ["--json", "--select", "pid,container_id,pod_uid"]
+            let expected = zip(pids, groups).map { pid, group in
+                "{\"pid\":\(pid),\"container_id\":\"\(group.containerID)\",\"pod_uid\":\"\(group.uid)\"}"
+            }
+            #expect(try Set(ask([filter] + fields)) == Set(expected))
+            #expect(try ask([filter, "--no-join"] + fields).count == 20 - late.count)
+            // A group sees it as well, and a column that is null keeps its place.
+            let first = try #require(groups.first { Int64($0.id) == late[0].int("cgroup_id") })
+            #expect(
+                try ask(["kind = process_exec and cgroup_id = \(first.id)", "--by", "pod_uid", "--csv"])
+                    == ["pod_uid,count", "\(first.uid),1"]
+            )
+            #expect(
+                try ask(["pod_uid = \(first.uid) and kind = process_exec", "--csv", "--select", "comm,unit,pod_uid"])
+                    == ["comm,unit,pod_uid", "true,,\(first.uid)"]
+            )
+        }
+
         /// What a process has in memory, bytes.
         private func resident(_ pid: pid_t) -> Int64 {
             let fields = String(decoding: TestFile.read("/proc/\(pid)/statm") ?? [], as: UTF8.self).split(

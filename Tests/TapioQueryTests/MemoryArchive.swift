@@ -11,6 +11,7 @@ struct MemoryGroup: RowGroupSource {
     var known: [ColumnBounds]
     var byteCount = 100
     var isDamaged = false
+    var bootID: String? = "boot-1"
 
     struct Broken: Error, CustomStringConvertible {
         var description: String { "checksum does not match" }

@@ -38,8 +38,7 @@ struct EventDetails {
         "container_id", "pod", "namespace", "service", "container", "container_runtime", "container_status", "pod_uid",
         "pod_status", "workload", "unit", "start_ts", "netns", "socket_cookie", "exe_inode", "ip_version", "state",
         "argc", "args_bytes", "child_start_ts", "parent_start_ts", "interface_index", "ether_type", "drop_reason_code",
-        "device_major",
-        "device_minor", "file_inode",
+        "device_major", "device_minor", "file_inode", "exe", "args", "cwd", "ancestry",
     ]
 
     private mutating func describeExec() {

@@ -14,6 +14,8 @@ public struct Query: Sendable {
     /// Place in ``resultColumns`` to order by.
     let order: (column: Int, isDescending: Bool)?
     let includesLedger: Bool
+    /// The time that is asked about, UTC microseconds since 1970.
+    let times: ClosedRange<Int64>
 
     /// Checks a question against the fields and kinds that there are.
     public init(_ spec: QuerySpec, schema: QuerySchema) throws(QueryError) {
@@ -38,13 +40,14 @@ public struct Query: Sendable {
             let ledger = Filter.Leaf(column: "kind", test: .text(.equal, Array("_ledger".utf8)), isNegated: true)
             filter = filter.and(.leaf(ledger))
         }
+        // Rounded up: a row is known to the microsecond here.
+        func micros(_ ns: Int64) -> Int64 { ns / 1000 + (ns % 1000 > 0 ? 1 : 0) }
+        let bounds = Filter.IntegerBounds(
+            low: spec.sinceNs.map(micros) ?? .min,
+            high: spec.untilNs.map { micros($0) - 1 } ?? .max
+        )
+        times = bounds.low...max(bounds.low, bounds.high)
         if spec.sinceNs != nil || spec.untilNs != nil {
-            // Rounded up: a row is known to the microsecond here.
-            func micros(_ ns: Int64) -> Int64 { ns / 1000 + (ns % 1000 > 0 ? 1 : 0) }
-            let bounds = Filter.IntegerBounds(
-                low: spec.sinceNs.map(micros) ?? .min,
-                high: spec.untilNs.map { micros($0) - 1 } ?? .max
-            )
             filter = Filter.leaf(Filter.Leaf(column: "ts", test: .integers(bounds))).and(filter)
         }
         self.spec = spec
@@ -78,6 +81,13 @@ public struct Query: Sendable {
             )
         }
         return (column, isDescending)
+    }
+
+    /// The columns that are used and that tables beside the archive fill in; none where the question wants rows as written.
+    var joinedColumns: Set<String> {
+        guard spec.joins else { return [] }
+        let shown = spec.isAggregate ? aggregatedColumns : Set(selected.map(\.name))
+        return JoinTable.joined(for: filter.columns.union(shown))
     }
 
     /// Columns that grouping reads, beside the filter's.

@@ -20,6 +20,8 @@ public struct QuerySpec: Sendable, Hashable {
     public var limit: Int?
     /// Fields to show of single rows; empty: all.
     public var select: [String] = []
+    /// Whether nulls are filled in from the tables beside the archive, which know what was found out later.
+    public var joins = true
 
     /// All rows.
     public init() {}
@@ -38,6 +40,10 @@ public struct QueryLimits: Sendable, Hashable {
     public var exactSamples = 100_000
     /// Row groups that are held at once while rows are put into the order of time.
     public var openRowGroups = 256
+    /// Rows that tables beside the archive hold, all together, to fill in nulls. A row takes about 100 bytes.
+    public var joinRows = 1_000_000
+    /// Bytes of the texts in them.
+    public var joinTextBytes = 64 << 20
 
     /// The usual bounds: about 1 GiB at worst.
     public init() {}

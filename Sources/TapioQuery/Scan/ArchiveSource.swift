@@ -50,12 +50,14 @@ extension SegmentSource {
             isRecovered: segment.isRecovered,
             isOpen: segment.isOpen,
             node: segment.node,
-            sequence: segment.name?.sequence
+            sequence: segment.name?.sequence,
+            dimensions: DimensionReader(besideSegment: segment.path, node: segment.node).map { ArchiveDimensions($0) }
         ) {
             let opened = try segment.open()
+            let bootID = opened.keyValues.last { $0.key == SegmentKey.bootID }?.value
             let columns = opened.schema.columns.map { SourceColumn(name: $0.name, type: ColumnType($0.type)) }
             let groups = opened.rowGroups.enumerated().map { index, group in
-                ArchiveRowGroup(segment: opened, group: group, columns: columns, number: index)
+                ArchiveRowGroup(segment: opened, group: group, columns: columns, number: index, bootID: bootID)
             }
             let damage = opened.problems.map { Damage(place: opened.path, reason: "\($0)") }
             return (groups, damage)
@@ -69,18 +71,14 @@ private struct ArchiveRowGroup: RowGroupSource {
     let group: SegmentRowGroup
     let columns: [SourceColumn]
     let number: Int
+    let bootID: String?
 
     var name: String { "\(segment.path) row group \(number)" }
     var rowCount: Int { group.rowCount }
     var byteCount: Int { group.info.columns.reduce(0) { $0 + $1.compressedByteCount } }
 
     func bounds(_ column: Int) -> ColumnBounds {
-        var bounds = ColumnBounds()
-        if let statistics = group.info.statistics(column) {
-            bounds.minimum = statistics.minimum.map { ColumnBounds.Value($0) }
-            bounds.maximum = statistics.maximum.map { ColumnBounds.Value($0) }
-            bounds.nullCount = statistics.nullCount
-        }
+        var bounds = ColumnBounds(group.info.statistics(column))
         if columns[column].name == "kind", let kinds = group.kinds, !kinds.isEmpty {
             bounds.values = kinds.filter { $0.rows > 0 }.map(\.name)
         }
@@ -88,14 +86,31 @@ private struct ArchiveRowGroup: RowGroupSource {
     }
 
     func read(_ column: Int) throws -> ColumnVector {
-        let data = try segment.readColumn(column, of: group)
+        ColumnVector(try segment.readColumn(column, of: group))
+    }
+}
+
+extension ColumnVector {
+    /// A column of a file, decoded.
+    init(_ data: ColumnData) {
         switch data.values {
-        case .integers(let values): return ColumnVector(.integers(values), validity: data.validity)
-        case .doubles(let values): return ColumnVector(.doubles(values), validity: data.validity)
+        case .integers(let values): self.init(.integers(values), validity: data.validity)
+        case .doubles(let values): self.init(.doubles(values), validity: data.validity)
         case .strings(let strings):
             let texts = TextVector(bytes: strings.bytes, offsets: strings.offsets, indices: strings.indices)
-            return ColumnVector(.texts(texts), validity: data.validity)
+            self.init(.texts(texts), validity: data.validity)
         }
+    }
+}
+
+extension ColumnBounds {
+    /// What a file says of a column chunk.
+    init(_ statistics: ColumnStatistics?) {
+        self.init(
+            minimum: statistics?.minimum.map { Value($0) },
+            maximum: statistics?.maximum.map { Value($0) },
+            nullCount: statistics?.nullCount
+        )
     }
 }
 
@@ -110,7 +125,8 @@ extension ColumnBounds.Value {
 }
 
 extension ColumnType {
-    fileprivate init(_ type: ParquetType) {
+    /// The type of a file's column.
+    init(_ type: ParquetType) {
         switch type {
         case .int32: self = .int32
         case .int64: self = .int64

@@ -99,7 +99,7 @@ final class GroupReader {
     private var columns: [String: ColumnVector] = [:]
 
     init(_ source: any RowGroupSource) {
-        self.source = source
+        self.source = source.reading()
         places = Dictionary(source.columns.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 

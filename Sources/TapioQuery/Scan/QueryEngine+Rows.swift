@@ -19,6 +19,7 @@ extension QueryEngine {
             scan.summary.rowsMatched += 1
             if try !emit(row) { break }
         }
+        merge.joins?.report(to: &scan)
         return scan.summary
     }
 }
@@ -28,6 +29,7 @@ private struct RowMerge {
     private let engine: QueryEngine
     private let query: Query
     private let columns: Set<String>
+    let joins: JoinSession?
     /// Segments and row groups not yet opened, the earliest last.
     private var pending: [Pending]
     private var runs: [Run] = []
@@ -46,6 +48,7 @@ private struct RowMerge {
     init(engine: QueryEngine, query: Query) {
         self.engine = engine
         self.query = query
+        joins = engine.joins(of: query)
         columns = Set(query.selected.map(\.name) + ["ts", "ts_sub_ns", "cpu", "seq"])
         pending = engine.segments.map { segment in
             // Rounded down, and a little more: never later than the first row.
@@ -73,7 +76,7 @@ private struct RowMerge {
     private mutating func open(_ part: Pending, _ scan: inout ScanState) throws(QueryError) {
         switch part.part {
         case .segment(let segment):
-            guard let groups = engine.open(segment, query.filter, &scan) else { return }
+            guard let groups = engine.open(segment, query.filter, joining: joins, &scan) else { return }
             for group in groups.inFileOrder {
                 pending.append(Pending(earliest: Self.earliest(of: group), part: .group(group)))
             }

@@ -3,7 +3,8 @@ import TapioEvents
 /// Answers questions from an archive's segments.
 ///
 /// Segments are skipped by their time range and kinds, row groups by their columns' bounds; of what is left, only the columns
-/// that the question names are read. What is damaged is skipped, and the answer says so.
+/// that the question names are read. What is damaged is skipped, and the answer says so. Where the question asks for it, nulls
+/// are filled in from the tables beside the archive before anything looks at them.
 public struct QueryEngine: Sendable {
     /// What is asked, oldest first.
     public let segments: [SegmentSource]
@@ -24,14 +25,16 @@ public struct QueryEngine: Sendable {
         precondition(query.spec.isAggregate)
         var scan = ScanState(total: totalBytes, progress: progress)
         let table = GroupTable(query, limits: limits)
+        let joins = joins(of: query)
         segments: for segment in segments {
-            guard let groups = open(segment, query.filter, &scan) else { continue }
+            guard let groups = open(segment, query.filter, joining: joins, &scan) else { continue }
             for source in groups.inFileOrder {
                 if scan.isStopped { break segments }
                 try add(source, query, to: table, &scan)
                 scan.advance(source.byteCount)
             }
         }
+        joins?.report(to: &scan)
         let (rows, total) = table.rows()
         return QueryTable(
             columns: query.resultColumns,
@@ -66,8 +69,22 @@ public struct QueryEngine: Sendable {
     /// Bytes of all segments.
     var totalBytes: Int { segments.reduce(0) { $0 + $1.byteCount } }
 
+    /// What fills in the nulls that `query` meets; nil where it uses no column that something fills in.
+    func joins(of query: Query) -> JoinSession? {
+        let joined = query.joinedColumns
+        if joined.isEmpty { return nil }
+        let asked = segments.filter { $0.dimensions != nil && mayPass($0, query.filter) }
+        if asked.isEmpty { return nil }
+        return JoinSession(joined: joined, segments: asked, times: query.times, limits: limits)
+    }
+
     /// The row groups of a segment that may hold a row that passes; nil where none may.
-    func open(_ segment: SegmentSource, _ filter: Filter, _ scan: inout ScanState) -> OpenedGroups? {
+    func open(
+        _ segment: SegmentSource,
+        _ filter: Filter,
+        joining joins: JoinSession? = nil,
+        _ scan: inout ScanState
+    ) -> OpenedGroups? {
         guard mayPass(segment, filter) else {
             scan.summary.segmentsSkipped += 1
             scan.advance(segment.byteCount)
@@ -79,7 +96,7 @@ public struct QueryEngine: Sendable {
             scan.summary.segmentsRead += 1
             // What is not in a row group counts as done at once.
             scan.advance(max(0, segment.byteCount - groups.reduce(0) { $0 + $1.byteCount }))
-            return OpenedGroups(inFileOrder: groups)
+            return OpenedGroups(inFileOrder: joins?.wrap(groups, of: segment) ?? groups)
         } catch {
             let rows = segment.rowsByKind.map { $0.values.reduce(0, +) }
             scan.add(Damage(place: segment.name, reason: "\(error)", rows: rows))

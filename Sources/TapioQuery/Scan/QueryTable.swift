@@ -24,14 +24,16 @@ public struct ScanSummary: Sendable, Hashable {
     public internal(set) var damageCount = 0
     /// Rows in them, as far as is known.
     public internal(set) var rowsInDamage = 0
+    /// By table beside the archive, its rows that found no room: what only they know stays null.
+    public internal(set) var unjoinedRows: [String: Int] = [:]
     /// Whether the caller stopped it before its end.
     public internal(set) var isStopped = false
 
     /// Nothing yet.
     public init() {}
 
-    /// Exit code of the command: 0, or 3 where the answer lacks what is damaged.
-    public var exitCode: Int32 { damageCount > 0 ? 3 : 0 }
+    /// Exit code of the command: 0, or 3 where the answer lacks what is damaged, or what a bound left out.
+    public var exitCode: Int32 { damageCount > 0 || !unjoinedRows.isEmpty ? 3 : 0 }
 
     /// What a reader of the answer has to know, a line each, safe for a terminal.
     public var notes: [String] {
@@ -51,6 +53,15 @@ public struct ScanSummary: Sendable, Hashable {
             notes.append("incomplete: \(HumanUnits.count(Int64(damageCount))) damaged parts were skipped\(rows)")
             notes += damage.map { "  \($0)" }
             if damageCount > damage.count { notes.append("  and \(damageCount - damage.count) more") }
+        }
+        if !unjoinedRows.isEmpty {
+            let tables = unjoinedRows.sorted { $0.key < $1.key }.map { name, rows in
+                "\(HumanUnits.count(Int64(rows))) of \(name)"
+            }
+            notes.append(
+                "incomplete: rows of the tables beside the archive found no room, so that some values stay null: "
+                    + "\(tables.joined(separator: ", ")); ask for a shorter time (--since, --until)"
+            )
         }
         if isStopped { notes.append("incomplete: stopped before the end") }
         return notes

@@ -54,10 +54,22 @@ public protocol RowGroupSource: Sendable {
     var columns: [SourceColumn] { get }
     /// Size in the file; for the progress bar.
     var byteCount: Int { get }
+    /// The boot of the machine in which it was written, as the kernel names it; nil: not known.
+    var bootID: String? { get }
     /// What is known of the column at that place.
     func bounds(_ column: Int) -> ColumnBounds
     /// Reads the column at that place. Throws where it is damaged.
     func read(_ column: Int) throws -> ColumnVector
+    /// The same for one reader of several columns: what they have in common is then found once, and goes with it.
+    func reading() -> any RowGroupSource
+}
+
+extension RowGroupSource {
+    /// Not known.
+    public var bootID: String? { nil }
+
+    /// Itself: its columns have nothing in common.
+    public func reading() -> any RowGroupSource { self }
 }
 
 /// A part of an archive that cannot be read, and why. The answer lacks it.
@@ -101,6 +113,8 @@ public struct SegmentSource: Sendable {
     public var node: String?
     /// Counts the node's segments.
     public var sequence: UInt64?
+    /// The tables beside the archive that belong to it; nil: none.
+    public var dimensions: (any DimensionSource)?
     /// Opens it: its row groups, and what of it is lost.
     public var open: @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
 
@@ -114,6 +128,7 @@ public struct SegmentSource: Sendable {
         isOpen: Bool = false,
         node: String? = nil,
         sequence: UInt64? = nil,
+        dimensions: (any DimensionSource)? = nil,
         open: @escaping @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
     ) {
         self.name = name
@@ -124,6 +139,7 @@ public struct SegmentSource: Sendable {
         self.isOpen = isOpen
         self.node = node
         self.sequence = sequence
+        self.dimensions = dimensions
         self.open = open
     }
 }

@@ -11,7 +11,8 @@ struct CatCommand: AsyncParsableCommand {
         abstract: "Events as lines, in the order of time; --follow for what happens now.",
         discussion: """
             Times are UTC. With --follow, events come live from the running agent; without one, from the archive as \
-            it grows. On a terminal lines are cut at its width. The filter is tapio query's.
+            it grows. On a terminal lines are cut at its width. The filter is tapio query's, and so is what is filled in \
+            where a row has null (tapio query --help: JOINS); with --follow, rows are shown as they are.
 
             EXAMPLES
               tapio cat --since 10m
@@ -34,6 +35,7 @@ struct CatCommand: AsyncParsableCommand {
     @Flag(name: [.customShort("f"), .long], help: "Go on with what happens now, until Ctrl-C.")
     var follow = false
 
+    @OptionGroup var join: JoinOptions
     @OptionGroup var range: TimeRange
     @OptionGroup var archive: ArchiveOptions
     @OptionGroup var agent: AgentOptions
@@ -62,6 +64,7 @@ struct CatCommand: AsyncParsableCommand {
         spec.filter = [filter, ofKinds].filter { !$0.isEmpty }.map { names.isEmpty ? $0 : "(\($0))" }
             .joined(separator: " and ")
         spec.limit = limit
+        spec.joins = !join.isOff
         try range.apply(to: &spec)
         return spec
     }
@@ -78,7 +81,7 @@ struct CatCommand: AsyncParsableCommand {
         }
         try out.flush()
         if isEmpty { StandardError.line("tapio: note: no event passes") }
-        let status = question.note(summary.notes, isDamaged: summary.damageCount > 0)
+        let status = question.note(summary.notes, isIncomplete: summary.exitCode != 0)
         if status != .ok { throw status.code }
     }
 
@@ -117,6 +120,8 @@ struct CatCommand: AsyncParsableCommand {
         let printer = RowPrinter(output: output)
         var spec = try spec()
         spec.limit = nil
+        // What just happened is in no table yet, and reading them twice a second would cost more than the rows.
+        spec.joins = false
         var left = limit ?? .max
         var follower = ArchiveFollower(sinceNs: spec.sinceNs ?? ClockOffset.utcNow())
         while true {

@@ -21,6 +21,19 @@ struct QueryCommand: ParsableCommand {
             AGGREGATES
               count, count(x), sum(x), avg(x), min(x), max(x), distinct(x), p50(x) … p99.9(x)
 
+            JOINS
+              Where a row has null, what was found out later fills it in, from the tables beside the archive \
+            (_dimensions). Nothing that is there is replaced. Filters and groups see it too; *_status stays what it was.
+              container      container_id, container_runtime, container, pod_uid, pod,
+                             namespace, workload, service, unit: of the row's cgroup
+              pod            pod, namespace, workload, service: of the row's pod_uid
+              process        exe, args, cwd, ancestry: of the row's pid, for every kind
+              service        dst_service: of dst_addr and dst_port, for tcp_* and udp_*
+              dns            dst_name: what was resolved to dst_addr in the row's netns
+              Only columns that the question uses are filled in; without --by, --agg \
+            and --select, that is all. A row's time decides: a pid or an address that is used twice gets what it was then. \
+            --no-join shows rows as they were written.
+
             On standard error it notes what the answer lacks: damage, and gaps that the ledger knows of in that time. \
             Exit code 3 then, 2 for a question that is wrong.
 
@@ -31,6 +44,7 @@ struct QueryCommand: ParsableCommand {
                   --agg 'count,p99(latency_ns)'
               tapio query 'exit_code != 0' --by 'time(1m)' --csv > failures.csv
               tapio query 'pid = 4711' --select ts,kind,exe,args --json
+              tapio query 'kind = tcp_close' --by exe,dst_name --agg 'sum(bytes_sent)'
             """
     )
 
@@ -63,6 +77,7 @@ struct QueryCommand: ParsableCommand {
     @Flag(help: "Write CSV (RFC 4180).")
     var csv = false
 
+    @OptionGroup var join: JoinOptions
     @OptionGroup var range: TimeRange
     @OptionGroup var archive: ArchiveOptions
     @OptionGroup var output: OutputOptions
@@ -89,6 +104,7 @@ struct QueryCommand: ParsableCommand {
         spec.select = QueryCommand.list(select)
         spec.order = order
         spec.limit = limit ?? top
+        spec.joins = !join.isOff
         try range.apply(to: &spec)
         return spec
     }
@@ -101,11 +117,11 @@ struct QueryCommand: ParsableCommand {
             let table = try ArchiveQuestion.withProgress { try question.engine.table(question.query, progress: $0) }
             try write(table, to: out)
             try out.flush()
-            status = question.note(table.notes, isDamaged: table.summary.damageCount > 0)
+            status = question.note(table.notes, isIncomplete: table.summary.exitCode != 0)
         } else {
             let summary = try writeRows(question, to: out)
             try out.flush()
-            status = question.note(summary.notes, isDamaged: summary.damageCount > 0)
+            status = question.note(summary.notes, isIncomplete: summary.exitCode != 0)
         }
         if status != .ok { throw status.code }
     }
@@ -125,7 +141,7 @@ struct QueryCommand: ParsableCommand {
             try question.engine.forEachRow(question.query, progress: count == 0 ? progress : nil) { event in
                 count += 1
                 if csv {
-                    try out.text(QueryOutput.csvLine(event.values.map(\.value)))
+                    try out.text(QueryOutput.csvLine(question.query.selected.map { event[$0.name] }))
                 } else {
                     try out.line(rows.text(event))
                 }
