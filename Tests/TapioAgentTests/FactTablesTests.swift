@@ -9,7 +9,7 @@ struct FactTablesTests {
     private let directory = TemporaryDirectory()
 
     private func tables() -> FactTables {
-        FactTables(root: directory.path, node: "n", runID: "0123456789", createdBy: "tapio version 0", nowUs: { 0 })
+        FactTables(root: directory.path, node: "n", run: "01234567", createdBy: "tapio version 0", nowUs: { 0 })
     }
 
     private let rows = [

@@ -89,7 +89,7 @@ import Testing
         facts.note(seen(record))
     }
 
-    @Test("one row for each program that a process runs, from exec to exec and to its end")
+    @Test("one row for each program that a process runs, from exec to exec and to a second after its end")
     func life() {
         fork(10, "sh", child: 20, startMs: 5)
         exec(20, startMs: 5, 6, exe: "/bin/env", parent: (10, "sh"))
@@ -99,7 +99,7 @@ import Testing
             take() == [
                 Row(pid: 20, from: 5_000, to: 6_000, exe: nil, ancestry: "sh[10]"),
                 Row(pid: 20, from: 6_000, to: 7_000, exe: "/bin/env", ancestry: "sh[10]"),
-                Row(pid: 20, from: 7_000, to: 8_000, exe: "/bin/true", ancestry: "sh[10]"),
+                Row(pid: 20, from: 7_000, to: 1_008_000, exe: "/bin/true", ancestry: "sh[10]"),
             ]
         )
         #expect(take() == [] && facts.liveCount == 0)
@@ -112,7 +112,7 @@ import Testing
         #expect(take() == [row])
         #expect(take() == [])
         exit(20, startMs: 5, 90)
-        #expect(take() == [Row(pid: 20, from: 5_000, to: 90_000, exe: "/bin/daemon", ancestry: nil)])
+        #expect(take() == [Row(pid: 20, from: 5_000, to: 1_090_000, exe: "/bin/daemon", ancestry: nil)])
     }
 
     @Test("a child is what its parent is until it execs, and descends from it and its ancestors")
@@ -121,7 +121,9 @@ import Testing
         fork(20, "sh 2", child: 30, startMs: 7)
         exit(30, startMs: 7, 9)
         let rows = take()
-        #expect(rows.last == Row(pid: 30, from: 7_000, to: 9_000, exe: "/bin/sh", ancestry: "'sh 2'[20] < init[10]"))
+        #expect(
+            rows.last == Row(pid: 30, from: 7_000, to: 1_009_000, exe: "/bin/sh", ancestry: "'sh 2'[20] < init[10]")
+        )
         #expect(rows.first?.to == nil)
     }
 
@@ -152,13 +154,13 @@ import Testing
         exec(20, startMs: 5, 6, exe: "/bin/true")
         fork(10, "sh", child: 20, startMs: 5)
         exit(20, startMs: 5, 7)
-        #expect(take() == [Row(pid: 20, from: 6_000, to: 7_000, exe: "/bin/true", ancestry: nil)])
+        #expect(take() == [Row(pid: 20, from: 6_000, to: 1_007_000, exe: "/bin/true", ancestry: nil)])
     }
 
     @Test("an end of which nobody saw the begin is a row of its own")
     func unknownBegin() {
         exit(20, startMs: 5, 7)
-        #expect(take() == [Row(pid: 20, from: 5_000, to: 7_000, exe: nil, ancestry: nil)])
+        #expect(take() == [Row(pid: 20, from: 5_000, to: 1_007_000, exe: nil, ancestry: nil)])
     }
 
     @Test("of processes beyond the bound the begin is told, and they are counted; so are rows beyond theirs")

@@ -153,11 +153,12 @@ public actor Agent {
             )
         )
         let createdBy = identity.archiveIdentity(loaded.configuration, clock: clock).createdBy
+        let run = "\(startedAt / 1_000_000)-\(identity.runID.prefix(8))"
         let nowUs: @Sendable () -> Int64 = { ClockOffset.measure().utcMicroseconds(boot: ClockOffset.bootNow()) }
         factTables = FactTables(
             root: loaded.configuration.archive.path,
             node: loaded.configuration.nodeName,
-            runID: identity.runID,
+            run: run,
             createdBy: createdBy,
             nowUs: nowUs
         )
@@ -182,7 +183,7 @@ public actor Agent {
                 root: loaded.configuration.archive.path,
                 node: loaded.configuration.nodeName,
                 bootID: identity.bootID,
-                runID: identity.runID,
+                run: run,
                 createdBy: createdBy,
                 startedUs: startedAt,
                 nowUs: nowUs

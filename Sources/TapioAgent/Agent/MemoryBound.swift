@@ -17,6 +17,8 @@ struct MemoryBound: CustomStringConvertible {
     let aggregates: Int
     /// Bytes of answers of name servers that wait to be learned from.
     let answers: Int
+    /// Bytes of records of processes that wait to go into their table.
+    let processes: Int
     /// Bytes of records on their way to a live view.
     let liveView: Int
 
@@ -30,13 +32,15 @@ struct MemoryBound: CustomStringConvertible {
         kept = configuration.queue.retryBytes
         aggregates = pipeline.reader.tuning.aggregation.mostBytes(readers: readers)
         answers = RemoteLookup.mostAnswers * MemoryLayout<SeenAnswer>.stride
+        processes = ProcessFeed.mostWaiting * MemoryLayout<SeenProcess>.stride
         liveView = EventTap.mostBytes
     }
 
     private var parts: [(name: String, bytes: Int)] {
         [
             ("rings", rings), ("batches", batches), ("encoders", encoders), ("encoded", encoded),
-            ("kept for a retry", kept), ("aggregates", aggregates), ("answers", answers), ("live view", liveView),
+            ("kept for a retry", kept), ("aggregates", aggregates), ("answers", answers),
+            ("processes", processes), ("live view", liveView),
         ]
     }
 

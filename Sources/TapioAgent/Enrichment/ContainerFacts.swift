@@ -24,7 +24,7 @@ struct ContainerFacts: Sendable {
         root: String,
         node: String,
         bootID: String,
-        runID: String,
+        run: String,
         createdBy: String,
         startedUs: Int64,
         nowUs: @escaping @Sendable () -> Int64
@@ -37,7 +37,7 @@ struct ContainerFacts: Sendable {
             name: "container",
             columns: Self.columns,
             node: node,
-            run: String(runID.prefix(8)),
+            run: run,
             createdBy: createdBy
         )
     }

@@ -10,7 +10,7 @@ actor FactTables {
     private var problem: String?
 
     /// Tables of one run of the agent, under the archive's root. Nothing is written yet.
-    init(root: String, node: String, runID: String, createdBy: String, nowUs: @escaping @Sendable () -> Int64) {
+    init(root: String, node: String, run: String, createdBy: String, nowUs: @escaping @Sendable () -> Int64) {
         self.nowUs = nowUs
         for table in FactTable.allCases {
             tables[table] = DimensionTable(
@@ -18,7 +18,7 @@ actor FactTables {
                 name: table.rawValue,
                 columns: table.columns,
                 node: node,
-                run: String(runID.prefix(8)),
+                run: run,
                 createdBy: createdBy
             )
         }

@@ -9,6 +9,8 @@ import TapioEvents
 struct ProcessFacts {
     /// Processes that are known at a time. One beyond is told of without its end.
     static let mostLive = 16_384
+    /// For how long after its end a process is still the one that its pid names: its files are closed then.
+    static let lingerNs: Int64 = 1_000_000_000
     /// Rows that can wait to be taken.
     static let mostRows = 50_000
 
@@ -116,10 +118,10 @@ struct ProcessFacts {
         let pid = seen.uint32(\tapio_header.pid)
         if let known = live[pid], known.startNs == startNs {
             live[pid] = nil
-            tell(known, to: endNs)
+            tell(known, to: endNs + Self.lingerNs)
         } else if live[pid] == nil {
             // What it was nobody saw.
-            tell(life(seen, startNs: startNs, sinceNs: startNs), to: endNs)
+            tell(life(seen, startNs: startNs, sinceNs: startNs), to: endNs + Self.lingerNs)
         }
     }
 

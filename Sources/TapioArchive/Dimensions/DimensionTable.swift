@@ -14,7 +14,8 @@ public enum DimensionValue: Sendable, Hashable {
 /// written. Its files are Parquet, an hour or so many rows each; a file is written again as rows come, and takes its place in
 /// one step.
 ///
-/// They are `<root>/_dimensions/<name>/node=<node>/<hour>-<run>.pq`, then `<hour>-<run>-1.pq` and so on: readers that are pointed at the archive's root pass over
+/// They are `<root>/_dimensions/<name>/node=<node>/<hour>-<run>-0000.pq`, then `…-0001.pq` and so on, so that what was written
+/// later has the greater name: readers that are pointed at the archive's root pass over
 /// them, those that skip what begins with `_` and those that look for `*.parquet`. Used by one caller at a time.
 public struct DimensionTable: Sendable {
     /// Rows of a file at most; then another begins.
@@ -43,7 +44,7 @@ public struct DimensionTable: Sendable {
     /// - Parameters:
     ///   - root: The archive's root.
     ///   - name: The table's name.
-    ///   - run: What tells this run of the agent from others in the same hour.
+    ///   - run: What tells this run of the agent from others in the same hour, and is greater than that of one before.
     public init(
         root: String,
         name: String,
@@ -86,7 +87,9 @@ public struct DimensionTable: Sendable {
     public mutating func flush() throws(FileError) {
         guard isDirty, let hour else { return }
         let changed = try fileSystem.makeDirectories(directory)
-        let path = "\(directory)/\(hour.fileName)-\(run)\(part == 0 ? "" : "-\(part)").pq"
+        let number = String(part)
+        let padding = String(repeating: "0", count: max(0, 4 - number.count))
+        let path = "\(directory)/\(hour.fileName)-\(run)-\(padding)\(number).pq"
         let temporary = path + ".new"
         // What an earlier attempt left.
         if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
