@@ -71,9 +71,10 @@ extension RealKernel {
                 .load(tapio_process_exit.self)
             #expect(exit.peak_rss_bytes == UInt64(usage.ru_maxrss) * 1024)
             #expect(exit.peak_rss_bytes > 48 << 20)
-            let waited = [usage.ru_utime, usage.ru_stime].reduce(0) {
-                $0 + Int64($1.tv_sec) * 1_000_000_000 + Int64($1.tv_usec) * 1000
+            func nanoseconds(_ time: timeval) -> Int64 {
+                Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_usec) * 1000
             }
+            let waited = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
             // What the last thread takes between the event and its very end is in the one only.
             #expect(abs(waited - Int64(exit.cpu_ns)) < 5_000_000)
         }
