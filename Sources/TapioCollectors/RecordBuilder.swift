@@ -20,6 +20,11 @@ struct RecordBuilder {
         bytes += text
     }
 
+    /// Lets the `tapio_string` at `offset` point to what that at `other` does.
+    mutating func `repeat`(_ other: Int, at offset: Int) {
+        for index in 0..<MemoryLayout<tapio_string>.size { bytes[offset + index] = bytes[other + index] }
+    }
+
     private mutating func store(_ value: UInt16, at offset: Int) {
         bytes[offset] = UInt8(truncatingIfNeeded: value)
         bytes[offset + 1] = UInt8(truncatingIfNeeded: value >> 8)

@@ -3,6 +3,7 @@ public enum FieldSource: Sendable, Hashable {
     case uint8(at: Int)
     case uint16(at: Int)
     case uint32(at: Int)
+    /// In a column of timestamps: microseconds since 1970, UTC.
     case uint64(at: Int)
     /// Nanoseconds since boot, signed, made a UTC timestamp with the clock offset of the batch.
     case bootTime(at: Int)

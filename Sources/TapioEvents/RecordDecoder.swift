@@ -33,6 +33,11 @@ public struct RecordDecoder: Sendable {
             case let other: other
             }
         case .uint32(let at): number(UInt64(record.uint32(at: at)), allOnes: 0xffff_ffff, field.absence)
+        case .uint64(let at) where field.column.type == .timestamp:
+            switch number(record.uint64(at: at), allOnes: .max, field.absence) {
+            case .int(let microseconds): .timestamp(microseconds)
+            case let other: other
+            }
         case .uint64(let at): number(record.uint64(at: at), allOnes: .max, field.absence)
         case .bootTime(let at):
             switch (record.int64(at: at), field.absence) {

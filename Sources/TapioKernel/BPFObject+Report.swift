@@ -2,15 +2,26 @@ import CTapioLibBPF
 import Glibc
 import TapioBPF
 
-extension BPFObject {
-    /// Tells an event that user space itself found, by the object's program `report` (`bpf/kernel/report.h`).
+/// How user space tells events that it found itself: by an object's program `report` (`bpf/kernel/report.h`), so that
+/// they take the way of all events. Valid as long as the object; used by one thread at a time.
+public struct EventReporter: Sendable {
+    /// The object's name.
+    private let name: String
+    /// Descriptor of its map `reports`.
+    private let reports: Int32
+    private let program: RunnableProgram
+
+    init(name: String, reports: Int32, program: RunnableProgram) {
+        self.name = name
+        self.reports = reports
+        self.program = program
+    }
+
+    /// Tells an event.
     ///
     /// - Parameter record: Complete but for its stamp: a header and its kind's payload, at most TAPIO_RECORD_BYTES.
     public func report(_ record: [UInt8]) throws(KernelError) {
         precondition(record.count >= MemoryLayout<tapio_header>.size && record.count <= Int(TAPIO_RECORD_BYTES))
-        guard let reports = mapDescriptor("reports") else {
-            throw KernelError(code: ENOENT, action: "find", subject: "\(name)/reports", remedy: "load it first")
-        }
         // The size, four bytes, the record.
         let bytesAt = 8
         var value = [UInt8](repeating: 0, count: bytesAt + Int(TAPIO_RECORD_BYTES))
@@ -21,6 +32,19 @@ extension BPFObject {
             unsafe bpf_map_update_elem(reports, &key, $0.baseAddress, UInt64(BPF_ANY))
         }
         guard result == 0 else { throw KernelError(code: errno, action: "report through", subject: "\(name)/reports") }
-        try runnable("report").run(UInt64(0))
+        try program.run(UInt64(0))
     }
+}
+
+extension BPFObject {
+    /// What tells events through this object, which has the program `report` and is loaded.
+    public func reporter() throws(KernelError) -> EventReporter {
+        guard let reports = mapDescriptor("reports") else {
+            throw KernelError(code: ENOENT, action: "find", subject: "\(name)/reports", remedy: "load it first")
+        }
+        return EventReporter(name: name, reports: reports, program: try runnable("report"))
+    }
+
+    /// Tells an event that user space itself found; see ``EventReporter/report(_:)``.
+    public func report(_ record: [UInt8]) throws(KernelError) { try reporter().report(record) }
 }

@@ -57,9 +57,14 @@ public final class BatchEncoder {
         unsafe batch.withUnsafeRows { rows in
             for column in plan.fillings.indices {
                 let filling = plan.fillings[column]
-                if filling.isEnrichment && batch.enrichment.entries.count <= 1 { continue }
                 if filling.isRemote && !batch.enrichment.hasRemote { continue }
-                guard sorter.runs.contains(where: { filling.fields[$0.layout] != nil }) else { continue }
+                // Of a batch of which nothing is known these columns are null, but for what records say themselves.
+                let isUnknown = batch.enrichment.entries.count <= 1
+                guard
+                    sorter.runs.contains(where: {
+                        filling.fields[$0.layout] != nil && !(isUnknown && filling.isEnrichment[$0.layout])
+                    })
+                else { continue }
                 scratch.begin(rows: batch.rowCount, filling.column.type == .string ? .texts : .numbers)
                 switch filling.column.type {
                 case .int32, .int64, .timestamp: integers(column, filling, clock)

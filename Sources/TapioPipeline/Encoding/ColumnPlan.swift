@@ -8,8 +8,9 @@ struct ColumnPlan: Sendable {
         let column: Column
         /// By layout; nil where that has no such field.
         let fields: [Field?]
-        /// Whether it is filled from what is known of whose a row is.
-        let isEnrichment: Bool
+        /// By layout: whether it is filled from enrichment there. Kinds that themselves tell of pods fill those columns from
+        /// their records.
+        let isEnrichment: [Bool]
         /// Whether it is filled from what is known of the other end.
         let isRemote: Bool
     }
@@ -36,7 +37,7 @@ struct ColumnPlan: Sendable {
                     "the source of column \(column.name) does not make its type, or crosses a word"
                 )
             }
-            let isEnrichment = fields.contains { field in
+            let isEnrichment = fields.map { field in
                 if case .some(.enrichment) = field?.source { true } else { false }
             }
             let isRemote = fields.contains { field in
@@ -57,7 +58,7 @@ struct ColumnPlan: Sendable {
         case .uint8: field.column.type == .int32 || field.column.type == .int64
         case .uint16(let at): (field.column.type == .int32 || field.column.type == .int64) && at % 2 == 0
         case .uint32(let at): (field.column.type == .int32 || field.column.type == .int64) && at % 4 == 0
-        case .uint64(let at): field.column.type == .int64 && at % 8 == 0
+        case .uint64(let at): (field.column.type == .int64 || field.column.type == .timestamp) && at % 8 == 0
         case .bootTimeSubNs(let at): (field.column.type == .int32 || field.column.type == .int64) && at % 8 == 0
         case .bootTime(let at): field.column.type == .timestamp && at % 8 == 0
         case .weight(let at): field.column.type == .double && at % 4 == 0

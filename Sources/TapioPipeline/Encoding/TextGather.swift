@@ -81,6 +81,8 @@ struct TextGather: ~Copyable {
             case .dns(let at, let part):
                 unsafe messages(run, sorter, at, part, records, positions, scratch)
             case .enrichment(let column):
+                // A batch of which nothing is known has no ids.
+                guard enrichment.entries.count > 1 else { continue }
                 let ids = unsafe sorter.enrichmentIDs + run.rows.lowerBound
                 unsafe enrich(run, ids, scratch, { Int($0.owner) }) { id in
                     // An id that the table doesn't have says nothing.
