@@ -61,7 +61,7 @@ let package = Package(
         .target(name: "TapioEvents", dependencies: ["CTapioSystem", "TapioBPF", "TapioRings"], swiftSettings: strict),
         .target(
             name: "TapioCollectors",
-            dependencies: ["CTapioSystem", "TapioBPF", "TapioKernel", "TapioEvents", logging],
+            dependencies: ["CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", logging],
             swiftSettings: strict
         ),
         .target(name: "TapioEnrichment", dependencies: ["CTapioSystem", "TapioRings"], swiftSettings: strict),
@@ -103,6 +103,7 @@ let package = Package(
             name: "TapioTestSupport",
             dependencies: ["CTapioSystem", "TapioKernel", "TapioArchive"],
             path: "Tests/TapioTestSupport",
+            exclude: ["Kubernetes/Recorded", "Kubernetes/Server"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -118,7 +119,6 @@ let package = Package(
         .testTarget(
             name: "TapioKubernetesTests",
             dependencies: ["TapioKubernetes", "TapioRings", "TapioTestSupport"],
-            exclude: ["Recorded", "Server"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -133,7 +133,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioCollectorsTests",
-            dependencies: ["TapioCollectors", "TapioEvents", "TapioKernel", "TapioTestSupport"],
+            dependencies: ["TapioCollectors", "TapioEvents", "TapioKernel", "TapioRings", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

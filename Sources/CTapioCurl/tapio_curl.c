@@ -81,6 +81,13 @@ CURLcode tapio_curl_set_text(struct tapio_curl *client, CURLoption option, const
 	return curl_easy_setopt(client->easy, option, text);
 }
 
+CURLcode tapio_curl_set_bytes(struct tapio_curl *client, CURLoption option, const void *bytes, size_t count)
+{
+	// libcurl copies them, though it takes no const.
+	struct curl_blob blob = {.data = (void *)bytes, .len = count, .flags = CURL_BLOB_COPY};
+	return curl_easy_setopt(client->easy, option, &blob);
+}
+
 CURLcode tapio_curl_set_number(struct tapio_curl *client, CURLoption option, long number)
 {
 	return curl_easy_setopt(client->easy, option, number);

@@ -1,4 +1,5 @@
 import TapioRings
+import TapioTestSupport
 import Testing
 
 @testable import TapioKubernetes

@@ -1,4 +1,5 @@
 import Foundation
+import TapioTestSupport
 import Testing
 
 @testable import TapioKubernetes
@@ -10,8 +11,7 @@ struct ModelTests {
     }
 
     private func recorded<Object: KubernetesObject>(_ name: String, as _: Object.Type) throws -> [Object] {
-        let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let data = try Data(contentsOf: here.appendingPathComponent("Recorded/\(name)"))
+        let data = try Data(contentsOf: URL(fileURLWithPath: FakeServer.recorded + "/" + name))
         let page = try JSONDecoder().decode(ListPage<Object>.self, from: data)
         #expect(page.metadata.resourceVersion == "335")
         return try #require(page.items).map { try #require($0.object) }
@@ -41,12 +41,18 @@ struct ModelTests {
         let node = try #require(recorded("nodes-list.json", as: Node.self).first)
         #expect(node.name == "node1")
         #expect(node.conditions.first { $0.type == "MemoryPressure" }?.status == .no)
+        #expect(node.kubeletVersion == "v1.36.2" && !node.isUnschedulable)
+        #expect(node.createdNs == Timestamp.nanoseconds("2026-11-22T21:08:17Z"))
+        #expect(pod.createdNs == Timestamp.nanoseconds("2026-11-22T21:08:56Z") && pod.deletionNs == nil)
+        #expect(pod.startedNs == Timestamp.nanoseconds("2026-11-22T21:08:57Z") && pod.reason == "")
+        #expect(pod.conditions.map(\.type).contains("PodScheduled") && pod.conditions.allSatisfy { $0.status == .yes })
+        #expect(container.isReady == true && container.detail.startedNs == pod.startedNs)
+        #expect(container.lastDetail == ContainerStatus.Detail())
     }
 
     @Test("lines that were damaged by chance are read or refused, and never more")
     func damagedLines() throws {
-        let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let data = try Data(contentsOf: here.appendingPathComponent("Recorded/pods-watch.ndjson"))
+        let data = try Data(contentsOf: URL(fileURLWithPath: FakeServer.recorded + "/pods-watch.ndjson"))
         let lines = data.split(separator: UInt8(ascii: "\n")).dropFirst()
         var refused = 0
         for _ in 0..<1_000 {

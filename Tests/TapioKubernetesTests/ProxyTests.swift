@@ -10,8 +10,8 @@ struct ProxyTests {
     @Test("HTTPS_PROXY is used, and NO_PROXY keeps from it")
     func environment() async {
         await #expect(processExitsWith: .success) {
-            let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
-            let proxy = try InteractiveProcess(["python3", here + "/Server/connect_proxy.py"])
+            let here = URL(fileURLWithPath: FakeServer.recorded).deletingLastPathComponent().path + "/Server"
+            let proxy = try InteractiveProcess(["python3", here + "/connect_proxy.py"])
             let port = try #require(proxy.readLine())
             setenv("HTTPS_PROXY", "http://127.0.0.1:\(port)", 1)
             setenv("NO_PROXY", "127.0.0.1", 1)

@@ -251,7 +251,33 @@ struct ReflectorTests {
         #expect(try server.requests("list").map { $0.query["limit"] } == ["1"])
     }
 
+    @Test("events that happen while nobody listens are told afterwards, once, even where their version is gone")
+    func newsInAGap() async throws {
+        let events = Changes<KubernetesEvent>()
+        func put(_ name: String) throws {
+            let object: [String: Any] = ["metadata": ["name": name, "namespace": "test", "uid": name], "reason": "R"]
+            try server.command("put", ["path": Resource.events.path, "object": object])
+        }
+        try put("old")
+        let reflector = try events.reflect(server.settings()) { $0.pageLimit = 2 }
+        defer { reflector.stop() }
+        try server.awaitWatches()
+        try put("heard")
+        try await until("the first") { events.words == ["synced", "+heard"] }
+        // It breaks, and comes back to find nothing of what it knows.
+        try server.fail("watch", ["status": 410, "message": "too old"])
+        try server.command("disturb", ["how": "end"])
+        for name in ["a", "b", "c", "d"] { try put(name) }
+        try server.command("compact")
+        try server.awaitWatches()
+        try await until("all in the gap") { events.words.filter { $0.hasPrefix("+") }.count >= 5 }
+        try put("after")
+        try await until("the last") { events.words.contains("+after") }
+        #expect(events.words.filter { $0.hasPrefix("+") }.sorted() == ["+a", "+after", "+b", "+c", "+d", "+heard"])
+        #expect(reflector.statistics.relists > 0)
+    }
+
     private static func recorded(_ name: String) -> String {
-        URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Recorded/" + name
+        FakeServer.recorded + "/" + name
     }
 }

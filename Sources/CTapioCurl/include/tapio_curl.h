@@ -23,6 +23,8 @@ void tapio_curl_reset(struct tapio_curl *client);
 // Options for the next GET. Each gives a CURLcode. Texts are copied.
 
 CURLcode tapio_curl_set_text(struct tapio_curl *client, CURLoption option, const char *text);
+/// Sets what else would be the name of a file: its bytes.
+CURLcode tapio_curl_set_bytes(struct tapio_curl *client, CURLoption option, const void *bytes, size_t count);
 CURLcode tapio_curl_set_number(struct tapio_curl *client, CURLoption option, long number);
 /// Adds a line ("Name: value") to the request's head.
 CURLcode tapio_curl_add_header(struct tapio_curl *client, const char *line);

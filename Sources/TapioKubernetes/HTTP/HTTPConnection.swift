@@ -37,7 +37,11 @@ final class HTTPConnection: @unchecked Sendable {
     func get(_ request: HTTPRequest, body: (Int, Span<UInt8>) -> Bool) -> HTTPOutcome {
         var token: String?
         do throws(KubernetesError) {
-            if case .tokenFile(let path) = server.credentials { token = try BearerToken(path: path).read() }
+            switch server.credentials {
+            case .tokenFile(let path): token = try BearerToken(path: path).read()
+            case .token(let text): token = text
+            case .none, .clientCertificate, .clientCertificateData: break
+            }
             try configure(request, token: token)
         } catch {
             return HTTPOutcome(end: .failed(error))
@@ -74,6 +78,12 @@ final class HTTPConnection: @unchecked Sendable {
         func set(_ option: CURLoption, _ number: Int) throws(KubernetesError) {
             try check(unsafe tapio_curl_set_number(client, option, number))
         }
+        func set(_ option: CURLoption, _ bytes: [UInt8]) throws(KubernetesError) {
+            // They are copied before the call returns.
+            try check(
+                unsafe bytes.withUnsafeBytes { unsafe tapio_curl_set_bytes(client, option, $0.baseAddress, $0.count) }
+            )
+        }
         try set(CURLOPT_URL, server.url + request.target)
         try set(CURLOPT_USERAGENT, "tapio")
         try check(unsafe tapio_curl_add_header(client, "Accept: application/json"))
@@ -81,10 +91,19 @@ final class HTTPConnection: @unchecked Sendable {
         if request.allowsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip") }
         // 1.2 is what every API server has; 1 is the least that libcurl calls a version.
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        if let caFile = server.caFile { try set(CURLOPT_CAINFO, caFile) }
-        if case .clientCertificate(let certificate, let key) = server.credentials {
+        if let data = server.caData {
+            try set(CURLOPT_CAINFO_BLOB, data)
+        } else if let caFile = server.caFile {
+            try set(CURLOPT_CAINFO, caFile)
+        }
+        switch server.credentials {
+        case .clientCertificate(let certificate, let key):
             try set(CURLOPT_SSLCERT, certificate)
             try set(CURLOPT_SSLKEY, key)
+        case .clientCertificateData(let certificate, let key):
+            try set(CURLOPT_SSLCERT_BLOB, certificate)
+            try set(CURLOPT_SSLKEY_BLOB, key)
+        case .none, .token, .tokenFile: break
         }
         try set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectSeconds))
         try set(CURLOPT_TIMEOUT_MS, Self.milliseconds(request.totalSeconds))

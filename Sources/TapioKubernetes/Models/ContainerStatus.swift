@@ -22,6 +22,21 @@ public struct ContainerStatus: Sendable, Hashable {
         case ephemeral
     }
 
+    /// What is said of a state beside what it is; texts are empty, and times nil, where nothing is.
+    public struct Detail: Sendable, Hashable {
+        /// Why, for people.
+        public var message = ""
+        /// The signal that ended it; 0 for none.
+        public var signal = 0
+        /// When it began to run, in nanoseconds since 1970 UTC.
+        public var startedNs: Int64?
+        /// When it ended, likewise.
+        public var finishedNs: Int64?
+
+        /// Nothing is said.
+        public init() {}
+    }
+
     /// Its name within the pod.
     public var name: String
     /// What it is for.
@@ -38,6 +53,12 @@ public struct ContainerStatus: Sendable, Hashable {
     public var lastState: State
     /// The predecessor's id; nil without one. Its last events can come after the restart.
     public var previousID: String?
+    /// Whether it serves; nil where nothing is said.
+    public var isReady: Bool?
+    /// More about ``state``.
+    public var detail = Detail()
+    /// More about ``lastState``.
+    public var lastDetail = Detail()
 }
 
 extension ContainerStatus {
@@ -46,13 +67,20 @@ extension ContainerStatus {
         struct State: Decodable {
             struct Waiting: Decodable {
                 var reason: String?
+                var message: String?
             }
             struct Terminated: Decodable {
                 var reason: String?
+                var message: String?
                 var exitCode: Int?
+                var signal: Int?
+                var startedAt: String?
+                var finishedAt: String?
                 var containerID: String?
             }
-            struct Running: Decodable {}
+            struct Running: Decodable {
+                var startedAt: String?
+            }
             var waiting: Waiting?
             var running: Running?
             var terminated: Terminated?
@@ -62,6 +90,7 @@ extension ContainerStatus {
         var containerID: String?
         var image: String?
         var restartCount: Int?
+        var ready: Bool?
         var state: State?
         var lastState: State?
     }
@@ -75,6 +104,9 @@ extension ContainerStatus {
         state = State(wire.state)
         lastState = State(wire.lastState)
         previousID = Self.bareID(wire.lastState?.terminated?.containerID)
+        isReady = wire.ready
+        detail = Detail(wire.state)
+        lastDetail = Detail(wire.lastState)
     }
 
     /// What follows the runtime's name: `containerd://<id>`.
@@ -95,6 +127,22 @@ extension ContainerStatus.State {
             self = .waiting(reason: waiting.reason ?? "")
         } else {
             self = .unknown
+        }
+    }
+}
+
+extension ContainerStatus.Detail {
+    init(_ wire: ContainerStatus.Wire.State?) {
+        self.init()
+        if let terminated = wire?.terminated {
+            message = terminated.message ?? ""
+            signal = terminated.signal ?? 0
+            startedNs = terminated.startedAt.flatMap(Timestamp.nanoseconds)
+            finishedNs = terminated.finishedAt.flatMap(Timestamp.nanoseconds)
+        } else if let running = wire?.running {
+            startedNs = running.startedAt.flatMap(Timestamp.nanoseconds)
+        } else if let waiting = wire?.waiting {
+            message = waiting.message ?? ""
         }
     }
 }

@@ -15,8 +15,12 @@ public struct KubernetesEvent: KubernetesObject {
     public var objectKind: String
     /// That object; what the event does not say of it is empty.
     public var object: ObjectKey
+    /// The part of that object, such as `spec.containers{web}`; empty where it is about all of it.
+    public var fieldPath: String
     /// Who says so ("kubelet", "default-scheduler", …); empty where nobody is named.
     public var source: String
+    /// The node on which that one runs; empty where it does not say.
+    public var host: String
     /// How often it happened.
     public var count: Int
     /// When it first happened, in nanoseconds since 1970 UTC; nil where that is not said.
@@ -49,7 +53,10 @@ public struct KubernetesEvent: KubernetesObject {
             namespace: involved?.namespace ?? "",
             name: involved?.name ?? ""
         )
-        let component = try container.decodeIfPresent(Source.self, forKey: .source)?.component ?? ""
+        fieldPath = involved?.fieldPath ?? ""
+        let origin = try container.decodeIfPresent(Source.self, forKey: .source)
+        host = origin?.host ?? ""
+        let component = origin?.component ?? ""
         source = component.isEmpty ? try text(.reportingComponent) : component
         let series = try container.decodeIfPresent(Series.self, forKey: .series)
         count = try series?.count ?? container.decodeIfPresent(Int.self, forKey: .count) ?? 1
@@ -65,10 +72,12 @@ public struct KubernetesEvent: KubernetesObject {
         var namespace: String?
         var name: String?
         var uid: String?
+        var fieldPath: String?
     }
 
     private struct Source: Decodable {
         var component: String?
+        var host: String?
     }
 
     private struct Series: Decodable {

@@ -1,25 +1,5 @@
 /// A node, and how it is.
 public struct Node: KubernetesObject {
-    /// Something that is true of the node or not.
-    public struct Condition: Sendable, Hashable, Decodable {
-        /// Whether it is so.
-        public enum Status: String, Sendable, Decodable {
-            /// It is so.
-            case yes = "True"
-            /// It is not.
-            case no = "False"
-            /// Nobody can tell: kubelet is silent.
-            case unknown = "Unknown"
-        }
-
-        /// "Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable", or another controller's.
-        public var type: String
-        /// Whether it is so.
-        public var status: Status
-        /// Why, in one word; nil where nothing is said.
-        public var reason: String?
-    }
-
     /// Nodes, at `/api/v1/nodes`.
     public static var resource: Resource { .nodes }
 
@@ -28,21 +8,40 @@ public struct Node: KubernetesObject {
     /// Its conditions.
     public var conditions: [Condition]
 
+    /// When it was made, in nanoseconds since 1970 UTC; nil where that is not said.
+    public var createdNs: Int64?
+    /// Whether it is cordoned: it gets no more pods.
+    public var isUnschedulable: Bool
+    /// Version of its kubelet; empty where that is not said.
+    public var kubeletVersion: String
+
     /// Its name.
     public var name: String { metadata.name }
 
     private enum CodingKeys: CodingKey {
-        case metadata, status
+        case metadata, spec, status
     }
 
     /// Takes what is needed.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         metadata = try container.decode(ObjectMetadata.self, forKey: .metadata)
-        conditions = try container.decodeIfPresent(Status.self, forKey: .status)?.conditions ?? []
+        createdNs = try container.decode(ObjectTimes.self, forKey: .metadata).createdNs
+        let status = try container.decodeIfPresent(Status.self, forKey: .status)
+        conditions = status?.conditions ?? []
+        kubeletVersion = status?.nodeInfo?.kubeletVersion ?? ""
+        isUnschedulable = try container.decodeIfPresent(Spec.self, forKey: .spec)?.unschedulable ?? false
+    }
+
+    private struct Spec: Decodable {
+        var unschedulable: Bool?
     }
 
     private struct Status: Decodable {
+        struct Info: Decodable {
+            var kubeletVersion: String?
+        }
         var conditions: [Condition]?
+        var nodeInfo: Info?
     }
 }

@@ -38,6 +38,17 @@ public struct ObjectMetadata: Sendable, Hashable, Decodable {
     }
 }
 
+/// When an object was made, and is to be gone: parts of its metadata that few ask for.
+struct ObjectTimes: Decodable {
+    var creationTimestamp: String?
+    var deletionTimestamp: String?
+
+    /// In nanoseconds since 1970 UTC; nil where that is not said.
+    var createdNs: Int64? { creationTimestamp.flatMap(Timestamp.nanoseconds) }
+    /// Likewise; nil too where nobody has deleted it.
+    var deletionNs: Int64? { deletionTimestamp.flatMap(Timestamp.nanoseconds) }
+}
+
 /// Which object, where no more than that is known.
 public struct ObjectKey: Sendable, Hashable {
     /// See ``ObjectMetadata/uid``.

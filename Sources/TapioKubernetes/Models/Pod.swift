@@ -23,6 +23,18 @@ public struct Pod: KubernetesObject {
     public var nodeName: String?
     /// Where it is in its life.
     public var phase: Phase
+    /// Why it is there, in one word ("Evicted", …); empty where nothing is said.
+    public var reason: String
+    /// Why, for people; likewise.
+    public var message: String
+    /// Its conditions.
+    public var conditions: [Condition]
+    /// When it was made, in nanoseconds since 1970 UTC; nil where that is not said.
+    public var createdNs: Int64?
+    /// When kubelet took it on; likewise.
+    public var startedNs: Int64?
+    /// When it is to be gone; nil where nobody has deleted it.
+    public var deletionNs: Int64?
     /// Its addresses, one for each family. With ``usesHostNetwork`` they are the node's.
     public var addresses: [IPAddress]
     /// Whether it has no network of its own.
@@ -50,6 +62,13 @@ public struct Pod: KubernetesObject {
         nodeName = spec?.nodeName.flatMap { $0.isEmpty ? nil : $0 }
         usesHostNetwork = spec?.hostNetwork ?? false
         phase = status?.phase.flatMap(Phase.init(rawValue:)) ?? .unknown
+        reason = status?.reason ?? ""
+        message = status?.message ?? ""
+        conditions = status?.conditions ?? []
+        let times = try container.decode(ObjectTimes.self, forKey: .metadata)
+        createdNs = times.createdNs
+        startedNs = status?.startTime.flatMap(Timestamp.nanoseconds)
+        deletionNs = times.deletionNs
         // podIP is the first of podIPs; old servers have it alone.
         let texts = status?.podIPs?.map(\.ip) ?? [status?.podIP]
         addresses = texts.compactMap { $0.flatMap(IPAddress.init) }
@@ -91,6 +110,10 @@ public struct Pod: KubernetesObject {
             var ip: String?
         }
         var phase: String?
+        var reason: String?
+        var message: String?
+        var conditions: [Condition]?
+        var startTime: String?
         var podIP: String?
         var podIPs: [Address]?
         var containerStatuses: [ContainerStatus.Wire]?

@@ -16,8 +16,8 @@ extension ReflectorLoop {
         var request = request(action, seconds: settings.pageTimeout / .seconds(1))
         request.stallSeconds = settings.stallTimeout / .seconds(1)
         request.allowsCompression = true
-        // All that is wanted of the old ones is the version from which on they are news.
-        request.query.append(("limit", wantsOnlyNews ? "1" : "\(limit)"))
+        // All that is wanted of the old ones is the version from which on they are news; but after a gap, those that came in it.
+        request.query.append(("limit", wantsOnlyNews && !news.isAfterGap ? "1" : "\(limit)"))
         if let continuing { request.query.append(("continue", continuing)) }
 
         var body: [UInt8] = []
@@ -50,11 +50,13 @@ extension ReflectorLoop {
             return
         }
         note({ $0.pages += 1 }, success: true)
-        if !wantsOnlyNews { page.items?.forEach(isPresent) }
-        let next = wantsOnlyNews ? nil : page.metadata.continue
+        let items = page.items ?? []
+        (wantsOnlyNews ? items.filter { news.isNews($0.metadata) } : items).forEach(isPresent)
+        let next = wantsOnlyNews && !news.isAfterGap ? nil : page.metadata.continue
         plan.pageEnded(resourceVersion: version, continuing: next)
         guard next ?? "" == "" else { return }
         for key in tracker.endList() { isGone(key, last: nil) }
+        news.endList(at: version)
         note({ $0.isSynced = true }, success: true)
         onChange(.synced)
     }
@@ -132,6 +134,7 @@ extension ReflectorLoop {
         case .bookmark(let version):
             note({ $0.bookmarks += 1 }, success: true)
             plan.progressed(to: version)
+            news.progressed(to: version)
         case .error(let status): return status
         }
         return nil
@@ -140,7 +143,9 @@ extension ReflectorLoop {
     /// Also an object that could not be read moves on the version from which the next watch begins.
     private func succeeded(at candidate: Candidate<Object>) {
         note(success: true)
-        if let metadata = candidate.metadata { plan.progressed(to: metadata.resourceVersion) }
+        guard let metadata = candidate.metadata else { return }
+        plan.progressed(to: metadata.resourceVersion)
+        news.progressed(to: metadata.resourceVersion)
     }
 
     private func request(_ action: String, seconds: Double) -> HTTPRequest {

@@ -11,9 +11,10 @@ final class ReflectorLoop<Object: KubernetesObject> {
     let decoder = JSONDecoder()
     var plan: ReflectorPlan
     var tracker: ObjectTracker
+    var news: NewsTracker
 
-    /// Of a resource like events, only what happens from now on counts: neither is all that is there fetched, nor is
-    /// remembered what came.
+    /// Of a resource like events, only what happens from now on counts: what was there before is not fetched, and what came
+    /// is not remembered.
     var wantsOnlyNews: Bool { Object.resource == .events }
 
     init(
@@ -30,6 +31,7 @@ final class ReflectorLoop<Object: KubernetesObject> {
         self.onChange = onChange
         plan = ReflectorPlan(settings)
         tracker = ObjectTracker(most: settings.mostObjects)
+        news = NewsTracker(most: settings.mostObjects)
     }
 
     /// Returns once the connection was cancelled.

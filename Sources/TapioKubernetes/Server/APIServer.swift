@@ -8,14 +8,20 @@ public struct APIServer: Sendable, Equatable {
         case none
         /// With the token in this file. It is read again for every request, so that a rotated one counts at once.
         case tokenFile(String)
+        /// With this token.
+        case token(String)
         /// With a certificate and its key: PEM files, read when a connection is made.
         case clientCertificate(certificate: String, key: String)
+        /// With a certificate and its key: what is in such files.
+        case clientCertificateData(certificate: [UInt8], key: [UInt8])
     }
 
     /// Scheme, host, port and where there is one a path; without a slash at its end.
     public let url: String
     /// PEM file of the authorities that may have signed the server's certificate; nil: those of the system.
     public let caFile: String?
+    /// The same as what is in such a file; nil: ``caFile`` counts.
+    public let caData: [UInt8]?
     /// As whom to ask.
     public let credentials: Credentials
     /// The namespace of the pod that we run in; nil outside of a cluster.
@@ -29,9 +35,15 @@ public struct APIServer: Sendable, Equatable {
     /// - Parameters:
     ///   - url: `https://host[:port][/path]`, or `http://…` without credentials.
     ///   - caFile: See ``caFile``.
-    /// - Throws: If the URL is none, a file cannot be read, or a secret would go over plain HTTP.
-    public init(url: String, caFile: String? = nil, credentials: Credentials) throws(KubernetesError) {
-        try self.init(url: url, caFile: caFile, credentials: credentials, namespace: nil)
+    ///   - caData: See ``caData``.
+    /// - Throws: If the URL is none, a file cannot be read, a token is none, or a secret would go over plain HTTP.
+    public init(
+        url: String,
+        caFile: String? = nil,
+        caData: [UInt8]? = nil,
+        credentials: Credentials
+    ) throws(KubernetesError) {
+        try self.init(url: url, caFile: caFile, caData: caData, credentials: credentials, namespace: nil)
     }
 
     /// The server of the cluster in which this process is a pod.
@@ -66,7 +78,13 @@ public struct APIServer: Sendable, Equatable {
         )
     }
 
-    private init(url: String, caFile: String?, credentials: Credentials, namespace: String?) throws(KubernetesError) {
+    private init(
+        url: String,
+        caFile: String?,
+        caData: [UInt8]? = nil,
+        credentials: Credentials,
+        namespace: String?
+    ) throws(KubernetesError) {
         var url = url
         while url.hasSuffix("/") { url.removeLast() }
         if let flaw = Self.flaw(inURL: url) {
@@ -87,6 +105,7 @@ public struct APIServer: Sendable, Equatable {
         }
         self.url = url
         self.caFile = caFile
+        self.caData = caData
         self.credentials = credentials
         self.namespace = namespace
         try checkFiles()
@@ -95,9 +114,19 @@ public struct APIServer: Sendable, Equatable {
     /// Finds at start what would otherwise show at the first request.
     private func checkFiles() throws(KubernetesError) {
         var files: [(what: String, path: String)] = []
-        if let caFile { files.append(("the CA certificate", caFile)) }
+        if let caFile, caData == nil { files.append(("the CA certificate", caFile)) }
         switch credentials {
-        case .none: break
+        case .none, .clientCertificateData: break
+        case .token(let token):
+            // Never shown, not even in part.
+            guard BearerToken.isPlain(token) else {
+                throw KubernetesError(
+                    action: "use the token",
+                    place: url,
+                    reason: "it is empty, or holds bytes that no token has",
+                    remedy: "check where it was written"
+                )
+            }
         case .tokenFile(let path): _ = try BearerToken(path: path).read()
         case .clientCertificate(let certificate, let key):
             files += [("the client certificate", certificate), ("the client's key", key)]

@@ -16,11 +16,14 @@ struct BearerToken: Sendable {
         let blank: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
         let token = bytes.drop(while: blank).reversed().drop(while: blank).reversed()
         guard !token.isEmpty else { throw failure("it is empty") }
-        // Anything else could end the header's line and start another.
-        guard token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw failure("it holds bytes that no token has")
-        }
-        return String(decoding: token, as: UTF8.self)
+        let text = String(decoding: token, as: UTF8.self)
+        guard Self.isPlain(text) else { throw failure("it holds bytes that no token has") }
+        return text
+    }
+
+    /// Whether a text can be a token: anything else could end the header's line and start another.
+    static func isPlain(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
     private func failure(_ reason: String) -> KubernetesError {

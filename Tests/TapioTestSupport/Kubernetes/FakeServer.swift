@@ -1,32 +1,45 @@
 import Foundation
-import TapioTestSupport
-
-@testable import TapioKubernetes
 
 /// An API server of the test's own: a process with a certificate that was made for it. It ends with its object.
-final class FakeServer {
+public final class FakeServer {
     /// A request that it got.
-    struct Request: Decodable, Equatable {
-        var verb: String
-        var path: String
-        var query: [String: String]
+    public struct Request: Decodable, Equatable {
+        /// "list" or "watch".
+        public var verb: String
+        /// Without its query.
+        public var path: String
+        /// What follows the path.
+        public var query: [String: String]
     }
 
-    static let token = "fake-token-1"
+    /// What it takes at first.
+    public static let token = "fake-token-1"
+    /// The path of pods.
+    public static let pods = "/api/v1/pods"
+    /// The path of nodes.
+    public static let nodes = "/api/v1/nodes"
+    /// The path of events.
+    public static let events = "/api/v1/events"
+    /// Where the recorded answers lie.
+    public static var recorded: String { here + "/Recorded" }
 
-    let directory = TemporaryDirectory()
-    let port: Int
+    /// Its certificates, and its `token`.
+    public let directory = TemporaryDirectory()
+    /// Where it listens, on 127.0.0.1.
+    public let port: Int
     private let process: InteractiveProcess
 
-    init() throws {
+    private static var here: String { URL(fileURLWithPath: #filePath).deletingLastPathComponent().path }
+
+    /// Starts it, without objects.
+    public init() throws {
         try Certificates.make(in: directory)
         TestFile.write(directory.file("token"), Self.token + "\n")
-        let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
         process = try InteractiveProcess(
             [
-                "python3", "-B", here + "/Server/fake_api_server.py", directory.file("server.crt"),
+                "python3", "-B", Self.here + "/Server/fake_api_server.py", directory.file("server.crt"),
                 directory.file("server.key"),
-                directory.file("ca.crt"), here + "/Recorded", Self.token,
+                directory.file("ca.crt"), Self.recorded, Self.token,
             ]
         )
         struct Ready: Decodable {
@@ -36,16 +49,12 @@ final class FakeServer {
         port = try JSONDecoder().decode(Ready.self, from: Data(line.utf8)).port
     }
 
-    var url: String { "https://127.0.0.1:\(port)" }
-
-    /// How to reach it with the right CA and token.
-    func settings() throws -> APIServer {
-        try APIServer(url: url, caFile: directory.file("ca.crt"), credentials: .tokenFile(directory.file("token")))
-    }
+    /// Its URL.
+    public var url: String { "https://127.0.0.1:\(port)" }
 
     /// Does a command, and gives what it answers.
     @discardableResult
-    func command(_ verb: String, _ arguments: [String: Any] = [:]) throws -> Data {
+    public func command(_ verb: String, _ arguments: [String: Any] = [:]) throws -> Data {
         let object = arguments.merging(["do": verb]) { $1 }
         process.write(String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self))
         guard let line = process.readLine() else { throw FakeServerFailure(description: "it has ended") }
@@ -60,32 +69,34 @@ final class FakeServer {
     }
 
     /// Lets requests fail: those for lists, watches or any.
-    func fail(_ verb: String, _ how: [String: Any]) throws {
+    public func fail(_ verb: String, _ how: [String: Any]) throws {
         try command("fault", how.merging(["on": verb]) { $1 })
     }
 
     /// Loads the recorded lists of all resources.
-    func loadRecordedCluster() throws {
-        for (resource, file) in [
-            (Resource.nodes, "nodes"), (.services, "services"), (.endpointSlices, "endpointslices"), (.pods, "pods"),
+    public func loadRecordedCluster() throws {
+        for (path, file) in [
+            (Self.nodes, "nodes"), ("/api/v1/services", "services"),
+            ("/apis/discovery.k8s.io/v1/endpointslices", "endpointslices"), (Self.pods, "pods"),
         ] {
-            try command("load", ["file": "\(file)-list.json", "path": resource.path])
+            try command("load", ["file": "\(file)-list.json", "path": path])
         }
     }
 
     /// Makes or changes a pod.
-    func putPod(_ name: String, _ parts: [String: Any] = [:]) throws {
+    public func putPod(_ name: String, _ parts: [String: Any] = [:]) throws {
         var pod: [String: Any] = ["metadata": ["name": name, "namespace": "test", "uid": "uid-\(name)"]]
         pod.merge(parts) { $1 }
-        try command("put", ["path": Resource.pods.path, "object": pod])
+        try command("put", ["path": Self.pods, "object": pod])
     }
 
-    func deletePod(_ name: String) throws {
-        try command("delete", ["path": Resource.pods.path, "uid": "uid-\(name)"])
+    /// Takes one away.
+    public func deletePod(_ name: String) throws {
+        try command("delete", ["path": Self.pods, "uid": "uid-\(name)"])
     }
 
     /// Waits until so many watches are under way.
-    func awaitWatches(_ count: Int = 1) throws {
+    public func awaitWatches(_ count: Int = 1) throws {
         struct Answer: Decodable {
             var ok: Bool
         }
@@ -96,7 +107,7 @@ final class FakeServer {
     }
 
     /// Watches under way.
-    func watches() throws -> Int {
+    public func watches() throws -> Int {
         struct Answer: Decodable {
             var watches: Int
         }
@@ -104,7 +115,7 @@ final class FakeServer {
     }
 
     /// The requests that it got up to now.
-    func requests(_ verb: String? = nil) throws -> [Request] {
+    public func requests(_ verb: String? = nil) throws -> [Request] {
         struct Answer: Decodable {
             var requests: [Request]
         }
@@ -112,21 +123,19 @@ final class FakeServer {
             verb == nil || $0.verb == verb
         }
     }
-
-    /// What it holds.
-    func held<Object: KubernetesObject>(_: Object.Type) throws -> [Object] {
-        try JSONDecoder().decode([String: [Object]].self, from: command("dump", ["path": Object.resource.path]))[
-            "items"
-        ] ?? []
-    }
 }
 
-struct FakeServerFailure: Error, CustomStringConvertible {
-    let description: String
+/// Why it does not do what a test needs.
+public struct FakeServerFailure: Error, CustomStringConvertible {
+    /// One line.
+    public let description: String
+
+    /// A reason.
+    public init(description: String) { self.description = description }
 }
 
 /// Certificates for a minute, by openssl.
-enum Certificates {
+public enum Certificates {
     private static let configuration = """
         [req]
         distinguished_name = name
@@ -147,7 +156,7 @@ enum Certificates {
         """
 
     /// `ca`, `other-ca`, `server` and `client`, each as `.crt` and `.key`; `ca` has signed the last two.
-    static func make(in directory: TemporaryDirectory) throws {
+    public static func make(in directory: TemporaryDirectory) throws {
         TestFile.write(directory.file("openssl.cnf"), configuration)
         try make("ca", extensions: "authority", in: directory)
         try make("other-ca", extensions: "authority", in: directory)
