@@ -56,6 +56,16 @@ public struct CollectorError: Error, Sendable, Equatable, CustomStringConvertibl
     public var description: String { "collector \(collector): \(reason)" }
 }
 
+/// Whether a collector can be of use where it is.
+public enum CollectorReadiness: Sendable, Equatable {
+    /// It can be started.
+    case ready
+    /// What it watches is not here, which is nobody's fault: one line that says what would help. It is not started.
+    case unavailable(String)
+    /// Something that the configuration names is wrong: one line with what to do. Its start fails, and is tried again.
+    case misconfigured(String)
+}
+
 /// What the agent knows of a kind of collector before there is one: its line in the registry.
 public struct CollectorDescriptor: Sendable {
     /// Its name, in configuration, status and schemas.
@@ -72,6 +82,8 @@ public struct CollectorDescriptor: Sendable {
     public let unmetNeeds: @Sendable (CollectorOptions) -> [CollectorNeed]
     /// Whether it runs where the configuration says nothing.
     public let isOnByDefault: Bool
+    /// Whether what it watches is here. Answers at once.
+    public let readiness: @Sendable () -> CollectorReadiness
     /// Makes one; it does nothing until it is started.
     public let make: @Sendable (KernelPlane, CollectorOptions) -> any Collector
 
@@ -84,6 +96,7 @@ public struct CollectorDescriptor: Sendable {
         tracepoints: [Tracepoint],
         unmetNeeds: @escaping @Sendable (CollectorOptions) -> [CollectorNeed] = { _ in [] },
         isOnByDefault: Bool = true,
+        readiness: @escaping @Sendable () -> CollectorReadiness = { .ready },
         make: @escaping @Sendable (KernelPlane, CollectorOptions) -> any Collector
     ) {
         self.name = name
@@ -93,6 +106,7 @@ public struct CollectorDescriptor: Sendable {
         self.tracepoints = tracepoints
         self.unmetNeeds = unmetNeeds
         self.isOnByDefault = isOnByDefault
+        self.readiness = readiness
         self.make = make
     }
 }

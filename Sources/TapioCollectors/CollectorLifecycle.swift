@@ -31,6 +31,8 @@ public enum CollectorState: Sendable, Equatable {
     case running
     /// It did not start, or stopped working; it is started again at `retryAtNs` (boot time).
     case failed(reason: String, retryAtNs: Int64)
+    /// What it watches is not here; it is not tried.
+    case unavailable(reason: String)
     /// It was stopped in order; only a new configuration starts it.
     case stopped
 
@@ -41,6 +43,7 @@ public enum CollectorState: Sendable, Equatable {
         case .starting: "starting"
         case .running: "running"
         case .failed: "failed"
+        case .unavailable: "unavailable"
         case .stopped: "stopped"
         }
     }
@@ -79,9 +82,15 @@ public struct CollectorLifecycle: Sendable, Equatable {
             failuresInARow = 0
             enter(.starting, nowNs)
             return .start
-        case .starting, .running, .failed:
+        case .starting, .running, .failed, .unavailable:
             return nil
         }
+    }
+
+    /// There is nothing for it to watch.
+    public mutating func unavailable(_ reason: String, nowNs: Int64) {
+        guard state == .starting else { return }
+        enter(.unavailable(reason: reason), nowNs)
     }
 
     /// The configuration asks for it no longer, or the agent stops.
@@ -90,7 +99,7 @@ public struct CollectorLifecycle: Sendable, Equatable {
         case .starting, .running:
             enter(finally, nowNs)
             return .stop
-        case .failed, .disabled, .stopped:
+        case .failed, .unavailable, .disabled, .stopped:
             if state != finally { enter(finally, nowNs) }
             return nil
         }

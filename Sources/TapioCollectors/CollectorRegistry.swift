@@ -19,7 +19,13 @@ public enum CollectorRegistry {
         SyscallCollector.descriptor,
         SecurityCollector.descriptor,
         CgroupCollector.descriptor,
+        KubernetesCollector.descriptor,
     ]
+
+    /// The same, with a source for what the cluster's API says.
+    public static func all(watching source: any KubernetesSource) -> [CollectorDescriptor] {
+        all.map { $0.name == KubernetesCollector.name ? KubernetesCollector.descriptor(watching: source) : $0 }
+    }
 
     /// The collector of that name.
     public static func descriptor(named name: String) -> CollectorDescriptor? {

@@ -156,7 +156,12 @@ public actor CollectorSupervisor {
 
     // MARK: - One collector
 
-    private func start(_ indices: [Int]) async -> [CollectorError] {
+    private func start(_ wanted: [Int]) async -> [CollectorError] {
+        let indices = wanted.filter { index in
+            guard case .unavailable(let reason) = entries[index].descriptor.readiness() else { return true }
+            entries[index].lifecycle.unavailable(reason, nowNs: clock.nowNs())
+            return false
+        }
         guard let plane else {
             let errors = indices.map {
                 CollectorError(

@@ -99,6 +99,40 @@ import Testing
         #expect(!report.isHealthy)
     }
 
+    @Test("without a cluster the collector that watches one has nothing to do, which is no problem")
+    func withoutCluster() throws {
+        let view = try DoctorTree().view()
+        let report = Doctor(system: view, configuration: AgentConfiguration()).examine()
+        let finding = try finding("kubernetes", in: report)
+        #expect(
+            finding.verdict == .note && finding.detail.contains("set kubernetes.kubeconfig or kubernetes.url"),
+            "\(finding.detail)"
+        )
+        #expect(report.isHealthy)
+        var configuration = AgentConfiguration()
+        configuration.kubernetes.mode = .off
+        let off = Doctor(system: view, configuration: configuration).examine()
+        #expect(try self.finding("kubernetes", in: off).detail.contains("kubernetes.mode is off"))
+    }
+
+    @Test("a cluster that is configured wrongly is a problem, and one that can be asked is none")
+    func cluster() throws {
+        var view = try DoctorTree().view()
+        var configuration = AgentConfiguration()
+        configuration.kubernetes.url = "https://127.0.0.1:6443"
+        let well = Doctor(system: view, configuration: configuration).examine()
+        #expect(try finding("kubernetes", in: well).verdict == .ok)
+        configuration.kubernetes.tokenFile = "/nowhere/token"
+        let report = Doctor(system: view, configuration: configuration).examine()
+        let refused = try finding("kubernetes", in: report)
+        #expect(refused.verdict == .problem && refused.detail.contains("/nowhere/token"), "\(refused.detail)")
+        // A pod without its service account.
+        view.environment = ["KUBERNETES_SERVICE_HOST": "10.0.0.1"]
+        let pod = Doctor(system: view, configuration: AgentConfiguration()).examine()
+        let mount = try finding("kubernetes", in: pod)
+        #expect(mount.verdict == .problem && mount.detail.contains("serviceaccount"), "\(mount.detail)")
+    }
+
     @Test("without tracefs the remedy is the command that mounts it")
     func withoutTracefs() throws {
         let tree = try DoctorTree()

@@ -11,6 +11,7 @@ private final class Script: Sendable {
         var calls: [String] = []
         var failing: Set<String> = []
         var unhealthy: Set<String> = []
+        var absent: Set<String> = []
         var refusesOptions = false
         var nowNs: Int64 = 0
     }
@@ -33,9 +34,14 @@ private final class Script: Sendable {
     }
 
     func descriptor(_ name: String) -> CollectorDescriptor {
-        CollectorDescriptor(name: name, summary: "", schemas: [], tracepoints: []) { _, options in
-            FakeCollector(name: name, script: self, options: options)
-        }
+        CollectorDescriptor(
+            name: name,
+            summary: "",
+            schemas: [],
+            tracepoints: [],
+            readiness: { self.state.withLock { $0.absent.contains(name) } ? .unavailable("nothing is there") : .ready },
+            make: { _, options in FakeCollector(name: name, script: self, options: options) }
+        )
     }
 }
 
@@ -100,6 +106,25 @@ struct CollectorSupervisorTests {
         #expect(states == ["failed", "running", "failed"])
         #expect(await supervisor.status()[0].lastError == "no luck")
         #expect(await supervisor.status()[1].health.problems == ["b lacks little"])
+    }
+
+    @Test(
+        "one that has nothing to watch is not tried, is no error, and is looked at again when it is switched on again"
+    )
+    func unavailable() async throws {
+        let supervisor = try supervisor(["a", "b"])
+        script.tell { $0.absent = ["a"] }
+        #expect(await supervisor.apply(["a": .init(), "b": .init()]).isEmpty)
+        #expect(await supervisor.status().map(\.state) == [.unavailable(reason: "nothing is there"), .running])
+        #expect(await supervisor.status()[0].lastError == nil)
+        script.tell { $0.nowNs += 1_000_000_000_000 }
+        #expect(await supervisor.tick().isEmpty && script.calls == ["start b"])
+        script.tell { $0.absent = [] }
+        await supervisor.apply(["b": .init()])
+        #expect(await supervisor.status().map(\.state) == [.disabled, .running])
+        await supervisor.apply(["a": .init(), "b": .init()])
+        #expect(await supervisor.status().map(\.state) == [.running, .running])
+        #expect(await supervisor.status()[0].restarts == 0)
     }
 
     @Test("what a new configuration does not change is not touched")

@@ -15,8 +15,8 @@ typedef signed long long int64_t;
 #include <stdint.h>
 #endif
 
-/// Kinds, one number for ever. Each collector owns a block of 16; 0 is the ledger's own rows, written by user space
-/// only.
+/// Kinds, one number for ever. Each collector owns a block of 16, but leak and kubernetes, who have 8 each; 0 is the
+/// ledger's own rows, written by user space only.
 enum {
 	TAPIO_KIND_LEDGER = 0,
 	TAPIO_KIND_PROCESS_EXEC = 16,
@@ -49,6 +49,10 @@ enum {
 	TAPIO_KIND_MEMORY_USAGE = 131,
 	TAPIO_KIND_MEMORY_PRESSURE = 132,
 	TAPIO_KIND_HEAP_OUTSTANDING = 144,
+	TAPIO_KIND_K8S_POD = 152,
+	TAPIO_KIND_K8S_CONTAINER = 153,
+	TAPIO_KIND_K8S_NODE = 154,
+	TAPIO_KIND_K8S_EVENT = 155,
 	TAPIO_KIND_SIGNAL_SENT = 160,
 	TAPIO_KIND_SIGNAL_DEATH = 161,
 	TAPIO_KIND_SYSCALL_FAILED = 176,
@@ -897,6 +901,146 @@ struct tapio_cgroup {
 	uint32_t signal;
 };
 
+/// Bytes that user space keeps of a name, and of a text, from Kubernetes' API: what is longer is cut.
+#define TAPIO_K8S_NAME_BYTES 256
+#define TAPIO_K8S_TEXT_BYTES 1024
+
+/// What became of something in Kubernetes.
+enum {
+	/// It was there when the collector began.
+	TAPIO_K8S_EXISTING = 0,
+	TAPIO_K8S_ADDED = 1,
+	TAPIO_K8S_MODIFIED = 2,
+	TAPIO_K8S_DELETED = 3,
+};
+
+/// Whether something is so, as Kubernetes' conditions say it.
+enum {
+	TAPIO_K8S_NOT_SAID = 0,
+	TAPIO_K8S_TRUE = 1,
+	TAPIO_K8S_FALSE = 2,
+	TAPIO_K8S_UNKNOWN = 3,
+};
+
+/// k8s_pod. All k8s kinds are told by user space, and their headers name nobody. Times that Kubernetes gives are in
+/// microseconds since 1970, or absent.
+struct tapio_k8s_pod {
+	struct tapio_header header;
+	uint64_t created_us;
+	uint64_t started_us;
+	/// When it is to be gone, where somebody has deleted it.
+	uint64_t deletion_us;
+	struct tapio_string pod;
+	struct tapio_string pod_namespace;
+	struct tapio_string uid;
+	struct tapio_string workload;
+	struct tapio_string node;
+	struct tapio_string phase;
+	struct tapio_string reason;
+	struct tapio_string message;
+	struct tapio_string conditions;
+	struct tapio_string address;
+	/// Of the message as it was.
+	uint32_t message_bytes;
+	/// TAPIO_K8S_EXISTING …
+	uint8_t change;
+	/// TAPIO_K8S_NOT_SAID …
+	uint8_t ready;
+	uint8_t reserved[2];
+};
+
+enum {
+	TAPIO_K8S_STATE_UNKNOWN = 0,
+	TAPIO_K8S_WAITING = 1,
+	TAPIO_K8S_RUNNING = 2,
+	TAPIO_K8S_TERMINATED = 3,
+};
+
+/// k8s_container. What begins with last is of the same container before it was started again.
+struct tapio_k8s_container {
+	struct tapio_header header;
+	uint64_t started_us;
+	uint64_t finished_us;
+	uint64_t last_started_us;
+	uint64_t last_finished_us;
+	struct tapio_string pod;
+	struct tapio_string pod_namespace;
+	struct tapio_string uid;
+	struct tapio_string workload;
+	struct tapio_string node;
+	struct tapio_string container;
+	struct tapio_string container_id;
+	struct tapio_string image;
+	struct tapio_string reason;
+	struct tapio_string message;
+	struct tapio_string last_reason;
+	struct tapio_string last_container_id;
+	uint32_t restarts;
+	/// Absent where it has not ended.
+	uint32_t exit_code;
+	uint32_t last_exit_code;
+	/// 0 for none.
+	uint32_t signal;
+	uint32_t last_signal;
+	uint32_t message_bytes;
+	uint8_t change;
+	/// TAPIO_K8S_STATE_UNKNOWN …
+	uint8_t state;
+	uint8_t ready;
+	/// 0 main, 1 init, 2 ephemeral.
+	uint8_t role;
+	uint32_t reserved;
+};
+
+/// k8s_node.
+struct tapio_k8s_node {
+	struct tapio_header header;
+	uint64_t created_us;
+	struct tapio_string node;
+	/// Why it is ready, or not.
+	struct tapio_string reason;
+	struct tapio_string message;
+	struct tapio_string conditions;
+	struct tapio_string kubelet_version;
+	uint32_t message_bytes;
+	uint8_t change;
+	/// Each TAPIO_K8S_NOT_SAID …
+	uint8_t ready;
+	uint8_t memory_pressure;
+	uint8_t disk_pressure;
+	uint8_t pid_pressure;
+	uint8_t network_unavailable;
+	/// 1 where it is cordoned.
+	uint8_t unschedulable;
+	uint8_t reserved;
+};
+
+/// k8s_event.
+struct tapio_k8s_event {
+	struct tapio_header header;
+	uint64_t first_seen_us;
+	uint64_t last_seen_us;
+	struct tapio_string node;
+	struct tapio_string type;
+	struct tapio_string reason;
+	struct tapio_string message;
+	struct tapio_string source;
+	/// Whom it happened to.
+	struct tapio_string object_kind;
+	struct tapio_string object;
+	struct tapio_string object_namespace;
+	struct tapio_string object_uid;
+	/// The same where that is a pod, or a container of one; else empty.
+	struct tapio_string pod;
+	struct tapio_string pod_namespace;
+	struct tapio_string uid;
+	struct tapio_string container;
+	/// How often it happened.
+	uint32_t count;
+	uint32_t message_bytes;
+	uint32_t reserved;
+};
+
 /// Classes of a measure that programs tell apart: by the number of its binary digits; the last has all longer ones too.
 #define TAPIO_OCTAVES 48
 
@@ -1048,6 +1192,10 @@ _Static_assert(sizeof(struct tapio_mount) == 96, "layout");
 _Static_assert(sizeof(struct tapio_namespace) == 80, "layout");
 _Static_assert(sizeof(struct tapio_capability) == 72, "layout");
 _Static_assert(sizeof(struct tapio_cgroup) == 136, "layout");
+_Static_assert(sizeof(struct tapio_k8s_pod) == 136, "layout");
+_Static_assert(sizeof(struct tapio_k8s_container) == 176, "layout");
+_Static_assert(sizeof(struct tapio_k8s_node) == 104, "layout");
+_Static_assert(sizeof(struct tapio_k8s_event) == 144, "layout");
 _Static_assert(sizeof(struct tapio_summary) == 48, "layout");
 _Static_assert(sizeof(struct tapio_merged) == 232, "layout");
 _Static_assert(sizeof(struct tapio_flush) == 8, "layout");

@@ -67,9 +67,27 @@ extension Agent {
             rotation: configuration.rotationPolicy,
             retention: configuration.retentionPolicy
         )
-        let errors = await supervisor.apply(configuration.wantedCollectors).map(\.description)
+        let errors = await supervisor.apply(configuration.wantedCollectors)
         await followNames()
-        return errors
+        await noteUnavailable()
+        return errors.map(\.description)
+    }
+
+    /// Says once of each collector that is wanted and has nothing to watch here what would help.
+    ///
+    /// - Returns: how many there are.
+    @discardableResult
+    func noteUnavailable() async -> Int {
+        var names: Set<String> = []
+        for collector in await supervisor.status() {
+            guard case .unavailable(let reason) = collector.state else { continue }
+            names.insert(collector.name)
+            if saidUnavailable.insert(collector.name).inserted {
+                logger.notice("collector \(collector.name) has nothing to watch: \(reason)")
+            }
+        }
+        saidUnavailable = names
+        return names.count
     }
 
     private func report(_ outcome: StatusReport.Reload, before: UInt64, atNs: Int64) async {

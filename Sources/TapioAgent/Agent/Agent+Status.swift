@@ -34,11 +34,13 @@ extension Agent {
     }
 
     private func line(of status: CollectorStatus) -> StatusReport.Collector {
-        StatusReport.Collector(
+        var error = status.lastError ?? status.health.problems.first
+        if case .unavailable(let reason) = status.state { error = reason }
+        return StatusReport.Collector(
             name: status.name,
             state: status.state.name,
             since: clock.utcMicroseconds(boot: status.sinceNs),
-            error: status.lastError ?? status.health.problems.first,
+            error: error,
             restarts: status.restarts,
             programs: status.health.programs.map {
                 StatusReport.Program(

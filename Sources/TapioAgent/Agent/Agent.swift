@@ -30,6 +30,8 @@ public actor Agent {
     var lastReload: StatusReport.Reload?
     var ledgerViolations: [LedgerViolation] = []
     var lastLedgerNs: Int64 = 0
+    /// Collectors of which was said that there is nothing for them to watch.
+    var saidUnavailable: Set<String> = []
     /// By program: how often it could not run, as already written.
     var missedRuns: [String: UInt64] = [:]
 
@@ -149,7 +151,7 @@ public actor Agent {
                 registry: registry,
                 capacity: loaded.configuration.enrichment.maxNames,
                 readers: readers.readers.count,
-                hasCluster: cluster.url != nil
+                hasCluster: cluster.absence == nil
             )
         )
         let createdBy = identity.archiveIdentity(loaded.configuration, clock: clock).createdBy
@@ -178,7 +180,7 @@ public actor Agent {
         resolver = EnrichmentResolver(
             enricher,
             roots: CgroupPaths.roots(mounts: SystemView.real.text("/proc/self/mounts") ?? ""),
-            hasCluster: cluster.url != nil,
+            hasCluster: cluster.absence == nil,
             facts: ContainerFacts(
                 root: loaded.configuration.archive.path,
                 node: loaded.configuration.nodeName,
@@ -219,7 +221,7 @@ public actor Agent {
         } catch {
             throw .kernel(error)
         }
-        supervisor = CollectorSupervisor(CollectorRegistry.all, plane: plane, clock: .system)
+        supervisor = CollectorSupervisor(CollectorRegistry.all(watching: cluster), plane: plane, clock: .system)
         syncer = ArchiveSyncer(archive)
         overflow = OverflowController(
             plane: plane,
@@ -276,7 +278,8 @@ public actor Agent {
         let errors = await supervisor.apply(wanted)
         for error in errors { logger.error("\(error)") }
         await followNames()
-        if !wanted.isEmpty && errors.count >= wanted.count {
+        let unavailable = await noteUnavailable()
+        if !errors.isEmpty && errors.count + unavailable >= wanted.count {
             await stop()
             throw .noCollector(errors.map(\.description))
         }
@@ -289,7 +292,8 @@ public actor Agent {
             // The agent's work does not depend on it: it says so and goes on without.
             logger.error("no control socket, so `tapio status` cannot reach this agent: \(error)")
         }
-        logger.info("started: \(wanted.keys.sorted().joined(separator: ", ")); archive \(archive.directory)")
+        let started = wanted.keys.filter { !saidUnavailable.contains($0) }
+        logger.info("started: \(started.sorted().joined(separator: ", ")); archive \(archive.directory)")
         logger.info("\(MemoryBound(configuration, cpus: plane.rings.count / Lane.allCases.count))")
         return errors.map(\.description)
     }

@@ -243,6 +243,8 @@ extension AgentConfiguration {
         public var mode = KubernetesMode.auto
         /// The API server's URL; nil: that of the cluster in which the agent is a pod.
         public var url: String?
+        /// A kubeconfig file that says whom to ask, and as whom; nil: none.
+        public var kubeconfig: String?
         /// PEM file of the authorities that sign its certificate; nil: the system's, or the pod's own.
         public var caFile: String?
         /// File with a bearer token; nil: the pod's own, or none.

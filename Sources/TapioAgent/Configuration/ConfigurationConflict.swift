@@ -68,6 +68,21 @@ struct ConfigurationConflict {
                 )
             )
         }
+        let kubernetes = configuration.kubernetes
+        if kubernetes.kubeconfig != nil {
+            for (key, value) in [
+                ("url", kubernetes.url), ("ca_file", kubernetes.caFile), ("token_file", kubernetes.tokenFile),
+            ] where value != nil {
+                conflicts.append(
+                    Self(
+                        key: "kubernetes.kubeconfig",
+                        other: "kubernetes.\(key)",
+                        message: "says what kubernetes.\(key) says too",
+                        remedy: "give one of them"
+                    )
+                )
+            }
+        }
         return conflicts
     }
 }

@@ -11,7 +11,24 @@ struct ConfigurationMachineCheck {
 
     /// All that does not fit.
     func conflicts(in configuration: AgentConfiguration) -> [ConfigurationConflict] {
-        [reader(configuration), readers(configuration), rings(configuration)].compactMap { $0 }
+        [reader(configuration), readers(configuration), rings(configuration), kubeconfig(configuration)]
+            .compactMap { $0 }
+    }
+
+    private func kubeconfig(_ configuration: AgentConfiguration) -> ConfigurationConflict? {
+        let kubernetes = configuration.kubernetes
+        guard kubernetes.mode != .off, let path = kubernetes.kubeconfig else { return nil }
+        do throws(KubeconfigError) {
+            _ = try Kubeconfig.server(path)
+            return nil
+        } catch {
+            return ConfigurationConflict(
+                key: "kubernetes.kubeconfig",
+                other: "kubernetes.kubeconfig",
+                message: error.message,
+                remedy: error.remedy
+            )
+        }
     }
 
     private func reader(_ configuration: AgentConfiguration) -> ConfigurationConflict? {

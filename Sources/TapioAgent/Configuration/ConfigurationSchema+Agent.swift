@@ -25,7 +25,7 @@ extension ConfigurationSchema {
         "ledger": "The account of every event that was seen and not kept.",
         "enrichment":
             "What is found out about whose events are (containers, pods, units) and about the other end (names).",
-        "kubernetes": "Names of pods and services, from the cluster's API.",
+        "kubernetes": "The cluster's API: names of pods and services, and what it says of this node.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
         "log": "What the agent says about itself.",
         "overload": "What happens where more events come than the agent can carry.",
@@ -279,7 +279,7 @@ extension ConfigurationSchema {
             "kubernetes.mode",
             \.kubernetes.mode,
             .restart,
-            "Whether the cluster's API is asked: auto where the agent is a pod or a URL is given."
+            "Whether the cluster's API is asked: auto where the agent is a pod, or a server is given."
         ),
         .text(
             "kubernetes.url",
@@ -288,6 +288,14 @@ extension ConfigurationSchema {
             or: ConfigurationKey.auto,
             .restart,
             "URL of the API server; auto is that of the cluster in which the agent is a pod."
+        ),
+        .text(
+            "kubernetes.kubeconfig",
+            \.kubernetes.kubeconfig,
+            maxBytes: 3072,
+            or: ConfigurationKey.off,
+            .restart,
+            "A kubeconfig file whose current context says whom to ask and as whom, instead of the keys here; read at the start."
         ),
         .text(
             "kubernetes.ca_file",

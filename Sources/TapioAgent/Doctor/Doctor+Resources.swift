@@ -103,6 +103,12 @@ extension Doctor {
             if configuration.collectors[name]?.enabled == false {
                 return .init(.collectors, name, .note, "switched off by the configuration")
             }
+            switch collector.readiness() {
+            case .ready: break
+            case .unavailable(let reason):
+                return .init(.collectors, name, .note, "has nothing to watch: \(reason)")
+            case .misconfigured(let reason): return .init(.collectors, name, .problem, "cannot run: \(reason)")
+            }
             if let refusal {
                 return .init(.collectors, name, .problem, "cannot run: the kernel refuses BPF", remedy: refusal)
             }

@@ -7,15 +7,20 @@ public struct Doctor: Sendable {
     let configuration: AgentConfiguration
     let collectors: [CollectorDescriptor]
 
-    /// A doctor for these collectors under this configuration.
+    /// A doctor for these collectors, or for all of them, under this configuration.
     public init(
         system: SystemView = .real,
         configuration: AgentConfiguration,
-        collectors: [CollectorDescriptor] = CollectorRegistry.all
+        collectors: [CollectorDescriptor]? = nil
     ) {
         self.system = system
         self.configuration = configuration
-        self.collectors = collectors
+        let cluster = ClusterSource(
+            configuration.kubernetes,
+            nodeName: configuration.nodeName,
+            environment: system.environment
+        )
+        self.collectors = collectors ?? CollectorRegistry.all(watching: cluster)
     }
 
     /// Looks at everything.

@@ -21,6 +21,8 @@ public struct SystemView: Sendable {
     public var space: @Sendable (String) -> (free: Int64, total: Int64)?
     /// Whether this user may write into a directory, or make it in its nearest parent.
     public var mayWrite: @Sendable (String) -> Bool
+    /// Variables of this process.
+    public var environment: [String: String] = [:]
 
     /// This machine.
     public static let real = SystemView(
@@ -46,7 +48,8 @@ public struct SystemView: Sendable {
             let unit = Int64(clamping: facts.f_frsize)
             return (Int64(clamping: facts.f_bavail) &* unit, Int64(clamping: facts.f_blocks) &* unit)
         },
-        mayWrite: { path in unsafe access(nearestParent(of: path), W_OK | X_OK) == 0 }
+        mayWrite: { path in unsafe access(nearestParent(of: path), W_OK | X_OK) == 0 },
+        environment: ConfigurationSources.processEnvironment
     )
 
     /// The first 64 KiB of a file as text without the line feed at its end; nil where it cannot be read.

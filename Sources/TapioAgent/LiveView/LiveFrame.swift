@@ -58,7 +58,8 @@ public struct LiveFrame: Sendable {
             line.append(Run(", \(HumanUnits.duration(ns: max(0, endsAt &- now.takenAt) &* 1000)) left", .faint))
         }
         let running = now.collectors.filter { $0.state == "running" }.count
-        line.append(Run("  collectors \(running) of \(now.collectors.filter { $0.state != "disabled" }.count)"))
+        let wanted = now.collectors.filter { !["disabled", "unavailable"].contains($0.state) }.count
+        line.append(Run("  collectors \(running) of \(wanted)"))
         return line
     }
 

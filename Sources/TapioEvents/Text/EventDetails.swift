@@ -1,7 +1,7 @@
 /// What mattered of one event, in an order that suits its kind.
 struct EventDetails {
-    private let event: DecodedEvent
-    private var shown: Set<String> = []
+    let event: DecodedEvent
+    var shown: Set<String> = []
     private var line = StyledLine()
 
     init(_ event: DecodedEvent) {
@@ -25,6 +25,8 @@ struct EventDetails {
         case "block_io", "block_error": describeRequest()
         case "run_queue_wait":
             if let latency = takeInt("latency_ns") { add("waited \(HumanUnits.duration(ns: latency)) for a CPU") }
+        case "k8s_pod", "k8s_container", "k8s_node": describeKubernetesObject()
+        case "k8s_event": describeKubernetesEvent()
         case "_ledger": describeLedger()
         default: if event["dst_addr"] != .null { describeConnection() }
         }
@@ -269,17 +271,17 @@ struct EventDetails {
         return host.contains(":") ? "[\(host)]:\(number)" : "\(host):\(number)"
     }
 
-    private mutating func take(_ name: String) -> String? {
+    mutating func take(_ name: String) -> String? {
         shown.insert(name)
         return event.string(name)
     }
 
-    private mutating func takeInt(_ name: String) -> Int64? {
+    mutating func takeInt(_ name: String) -> Int64? {
         shown.insert(name)
         return event.int(name)
     }
 
-    private mutating func add(_ text: String, _ style: TerminalStyle = .plain) {
+    mutating func add(_ text: String, _ style: TerminalStyle = .plain) {
         line.add(TerminalText.escape(text, limit: 1000), style)
     }
 }

@@ -111,7 +111,10 @@ struct CollectorsCommand: ParsableCommand {
                 "\(name) (\(option.values)): \(option.summary)",
             ])
         }
-        if let error = entry.error { table.row([("error", .red), (error, .red)]) }
+        if let error = entry.error {
+            let isFault = entry.state != "unavailable"
+            table.row([(isFault ? "error" : "why", isFault ? .red : .plain), (error, isFault ? .red : .plain)])
+        }
         lines += table.lines(paint, indent: "  ")
         return lines
     }

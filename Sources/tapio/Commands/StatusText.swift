@@ -73,7 +73,7 @@ struct StatusText {
         switch state {
         case "running": .green
         case "failed": .red
-        case "disabled", "stopped": .faint
+        case "disabled", "stopped", "unavailable": .faint
         default: .yellow
         }
     }

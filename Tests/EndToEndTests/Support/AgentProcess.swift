@@ -63,7 +63,9 @@ final class AgentProcess {
 
     /// Returns when it answers and all its collectors run; throws what it logged where it does not within a minute.
     func waitUntilReady() throws {
-        let ready = wait(seconds: 60) { $0.collectors.allSatisfy { $0.state == "running" || $0.state == "disabled" } }
+        let ready = wait(seconds: 60) { status in
+            status.collectors.allSatisfy { ["running", "disabled", "unavailable"].contains($0.state) }
+        }
         if !ready { throw AgentFailure("the agent does not run: \(log)") }
     }
 
