@@ -5,6 +5,7 @@
 #include <linux/membarrier.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,42 @@ struct bpf_link *tapio_bpf_attach_uprobe_at(struct bpf_program *program, int pid
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = at_return);
 	return bpf_program__attach_uprobe_opts(program, pid, path, offset, &options);
+}
+
+struct link_batch {
+	size_t count;
+	struct bpf_link *links[];
+};
+
+static void *destroy_batch(void *argument)
+{
+	struct link_batch *batch = argument;
+	for (size_t i = 0; i < batch->count; i++)
+		bpf_link__destroy(batch->links[i]);
+	free(batch);
+	return NULL;
+}
+
+void tapio_bpf_destroy_links_later(struct bpf_link *const *links, size_t count)
+{
+	struct link_batch *batch = malloc(sizeof *batch + count * sizeof *links);
+	if (!batch) {
+		for (size_t i = 0; i < count; i++)
+			bpf_link__destroy(links[i]);
+		return;
+	}
+	batch->count = count;
+	memcpy(batch->links, links, count * sizeof *links);
+	// Signals are for the threads that wait for them.
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, destroy_batch, batch) == 0)
+		pthread_detach(thread);
+	else
+		destroy_batch(batch);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, uint64_t event, int cpu)

@@ -57,11 +57,22 @@ extension BPFObject {
         }
     }
 
-    /// Detaches what was attached as `key`, the last first; nothing happens where nothing is. It may still be running when
-    /// this returns.
+    /// Detaches what was attached as `key`, the last first; nothing happens where nothing is. Returns at once: it takes the
+    /// kernel up to 0.1 s for each, and as long they may still be running.
     public func detachFunctions(_ key: FunctionLinks) {
-        guard let links = unsafe functionLinks.removeValue(forKey: key) else { return }
-        unsafe links.reversed().forEach { unsafe bpf_link__destroy($0.link) }
+        guard let entries = unsafe functionLinks.removeValue(forKey: key) else { return }
+        let links = unsafe entries.reversed().map { entry -> OpaquePointer? in unsafe entry.link }
+        // They are destroyed once, by whom they are given to here.
+        unsafe links.withUnsafeBufferPointer {
+            unsafe tapio_bpf_destroy_links_later($0.baseAddress, $0.count)
+        }
+    }
+
+    /// Detaches all, and waits for it.
+    func detachAllFunctions() {
+        let entries = unsafe Array(functionLinks.values.joined())
+        unsafe functionLinks = [:]
+        unsafe entries.reversed().forEach { unsafe bpf_link__destroy($0.link) }
     }
 
     /// The link is libbpf's, valid until it is destroyed, which its keeper does once.

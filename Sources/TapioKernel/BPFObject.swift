@@ -290,7 +290,7 @@ public final class BPFObject {
         unsafe links = [:]
         interfaceLinks.values.forEach { close($0) }
         interfaceLinks = [:]
-        for key in unsafe Array(functionLinks.keys) { detachFunctions(key) }
+        detachAllFunctions()
     }
 
     func find(map: String) throws(KernelError) -> OpaquePointer {

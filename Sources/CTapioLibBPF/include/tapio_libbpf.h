@@ -64,6 +64,10 @@ struct bpf_link *tapio_bpf_attach_uprobe(struct bpf_program *program, int pid, c
 struct bpf_link *tapio_bpf_attach_uprobe_at(struct bpf_program *program, int pid, const char *path, uint64_t offset,
                                             bool at_return);
 
+/// Destroys links one after the other on a thread of its own, which takes the kernel up to 0.1 s for each that is
+/// attached to a function, and returns at once.
+void tapio_bpf_destroy_links_later(struct bpf_link *const *links, size_t count);
+
 /// Attaches a program of type `perf_event` to an event that the kernel itself counts (PERF_COUNT_SW_…), on one CPU, for
 /// all processes: it runs each time.
 struct bpf_link *tapio_bpf_attach_software_event(struct bpf_program *program, uint64_t event, int cpu);
