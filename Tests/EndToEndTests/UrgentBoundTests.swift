@@ -39,7 +39,7 @@ extension EndToEnd {
             "while the reader stands still and bulk is flooded, as many urgent records as stated survive, and not one more",
             arguments: [
                 // What the doctor states, then sizes that fill the ring evenly, unevenly and with the greatest record.
-                (1 << 20, 504), (64 << 10, 504), (64 << 10, 505), (64 << 10, 104), (256 << 10, 8192),
+                (1 << 20, 504), (64 << 10, 504), (64 << 10, 505), (64 << 10, 120), (256 << 10, 8192),
             ]
         )
         func bound(ringBytes: Int, recordBytes: Int) async throws {

@@ -127,6 +127,19 @@ import Testing
         #expect(rows.first?.to == nil)
     }
 
+    @Test("the parent is named by its start as well, so that a chain can be followed whatever pids are used again")
+    func parents() throws {
+        exec(20, startMs: 5, 6, exe: "/bin/sh")
+        fork(20, "sh", child: 30, startMs: 7)
+        fork(99, "unknown", child: 31, startMs: 8)
+        let rows = facts.take()
+        let place = FactTable.process.columns.firstIndex { $0.name == "parent_start_ts" }!
+        func parentStart(_ pid: Int64) -> DimensionValue? {
+            rows.first { $0.values[3] == .integer(pid) }?.values[place]
+        }
+        #expect(parentStart(30) == .integer(5_000) && parentStart(31) == .null)
+    }
+
     @Test("no more ancestors than eight, however deep it goes")
     func depth() {
         for level in 0..<20 { fork(UInt32(100 + level), "p", child: UInt32(101 + level), startMs: UInt64(level + 1)) }
@@ -155,6 +168,17 @@ import Testing
         fork(10, "sh", child: 20, startMs: 5)
         exit(20, startMs: 5, 7)
         #expect(take() == [Row(pid: 20, from: 6_000, to: 1_007_000, exe: "/bin/true", ancestry: nil)])
+    }
+
+    @Test("a fork that is read after the child's end, since it came by the other lane, begins nothing")
+    func lateFork() {
+        exec(20, startMs: 5, 6, exe: "/bin/true")
+        exit(20, startMs: 5, 7)
+        fork(10, "sh", child: 20, startMs: 5)
+        #expect(facts.liveCount == 0 && take().count == 1)
+        // The pid's next process is another.
+        fork(10, "sh", child: 20, startMs: 9)
+        #expect(facts.liveCount == 1)
     }
 
     @Test("an end of which nobody saw the begin is a row of its own")

@@ -38,7 +38,7 @@ struct DimensionReaderTests {
         TestFile.write(directory.file("_dimensions/process/node=n/2025-11-24T16-x.pq.new"), "half")
         let files = try reader.files(of: "process")
         // Of one hour's files the one that was changed last is the last.
-        #expect(files.map { $0.suffix(6) } == ["mmm.pq", "zzz.pq", "aaa.pq"])
+        #expect(files.map { $0.suffix(11) } == ["mmm-0000.pq", "zzz-0000.pq", "aaa-0000.pq"])
         let exes = try files.map { path -> String? in
             let file = try reader.open(path)
             #expect(file.parquet.schema.columns == columns && file.parquet.rowGroups.count == 1)

@@ -116,7 +116,12 @@ import Testing
         }
         batch.enrichment = EnrichmentTable(entries: entries)
         let decoded = try DecodedGroup(BatchEncoder(registry: registry).encode(batch, clock: clock), registry: registry)
-        for row in decoded.rows {
+        // Kinds that themselves tell of pods fill these columns from their records.
+        let tellers = registry.schemas.filter { schema in
+            schema.fields.contains { $0.column.name == "pod" && $0.source != .enrichment(.pod) }
+        }.map { EventValue.string($0.name) }
+        #expect(tellers.count >= 3)
+        for row in decoded.rows where !tellers.contains(row["kind"] ?? .null) {
             let id = ids[Int(try #require(number(of: row))) % 4]
             let want: [String?] =
                 switch id {

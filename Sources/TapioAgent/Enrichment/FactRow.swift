@@ -17,6 +17,7 @@ enum FactTable: String, CaseIterable, Sendable {
                     ("ppid", .int64, true), ("comm", .string, false), ("exe", .string, false),
                     ("args", .string, false), ("cwd", .string, false), ("uid", .int64, false),
                     ("cgroup_id", .int64, true), ("ancestry", .string, false),
+                    ("parent_start_ts", .timestampMicros, false),
                 ]
             case .dns:
                 [

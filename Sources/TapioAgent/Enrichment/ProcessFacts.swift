@@ -26,6 +26,8 @@ struct ProcessFacts {
         var args = ""
         var cwd = ""
         var ancestors: [String] = []
+        /// With `ppid` the parent's identity; nil where not known.
+        var parentStartNs: Int64?
         /// Whether it is in the table without its end.
         var isTold = false
     }
@@ -33,6 +35,7 @@ struct ProcessFacts {
     private let bootID: String
     private let utcUs: @Sendable (Int64) -> Int64
     private var live: [UInt32: Life] = [:]
+    private var ended = RecentEnds()
     private var rows: [FactRow] = []
     /// Processes that were too many to be known until they end.
     private(set) var forgotten: UInt64 = 0
@@ -48,8 +51,8 @@ struct ProcessFacts {
     /// Processes that are known now.
     var liveCount: Int { live.count }
 
-    /// Takes in what a record told. They come in the order of each CPU: those of one process may be swapped, and then its row
-    /// is told as far as it can be.
+    /// Takes in what a record told. They come in the order of each CPU and lane: a fork may be read after the child's exec, and
+    /// even after its end. Then it is left out.
     mutating func note(_ seen: SeenProcess) {
         switch seen.kind {
         case TAPIO_KIND_PROCESS_EXEC: noteProgram(seen, sinceNs: seen.time(\tapio_header.time_ns))
@@ -72,6 +75,26 @@ struct ProcessFacts {
 
     // MARK: - Parts
 
+    /// Processes that have ended of late, the last of each pid: 4096 to 8192 of them.
+    private struct RecentEnds {
+        private static let generation = 4096
+        private var newer: [UInt32: Int64] = [:]
+        private var older: [UInt32: Int64] = [:]
+
+        mutating func note(_ pid: UInt32, startNs: Int64) {
+            if newer.count >= Self.generation {
+                older = newer
+                newer = [:]
+            }
+            newer[pid] = max(startNs, newer[pid] ?? startNs)
+        }
+
+        /// Whether this process, or a later one of its pid, has ended.
+        func contains(_ pid: UInt32, startNs: Int64) -> Bool {
+            max(newer[pid] ?? .min, older[pid] ?? .min) >= startNs
+        }
+    }
+
     private func life(_ seen: SeenProcess, startNs: Int64, sinceNs: Int64) -> Life {
         Life(
             pid: seen.uint32(\tapio_header.pid),
@@ -91,6 +114,7 @@ struct ProcessFacts {
         new.args = text(TextList.commandLine.text(seen.bytes(\.args)))
         let cwd = seen.bytes(\.cwd)
         new.cwd = cwd.isEmpty ? "" : text(TextList.directory.text(cwd))
+        new.parentStartNs = seen.time(\tapio_process_exec.parent_start_ns)
         new.ancestors = TextList.ancestors(seen.bytes(\.ancestors)).map(text)
         begin(new)
     }
@@ -102,12 +126,13 @@ struct ProcessFacts {
         let parent = live[child.pid]
         child.ppid = child.pid
         child.pid = seen.uint32(\tapio_process_fork.child_pid)
-        // Its exec, on another CPU, may have been read before.
         if let known = live[child.pid], known.startNs >= startNs { return }
+        if ended.contains(child.pid, startNs: startNs) { return }
         let name = String(decoding: TextList.ancestor(child.comm, pid: child.ppid), as: UTF8.self)
         child.ancestors = Array(([name] + (parent?.ancestors ?? [])).prefix(Int(TAPIO_ANCESTORS)))
         if let parent {
             (child.exe, child.args, child.cwd) = (parent.exe, parent.args, parent.cwd)
+            child.parentStartNs = parent.startNs
         }
         begin(child)
     }
@@ -116,6 +141,7 @@ struct ProcessFacts {
         let startNs = seen.time(\tapio_process_exit.start_ns)
         let endNs = seen.time(\tapio_header.time_ns)
         let pid = seen.uint32(\tapio_header.pid)
+        ended.note(pid, startNs: startNs)
         if let known = live[pid], known.startNs == startNs {
             live[pid] = nil
             tell(known, to: endNs + Self.lingerNs)
@@ -154,6 +180,7 @@ struct ProcessFacts {
                     .integer(Int64(life.ppid)), .optional(comm), .optional(life.exe), .optional(life.args),
                     .optional(life.cwd), life.uid == .max ? .null : .integer(Int64(life.uid)),
                     .integer(Int64(bitPattern: life.cgroup)), .optional(life.ancestors.joined(separator: " < ")),
+                    life.parentStartNs.map { .integer(utcUs($0)) } ?? .null,
                 ]
             )
         )

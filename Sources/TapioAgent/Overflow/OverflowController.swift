@@ -168,16 +168,25 @@ actor OverflowController {
         }
     }
 
+    /// One line for all kinds to which the same happens at a time.
     private func tell(_ nowNs: UInt64) {
+        var lines: [(text: (String) -> String, isWarning: Bool, key: String, names: [String])] = []
         for change in log.due(nowNs: nowNs) {
+            let isDeeper = change.to.isDeeper(than: change.from)
+            let (to, cause) = (change.to.text, change.cause.text)
+            let key = isDeeper ? "\(to) \(cause)" : to
             let name = registry.name(of: change.kind)
-            if change.to.isDeeper(than: change.from) {
-                logger.warning(
-                    "overload (\(change.cause.text)): \(name) is now \(change.to.text), counted all the same"
-                )
+            if let line = lines.firstIndex(where: { $0.isWarning == isDeeper && $0.key == key }) {
+                lines[line].names.append(name)
+            } else if isDeeper {
+                lines.append(({ "overload (\(cause)): \($0) now \(to), counted all the same" }, true, key, [name]))
             } else {
-                logger.notice("less pressure: \(name) is \(change.to.text) again")
+                lines.append(({ "less pressure: \($0) \(to) again" }, false, key, [name]))
             }
+        }
+        for line in lines {
+            let names = line.names.joined(separator: ", ") + (line.names.count == 1 ? " is" : " are")
+            logger.log(level: line.isWarning ? .warning : .notice, "\(line.text(names))")
         }
     }
 

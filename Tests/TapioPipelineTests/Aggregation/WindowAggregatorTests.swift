@@ -129,8 +129,8 @@ import Testing
         for kind in registry.schemas.map(\.kind) { #expect(batch.mergedCount(of: kind) == merged[kind] ?? 0) }
         #expect(statistics.summaries == UInt64(batch.rowCount))
         if rows > 0 { #expect(statistics.evictions > 0) }
-        // With room for two groups of so many, it is chance whether one is merged before it has to make way.
-        if rows == 0 && capacity > 2 { #expect(statistics.refused > 0) }
+        // With room for a few groups of so many, it is chance whether one is merged before it has to make way.
+        if rows == 0 && capacity > 9 { #expect(statistics.refused > 0) }
     }
 
     @Test("a full batch ends a window in parts")
