@@ -175,7 +175,8 @@ public actor Agent {
         )
         processResolver = ProcessResolver(
             enricher.processes,
-            facts: ProcessFacts(bootID: identity.bootID) { ClockOffset.measure().utcMicroseconds(boot: $0) }
+            facts: ProcessFacts(bootID: identity.bootID) { ClockOffset.measure().utcMicroseconds(boot: $0) },
+            tables: factTables
         )
         resolver = EnrichmentResolver(
             enricher,
@@ -404,8 +405,8 @@ public actor Agent {
 
     private func flushFacts() async {
         if let problem = await resolver.flushFacts() { logger.error("\(problem)") }
-        let facts = await remoteResolver.takeFacts() + processResolver.takeFacts()
-        if let problem = await factTables.write(facts) { logger.error("\(problem)") }
+        if let problem = await factTables.write(await remoteResolver.takeFacts()) { logger.error("\(problem)") }
+        if let problem = await processResolver.flush() { logger.error("\(problem)") }
     }
 
     /// Tells the look-up whether answers are seen at all.

@@ -12,7 +12,7 @@ struct ProcessFacts {
     /// For how long after its end a process is still the one that its pid names: its files are closed then.
     static let lingerNs: Int64 = 1_000_000_000
     /// Rows that can wait to be taken.
-    static let mostRows = 50_000
+    static let mostRows = 32_768
 
     private struct Life {
         var pid: UInt32
@@ -47,6 +47,9 @@ struct ProcessFacts {
         self.bootID = bootID
         self.utcUs = utcUs
     }
+
+    /// Rows that wait to be taken.
+    var rowCount: Int { rows.count }
 
     /// Processes that are known now.
     var liveCount: Int { live.count }

@@ -14,23 +14,40 @@ actor ProcessResolver {
         var refusedRows: UInt64 = 0
     }
 
+    /// Rows that are written before their time, so that a flood of processes takes little memory.
+    private static let portion = 2048
+
     private let feed: ProcessFeed
     private var facts: ProcessFacts
+    private let tables: FactTables
+    private var problem: String?
 
     /// The one that is told what readers see.
-    init(_ feed: ProcessFeed, facts: ProcessFacts) {
+    init(_ feed: ProcessFeed, facts: ProcessFacts, tables: FactTables) {
         self.feed = feed
         self.facts = facts
+        self.tables = tables
     }
 
     /// Takes in what comes until the feed is finished.
     func run() async {
-        for await _ in feed.wanted { takeWaiting() }
+        for await _ in feed.wanted {
+            takeWaiting()
+            if facts.rowCount >= Self.portion { await write() }
+        }
         takeWaiting()
     }
 
-    /// Takes the rows for the table that are new.
-    func takeFacts() -> [FactRow] { facts.take() }
+    /// Writes the rows that are new; nil where that went well, else what is wrong, said once.
+    func flush() async -> String? {
+        await write()
+        defer { problem = nil }
+        return problem
+    }
+
+    private func write() async {
+        if let trouble = await tables.write(facts.take()) { problem = trouble }
+    }
 
     /// What it did.
     var statistics: Statistics {

@@ -19,7 +19,7 @@ public enum DimensionValue: Sendable, Hashable {
 /// them, those that skip what begins with `_` and those that look for `*.parquet`. Used by one caller at a time.
 public struct DimensionTable: Sendable {
     /// Rows of a file at most; then another begins.
-    public static let mostRows = 8192
+    public static let mostRows = 4096
     /// Files of a node at most; the oldest go first.
     public static let mostFiles = 24 * 31
     /// Bytes of a node's files at most, likewise.
