@@ -33,7 +33,7 @@ public struct HeapBenchmark: Sendable {
 
     /// Runs it, with an agent of its own whose archive is removed afterwards.
     public func run() async throws -> HeapMeasurement {
-        let place = try BenchmarkPlace(in: options.directory)
+        let place = try AgentPlace(in: options.directory, for: "bench")
         defer { place.remove() }
         let agent = try place.makeAgent(options.load, options.settings)
         let programs = try LoadPrograms(options.load, plane: agent.plane)

@@ -44,7 +44,7 @@ public struct KernelBenchmark: Sendable {
     /// Runs a load with an agent of its own, whose archive is removed afterwards.
     public func run(_ load: BenchmarkLoad) async throws -> KernelMeasurement {
         if let cpus = options.agentCPUs { try ProcessBinding.bind(to: cpus) }
-        let place = try BenchmarkPlace(in: options.directory)
+        let place = try AgentPlace(in: options.directory, for: "bench")
         defer { place.remove() }
         let agent = try place.makeAgent(load, options.settings)
         let accounting = options.measuresPrograms ? try ProgramAccounting() : nil
@@ -163,7 +163,7 @@ public struct KernelBenchmark: Sendable {
         _ load: BenchmarkLoad,
         _ agent: Agent,
         _ pids: [Int32],
-        _ place: BenchmarkPlace,
+        _ place: AgentPlace,
         _ result: inout KernelMeasurement
     ) async throws {
         for violation in await agent.ledgerViolations {

@@ -1,6 +1,3 @@
-import Foundation
-import Glibc
-import Logging
 import TapioEvents
 import TapioKernel
 
@@ -25,23 +22,9 @@ public struct CostMeasurement: Sendable {
     public func measureOwn(_ sources: ConfigurationSources) async throws -> CostReport {
         let accounting = try ProgramAccounting()
         defer { withExtendedLifetime(accounting) {} }
-        var template = Array("/tmp/tapio-cost-XXXXXX".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else {
-            throw GeneratorError("cannot make a directory in /tmp", errno: errno)
-        }
-        let place = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        defer { try? FileManager.default.removeItem(atPath: place) }
-        var sources = sources
-        sources.flags += [
-            ConfigurationFlag(key: "archive.path", value: place + "/archive", spelling: "--cost"),
-            ConfigurationFlag(key: "control.socket", value: place + "/control.sock", spelling: "--cost"),
-        ]
-        let agent = try Agent(
-            sources: sources,
-            logger: Logger(label: "cost") { _ in SwiftLogNoOpLogHandler() },
-            logSettings: AgentLogHandler.Settings(),
-            minimumLevel: .critical
-        )
+        let place = try AgentPlace(in: "/tmp", for: "cost")
+        defer { place.remove() }
+        let agent = try place.makeAgent(sources)
         try await agent.start()
         let serving = Task { await agent.serve(AsyncStream { _ in }) }
         let result = await Result { try await measure(isOfRunningAgent: false) { await agent.status() } }
