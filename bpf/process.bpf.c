@@ -29,13 +29,14 @@ static __always_inline __u32 begin(struct tapio_process_exec *record, struct tas
 {
 	tapio_fill_task(&record->header, task);
 	record->start_ns = tapio_start_of(task);
-	record->parent_start_ns = tapio_parent_start(task);
 	record->exe_inode = TAPIO_ABSENT_64;
 	record->argc = TAPIO_ABSENT_32;
 	record->args_total_bytes = 0;
 	record->reserved = 0;
 	// First, where they are aligned.
 	__u32 end = append_ancestors(record, sizeof *record, &record->ancestors, task);
+	const struct tapio_ancestor *parent = (const void *)(record + 1);
+	record->parent_start_ns = record->ancestors.length ? parent->start_ns : 0;
 	return append_working_directory(record, end, &record->cwd, task);
 }
 

@@ -4,12 +4,6 @@
 #include "core.h"
 #include "../include/tapio_records.h"
 
-/// Start of the process of `task`'s parent, ns since boot.
-static __always_inline __u64 tapio_parent_start(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, real_parent, group_leader, start_boottime);
-}
-
 /// Appends a process's parents as `struct tapio_ancestor`s, the nearest first, where `end` leaves room for all; gives
 /// the new end. By reads that the verifier lets pass: it looks at each plain load of a pointer for a millisecond.
 static __always_inline __u32 append_ancestors(void *record, __u32 end, struct tapio_string *into,

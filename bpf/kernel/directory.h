@@ -17,15 +17,6 @@ struct mount {
 	struct vfsmount mnt;
 };
 
-struct fs_struct___root {
-	struct path root;
-	struct path pwd;
-};
-
-struct task_struct___root {
-	struct fs_struct___root *fs;
-};
-
 #pragma clang attribute pop
 
 /// Appends the names on the way from the task's working directory up to its root, the innermost first, each ended by
@@ -35,8 +26,8 @@ static __always_inline __u32 append_working_directory(void *record, __u32 end, s
 {
 	into->offset = end;
 	into->length = 0;
-	struct task_struct___root *task = (void *)of;
-	struct fs_struct___root *fs = BPF_CORE_READ(task, fs);
+	struct task_struct___path *task = (void *)of;
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	if (!fs) // an ending task
 		return end;
 	struct dentry *entry = BPF_CORE_READ(fs, pwd.dentry), *root = BPF_CORE_READ(fs, root.dentry);

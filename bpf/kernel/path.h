@@ -21,6 +21,7 @@ struct dentry {
 };
 
 struct fs_struct {
+	struct path root;
 	struct path pwd;
 };
 
