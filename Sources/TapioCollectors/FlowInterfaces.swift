@@ -90,7 +90,7 @@ struct FlowInterfaces: CollectorPoller {
                 remedy: "they have no Ethernet header (type \(type)): name the interface that carries them"
             )
         }
-        try object.setEntry(index, ofMap: "interfaces", to: Self.value(name))
+        try object.setEntry(index, ofMap: "interfaces", to: PaddedName.bytes(name.utf8))
         var refusal = KernelError(code: EINVAL, action: "attach to", subject: "interface \(name)")
         for mode in modes {
             do throws(KernelError) {
@@ -116,12 +116,5 @@ struct FlowInterfaces: CollectorPoller {
     private static func index(of name: String) -> UInt32? {
         let index = unsafe if_nametoindex(name)
         return index == 0 ? nil : index
-    }
-
-    /// tapio_interface: a name, padded with NUL.
-    private static func value(_ name: String) -> [16 of UInt8] {
-        var bytes: [16 of UInt8] = .init(repeating: 0)
-        for (place, byte) in name.utf8.prefix(15).enumerated() { bytes[place] = byte }
-        return bytes
     }
 }

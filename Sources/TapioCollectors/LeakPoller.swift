@@ -83,9 +83,11 @@ struct LeakPoller: CollectorPoller {
     /// Tells the programs who is chosen.
     private mutating func choose(_ processes: [LeakSelection.Process], _ object: BPFObject) throws(KernelError) {
         for name in selection.comms.subtracting(names) {
-            try object.setEntry(Self.key(name), ofMap: "names", to: UInt8(1))
+            try object.setEntry(PaddedName.bytes(name), ofMap: "names", to: UInt8(1))
         }
-        for name in names.subtracting(selection.comms) { try object.removeEntry(Self.key(name), ofMap: "names") }
+        for name in names.subtracting(selection.comms) {
+            try object.removeEntry(PaddedName.bytes(name), ofMap: "names")
+        }
         names = selection.comms
         var wanted: [Int32: UInt64] = [:]
         for process in processes where !process.isNamed { wanted[process.pid] = process.startTicks }
@@ -116,13 +118,6 @@ struct LeakPoller: CollectorPoller {
         guard count != ended else { return }
         ended = count
         try report.removeEnded(object)
-    }
-
-    /// A key of `names`: padded with NUL.
-    private static func key(_ name: [UInt8]) -> [16 of UInt8] {
-        var bytes: [16 of UInt8] = .init(repeating: 0)
-        for (place, byte) in name.prefix(15).enumerated() { bytes[place] = byte }
-        return bytes
     }
 }
 

@@ -50,6 +50,7 @@ struct LeakReport {
         let processes = try object.elements(ofHash: "processes", empty: (UInt32(0), tapio_leak_process()))
         var nextTold: [Owner: Told] = [:]
         var nextTexts: [Owner: [UInt64: [UInt8]]] = [:]
+        var keptTexts = 0
         for (pid, process) in processes {
             let owner = Owner(pid: pid, sinceNs: process.since_ns)
             let sums = groups[owner] ?? []
@@ -58,16 +59,17 @@ struct LeakReport {
                 sums: Dictionary(uniqueKeysWithValues: sums.map { ($0.stack, ($0.bytes, $0.allocations)) })
             )
             guard !sums.isEmpty else { continue }
-            let kept = nextTexts.values.reduce(0) { $0 + $1.count }
-            nextTexts[owner] = try tell(
+            let texts = try tell(
                 sums.sorted { ($0.bytes, $0.stack) > ($1.bytes, $1.stack) },
                 of: process,
                 owner,
                 top: options[LeakCollector.topStacks],
-                mostTexts: max(Self.mostTexts - kept, 0),
+                mostTexts: max(Self.mostTexts - keptTexts, 0),
                 nowNs,
                 object
             )
+            nextTexts[owner] = texts
+            keptTexts += texts.count
         }
         told = nextTold
         texts = nextTexts
