@@ -108,7 +108,7 @@ struct EnrichmentResolverTests {
             )
         )
         state.apply(.pod(.added(pod)))
-        await resolver.update(state.snapshot)
+        await resolver.update(state.snapshot, servicesOfPods: state.snapshot.servicesOfPods())
         let known = ask(enricher, group.id)
         #expect(known["pod"] == "web-1" && known["namespace"] == "shop" && known["container"] == "app")
         #expect(known["workload"] == "StatefulSet/web" && known["pod_status"] == "hit" && known["service"] == nil)
@@ -126,7 +126,7 @@ struct EnrichmentResolverTests {
             )
         )
         state.apply(.endpointSlice(.added(slice)))
-        await resolver.update(state.snapshot)
+        await resolver.update(state.snapshot, servicesOfPods: state.snapshot.servicesOfPods())
         #expect(ask(enricher, group.id)["service"] == "front")
         enricher.finish()
         await running

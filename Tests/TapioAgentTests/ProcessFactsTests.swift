@@ -1,3 +1,4 @@
+import Synchronization
 import TapioArchive
 import TapioBPF
 import TapioEvents
@@ -6,7 +7,7 @@ import Testing
 @testable import TapioAgent
 
 @Suite("The table of processes") final class ProcessFactsTests {
-    private var facts = ProcessFacts(bootID: "boot", utcUs: { $0 / 1000 })
+    private var facts = ProcessFacts(bootID: "boot", clock: { ClockOffset(utcMinusBootNs: 0) })
 
     /// A row as the tests look at it.
     private struct Row: Equatable {
@@ -113,6 +114,17 @@ import Testing
         #expect(take() == [])
         exit(20, startMs: 5, 90)
         #expect(take() == [Row(pid: 20, from: 5_000, to: 1_090_000, exe: "/bin/daemon", ancestry: nil)])
+    }
+
+    @Test("a row has the same begin with its end as it had without, though the clock was set in between")
+    func steadyBegin() {
+        let offset = Mutex<Int64>(0)
+        facts = ProcessFacts(bootID: "boot") { ClockOffset(utcMinusBootNs: offset.withLock { $0 }) }
+        exec(20, startMs: 5, 5, exe: "/bin/daemon")
+        let before = take()
+        offset.withLock { $0 = -3_000 }
+        exit(20, startMs: 5, 90)
+        #expect(before.map(\.from) == [5_000] && take().map(\.from) == [5_000])
     }
 
     @Test("a child is what its parent is until it execs, and descends from it and its ancestors")

@@ -294,13 +294,13 @@ struct RemoteLookupTests {
         }
         #expect(seen("10.96.0.10", 80).serviceStatus == "late")
         var state = try cluster()
-        await pair.resolver.update(state.snapshot)
+        await pair.resolver.update(state.snapshot, servicesOfPods: state.snapshot.servicesOfPods())
         // Not all have come: what is there is, what is not may come.
         #expect(seen("10.96.0.10", 80).service == "shop/front" && seen("10.96.0.10", 81).serviceStatus == "late")
         for resource in [ClusterChange.service(.synced), .endpointSlice(.synced), .pod(.synced)] {
             state.apply(resource)
         }
-        await pair.resolver.update(state.snapshot)
+        await pair.resolver.update(state.snapshot, servicesOfPods: state.snapshot.servicesOfPods())
         for (address, port) in [("10.96.0.10", 80), ("fd00::10", 80), ("10.1.2.3", 8080)] as [(String, UInt16)] {
             #expect(seen(address, port).service == "shop/front" && seen(address, port).serviceStatus == "hit")
         }
@@ -351,7 +351,7 @@ struct RemoteLookupTests {
         // What is gone counts no more, and its row ends.
         state.apply(.service(.deleted(ObjectKey(uid: "s", namespace: "shop", name: "front"), last: nil)))
         state.apply(.pod(.deleted(ObjectKey(uid: "u", namespace: "shop", name: "web-1"), last: nil)))
-        await pair.resolver.update(state.snapshot)
+        await pair.resolver.update(state.snapshot, servicesOfPods: state.snapshot.servicesOfPods())
         #expect(seen("10.96.0.10", 80).serviceStatus == "absent")
         #expect(seen("10.1.2.3", 8080).service == "shop/front")
         let ends = await pair.resolver.takeFacts()

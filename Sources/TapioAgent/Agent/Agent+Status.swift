@@ -136,7 +136,7 @@ extension Agent {
         result.addresses = resolver.addresses
         result.names = resolver.names
         result.services = resolver.services
-        result.factsRefused = await factTables.refused + resolver.refusedRows
+        result.factsRefused = await factTables.refused + resolver.refusedRows + self.resolver.statistics.refusedRows
         return result
     }
 

@@ -175,22 +175,14 @@ public actor Agent {
         )
         processResolver = ProcessResolver(
             enricher.processes,
-            facts: ProcessFacts(bootID: identity.bootID) { ClockOffset.measure().utcMicroseconds(boot: $0) },
+            facts: ProcessFacts(bootID: identity.bootID) { ClockOffset.measure() },
             tables: factTables
         )
         resolver = EnrichmentResolver(
             enricher,
             roots: CgroupPaths.roots(mounts: SystemView.real.text("/proc/self/mounts") ?? ""),
             hasCluster: cluster.absence == nil,
-            facts: ContainerFacts(
-                root: loaded.configuration.archive.path,
-                node: loaded.configuration.nodeName,
-                bootID: identity.bootID,
-                run: run,
-                createdBy: createdBy,
-                startedUs: startedAt,
-                nowUs: nowUs
-            )
+            facts: ContainerFacts(bootID: identity.bootID, startedUs: startedAt, nowUs: nowUs)
         )
         do throws(BufferPoolError) {
             pipeline = try Pipeline(
@@ -404,8 +396,8 @@ public actor Agent {
     }
 
     private func flushFacts() async {
-        if let problem = await resolver.flushFacts() { logger.error("\(problem)") }
-        if let problem = await factTables.write(await remoteResolver.takeFacts()) { logger.error("\(problem)") }
+        let facts = await resolver.takeFacts() + remoteResolver.takeFacts()
+        if let problem = await factTables.write(facts) { logger.error("\(problem)") }
         if let problem = await processResolver.flush() { logger.error("\(problem)") }
     }
 

@@ -29,11 +29,8 @@ final class Enricher: EnrichmentLookup {
     let remote: RemoteLookup
     /// Where what records tell of processes goes.
     let processes = ProcessFeed()
-    /// Rings where a cgroup waits to be resolved.
-    let wanted: AsyncStream<Void>
     private let waiting = BoundedMPMCRing<UInt64>(capacity: mostWaiting)
-    private let bell: AsyncStream<Void>.Continuation
-    private let isBellRung = Atomic<Bool>(false)
+    private let bell = ResolverBell()
     private let refused = Atomic<UInt64>(0)
     private let published: Guarded<EnrichmentTable>
 
@@ -48,7 +45,6 @@ final class Enricher: EnrichmentLookup {
         self.remote = remote
         gone = NegativeCache(capacity: capacity, timeToLive: timeToLive, readers: readers)
         cache = LookupCache(capacity: capacity, timeToLive: timeToLive, readers: readers)
-        (wanted, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var late = Belonging()
         late.containerStatus = .late
         late.podStatus = .late
@@ -89,16 +85,17 @@ final class Enricher: EnrichmentLookup {
             refused.add(1, ordering: .relaxed)
             return
         }
-        // A bell costs a lock: it rings once until the resolver comes. That one lowers the flag before it looks, so that
-        // what was pushed after its look rings again.
-        if !isBellRung.exchange(true, ordering: .acquiringAndReleasing) { bell.yield() }
+        bell.ring()
     }
 
     // MARK: - The resolver's side
 
+    /// Rings where a cgroup waits to be resolved.
+    var wanted: AsyncStream<Void> { bell.rings }
+
     /// The cgroups that wait, each once.
     func takeWaiting() -> Set<UInt64> {
-        isBellRung.store(false, ordering: .sequentiallyConsistent)
+        bell.lower()
         var found: Set<UInt64> = []
         while case .item(let cgroup) = waiting.pop() { found.insert(cgroup) }
         return found

@@ -24,6 +24,8 @@ actor EnrichmentResolver {
         var meanings = 0
         /// How often the table began anew because it was full.
         var tableRestarts: UInt64 = 0
+        /// Rows for the table beside the archive that found no place.
+        var refusedRows: UInt64 = 0
     }
 
     private let enricher: Enricher
@@ -45,7 +47,7 @@ actor EnrichmentResolver {
     /// A resolver for an enricher that is told by nobody else.
     ///
     /// - Parameters:
-    ///   - hasCluster: Whether somebody watches a cluster and will call ``update(_:)``.
+    ///   - hasCluster: Whether somebody watches a cluster and will call ``update(_:servicesOfPods:)``.
     ///   - facts: Where what is found out is kept beside the archive; nil: nowhere.
     init(_ enricher: Enricher, roots: [String], hasCluster: Bool, facts: ContainerFacts? = nil) {
         self.facts = facts
@@ -61,17 +63,17 @@ actor EnrichmentResolver {
         for await _ in enricher.wanted { resolveWaiting() }
     }
 
-    /// Takes over what is known of the cluster now.
-    func update(_ snapshot: ClusterSnapshot) {
+    /// Takes over what is known of the cluster now, and which service each of its pods stands behind.
+    func update(_ snapshot: ClusterSnapshot, servicesOfPods: [String: String]) {
         cluster = snapshot
-        services = snapshot.servicesOfPods()
+        services = servicesOfPods
         publish(
             known.compactMap { cgroup, identity in identity?.podUID == nil ? nil : (cgroup, belonging(identity)) }
         )
     }
 
-    /// Writes what was found out since the last time; nil where that went well, else what is wrong.
-    func flushFacts() -> String? { facts?.flush() }
+    /// Takes the rows for the table that are new.
+    func takeFacts() -> [FactRow] { facts?.take() ?? [] }
 
     private func resolveWaiting() {
         let nowNs = MonotonicClock.monotonicNs
@@ -115,6 +117,7 @@ actor EnrichmentResolver {
         enricher.publish(EnrichmentTable(all: entries))
         for (cgroup, id) in fresh { enricher.cache.insert(cgroup, id: id, nowNs: nowNs) }
         statistics.meanings = entries.count
+        statistics.refusedRows = facts?.refused ?? 0
     }
 
     private func belonging(_ identity: ContainerIdentity?) -> Belonging {

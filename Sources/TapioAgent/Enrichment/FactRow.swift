@@ -1,7 +1,8 @@
 import TapioArchive
 
-/// A table beside the archive with what became known of processes, names, services and pods.
+/// A table beside the archive with what became known of containers, processes, names, services and pods.
 enum FactTable: String, CaseIterable, Sendable {
+    case container
     case process
     case dns
     case service
@@ -11,6 +12,14 @@ enum FactTable: String, CaseIterable, Sendable {
     var columns: [ParquetColumn] {
         let payload: [(String, ParquetType, Bool)] =
             switch self {
+            case .container:
+                [
+                    ("boot_id", .string, true), ("cgroup_id", .int64, true), ("cgroup_path", .string, false),
+                    ("container_id", .string, false), ("container_runtime", .string, false),
+                    ("container", .string, false), ("pod_uid", .string, false), ("pod", .string, false),
+                    ("namespace", .string, false), ("workload", .string, false), ("service", .string, false),
+                    ("unit", .string, false),
+                ]
             case .process:
                 [
                     ("boot_id", .string, true), ("pid", .int64, true), ("start_ts", .timestampMicros, true),

@@ -1,3 +1,4 @@
+import Synchronization
 import TapioArchive
 
 /// Writes the tables beside the archive; it may wait for the disk as long as it takes, since nobody else is held up.
@@ -8,6 +9,7 @@ actor FactTables {
     private var tables: [FactTable: DimensionTable] = [:]
     private let nowUs: @Sendable () -> Int64
     private var problem: String?
+    private let shownRefused = Atomic<UInt64>(0)
 
     /// Tables of one run of the agent, under the archive's root. Nothing is written yet.
     init(root: String, node: String, run: String, createdBy: String, nowUs: @escaping @Sendable () -> Int64) {
@@ -24,8 +26,8 @@ actor FactTables {
         }
     }
 
-    /// Rows that found no place in their hour.
-    var refused: UInt64 { tables.values.reduce(0) { $0 + $1.refused } }
+    /// Rows that found no place since nothing could be written. Never waits for the disk.
+    nonisolated var refused: UInt64 { shownRefused.load(ordering: .relaxed) }
 
     /// Writes rows, and what an earlier call could not; nil where that went well, else what is wrong, said once.
     func write(_ rows: [FactRow]) -> String? {
@@ -36,6 +38,7 @@ actor FactTables {
             attempt(row.table) { (table) throws(FileError) in try table.add(row.values, atMicroseconds: now) }
         }
         for table in FactTable.allCases { attempt(table) { (table) throws(FileError) in try table.flush() } }
+        shownRefused.store(tables.values.reduce(0) { $0 + $1.refused }, ordering: .relaxed)
         return problem == before ? nil : problem
     }
 
@@ -44,7 +47,7 @@ actor FactTables {
         do throws(FileError) {
             try work(&table)
         } catch {
-            problem = "what is found out about processes, names, services and pods cannot be kept: \(error)"
+            problem = "what is found out about containers, processes, names, services and pods cannot be kept: \(error)"
         }
         tables[name] = table
     }

@@ -28,24 +28,25 @@ struct ProcessFacts {
         var ancestors: [String] = []
         /// With `ppid` the parent's identity; nil where not known.
         var parentStartNs: Int64?
-        /// Whether it is in the table without its end.
-        var isTold = false
+        /// Its begin as it is in the table without its end, UTC microseconds since 1970: with the end it has to have the same,
+        /// whatever the clock says then. Nil where it is not there.
+        var toldFromUs: Int64?
     }
 
     private let bootID: String
-    private let utcUs: @Sendable (Int64) -> Int64
+    private let clock: @Sendable () -> ClockOffset
     private var live: [UInt32: Life] = [:]
     private var ended = RecentEnds()
-    private var rows: [FactRow] = []
+    private var rows: [(life: Life, endNs: Int64?)] = []
     /// Processes that were too many to be known until they end.
     private(set) var forgotten: UInt64 = 0
     /// Rows that found no place.
     private(set) var refused: UInt64 = 0
 
-    /// - Parameter utcUs: UTC microseconds since 1970 of a boot time in nanoseconds.
-    init(bootID: String, utcUs: @escaping @Sendable (Int64) -> Int64) {
+    /// - Parameter clock: What makes boot time UTC now.
+    init(bootID: String, clock: @escaping @Sendable () -> ClockOffset) {
         self.bootID = bootID
-        self.utcUs = utcUs
+        self.clock = clock
     }
 
     /// Rows that wait to be taken.
@@ -68,12 +69,13 @@ struct ProcessFacts {
 
     /// The rows that are new: of what has ended, and, once, of what lives on.
     mutating func take() -> [FactRow] {
-        for pid in live.keys where live[pid]?.isTold == false {
-            live[pid]?.isTold = true
-            if let life = live[pid] { tell(life, to: nil) }
+        let clock = clock()
+        for (pid, life) in live where life.toldFromUs == nil {
+            live[pid]?.toldFromUs = clock.utcMicroseconds(boot: life.sinceNs)
+            tell(life, to: nil)
         }
         defer { rows = [] }
-        return rows
+        return rows.map { row($0.life, $0.endNs, clock) }
     }
 
     // MARK: - Parts
@@ -172,20 +174,23 @@ struct ProcessFacts {
             refused += 1
             return
         }
+        rows.append((life, endNs))
+    }
+
+    private func row(_ life: Life, _ endNs: Int64?, _ clock: ClockOffset) -> FactRow {
+        let utcUs = { clock.utcMicroseconds(boot: $0) }
         let comm = String(decoding: life.comm, as: UTF8.self)
-        rows.append(
-            FactRow(
-                .process,
-                from: utcUs(life.sinceNs),
-                to: endNs.map(utcUs),
-                [
-                    .text(bootID), .integer(Int64(life.pid)), .integer(utcUs(life.startNs)),
-                    .integer(Int64(life.ppid)), .optional(comm), .optional(life.exe), .optional(life.args),
-                    .optional(life.cwd), life.uid == .max ? .null : .integer(Int64(life.uid)),
-                    .integer(Int64(bitPattern: life.cgroup)), .optional(life.ancestors.joined(separator: " < ")),
-                    life.parentStartNs.map { .integer(utcUs($0)) } ?? .null,
-                ]
-            )
+        return FactRow(
+            .process,
+            from: life.toldFromUs ?? utcUs(life.sinceNs),
+            to: endNs.map(utcUs),
+            [
+                .text(bootID), .integer(Int64(life.pid)), .integer(utcUs(life.startNs)),
+                .integer(Int64(life.ppid)), .optional(comm), .optional(life.exe), .optional(life.args),
+                .optional(life.cwd), life.uid == .max ? .null : .integer(Int64(life.uid)),
+                .integer(Int64(bitPattern: life.cgroup)), .optional(life.ancestors.joined(separator: " < ")),
+                life.parentStartNs.map { .integer(utcUs($0)) } ?? .null,
+            ]
         )
     }
 }

@@ -9,16 +9,9 @@ final class ProcessFeed: Sendable {
     /// Records that can wait. Two megabytes.
     static let mostWaiting = 2048
 
-    /// Rings where something waits.
-    let wanted: AsyncStream<Void>
-    private let bell: AsyncStream<Void>.Continuation
-    private let isBellRung = Atomic<Bool>(false)
+    private let bell = ResolverBell()
     private let waiting = BoundedMPMCRing<SeenProcess>(capacity: mostWaiting)
     private let dropped = Atomic<UInt64>(0)
-
-    init() {
-        (wanted, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    }
 
     /// Whether a kind tells of processes.
     @inline(__always)
@@ -36,8 +29,7 @@ final class ProcessFeed: Sendable {
             dropped.add(1, ordering: .relaxed)
             return
         }
-        // As in ``Enricher``: it rings once until the other side comes, which lowers the flag before it looks.
-        if !isBellRung.exchange(true, ordering: .acquiringAndReleasing) { bell.yield() }
+        bell.ring()
     }
 
     /// Records that found no place.
@@ -45,9 +37,12 @@ final class ProcessFeed: Sendable {
 
     // MARK: - The other side
 
+    /// Rings where something waits.
+    var wanted: AsyncStream<Void> { bell.rings }
+
     /// Hands out what waits.
     func takeWaiting(_ body: (SeenProcess) -> Void) {
-        isBellRung.store(false, ordering: .sequentiallyConsistent)
+        bell.lower()
         while case .item(let seen) = waiting.pop() { body(seen) }
     }
 

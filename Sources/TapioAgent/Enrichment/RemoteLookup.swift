@@ -31,15 +31,12 @@ final class RemoteLookup: Sendable {
     let nameless: NegativeCache
     /// Services by address, port and protocol.
     let services: PublishedTable
-    /// Rings where a resolver has something to do.
-    let wanted: AsyncStream<Void>
     /// Makes a key of an address and what belongs to it.
     private let hash = SecretHash()
     private let shapes: [Shape]
     /// Kinds of which readers know nothing here, in a few cache lines.
     private let isPlain: [Bool]
-    private let bell: AsyncStream<Void>.Continuation
-    private let isBellRung = Atomic<Bool>(false)
+    private let bell = ResolverBell()
     private let answers = BoundedMPMCRing<SeenAnswer>(capacity: mostAnswers)
     private let waiting = BoundedMPMCRing<UInt64>(capacity: mostWaiting)
     private let seen = Atomic<UInt64>(0)
@@ -63,7 +60,6 @@ final class RemoteLookup: Sendable {
         since = LookupCache(capacity: 2 * capacity, timeToLive: .seconds(1), readers: readers)
         nameless = NegativeCache(capacity: capacity, timeToLive: Self.namelessLife, readers: readers)
         services = PublishedTable(readers: readers)
-        (wanted, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         noService = Atomic(hasCluster ? TextTable.late : TextTable.disabled)
         shapes = (0..<EventKind.limit).map { kind in
             let schema = registry.schema(of: EventKind(rawValue: UInt8(kind)))
@@ -162,7 +158,7 @@ final class RemoteLookup: Sendable {
             dropped.add(1, ordering: .relaxed)
             return
         }
-        ring()
+        bell.ring()
     }
 
     @inline(never)
@@ -171,12 +167,7 @@ final class RemoteLookup: Sendable {
             refused.add(1, ordering: .relaxed)
             return
         }
-        ring()
-    }
-
-    /// As in ``Enricher``: a bell costs a lock, and rings once until the resolver comes.
-    private func ring() {
-        if !isBellRung.exchange(true, ordering: .acquiringAndReleasing) { bell.yield() }
+        bell.ring()
     }
 
     // MARK: - Keys
@@ -196,9 +187,12 @@ final class RemoteLookup: Sendable {
 
     // MARK: - The resolver's side
 
+    /// Rings where a resolver has something to do.
+    var wanted: AsyncStream<Void> { bell.rings }
+
     /// Answers and addresses that wait, the addresses each once.
     func takeWaiting() -> (answers: [SeenAnswer], keys: Set<UInt64>) {
-        isBellRung.store(false, ordering: .sequentiallyConsistent)
+        bell.lower()
         // Addresses first: what was asked for before an answer came is not to be looked for after it was taken.
         var keys: Set<UInt64> = []
         while case .item(let key) = waiting.pop() { keys.insert(key) }

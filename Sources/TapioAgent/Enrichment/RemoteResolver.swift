@@ -157,8 +157,8 @@ actor RemoteResolver {
 
     // MARK: - Services and pods
 
-    /// Takes over what is known of the cluster now.
-    func update(_ snapshot: ClusterSnapshot) {
+    /// Takes over what is known of the cluster now, and which service each of its pods stands behind.
+    func update(_ snapshot: ClusterSnapshot, servicesOfPods: [String: String]) {
         let isNowComplete = snapshot.isSynced([.services, .endpointSlices])
         let current = snapshot.serviceTargets()
         if current != targets || isNowComplete != isComplete {
@@ -167,7 +167,7 @@ actor RemoteResolver {
             isComplete = isNowComplete
             publishServices()
         }
-        clusterFacts?.note(snapshot.pods, services: snapshot.servicesOfPods(), isFirst: !hasAllPods)
+        clusterFacts?.note(snapshot.pods, services: servicesOfPods, isFirst: !hasAllPods)
         hasAllPods = snapshot.isSynced([.pods])
     }
 

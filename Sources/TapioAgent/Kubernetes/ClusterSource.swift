@@ -172,8 +172,9 @@ final class ClusterSource: Sendable {
         Task {
             for await _ in watch.updates {
                 let snapshot = watch.snapshot
-                await resolver.update(snapshot)
-                await remoteResolver.update(snapshot)
+                let services = snapshot.servicesOfPods()
+                await resolver.update(snapshot, servicesOfPods: services)
+                await remoteResolver.update(snapshot, servicesOfPods: services)
                 try? await Task.sleep(for: interval)
             }
         }
