@@ -270,6 +270,7 @@ public final class BPFObject {
                 runCount: stats.run_count,
                 runTimeNs: stats.run_time_ns,
                 recursionMisses: stats.recursion_misses,
+                hasStandIn: programs.contains { $0.name == program.name + "_nested" },
                 verifiedInstructions: Int(stats.verified_instructions)
             )
         }

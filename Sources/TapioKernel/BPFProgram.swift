@@ -37,6 +37,9 @@ public struct ProgramStatistics: Sendable, Equatable {
     public let runTimeNs: UInt64
     /// How often the kernel did not run it since it was already running on that CPU: events that no counter saw.
     public let recursionMisses: UInt64
+    /// Whether a program `<name>_nested` of the same object sees what this one could not run for; what both miss, the
+    /// other counts.
+    public let hasStandIn: Bool
     /// Instructions that the verifier walked.
     public let verifiedInstructions: Int
 }

@@ -82,7 +82,7 @@ struct FactTablesTests {
             ]
         )
         #expect(pod.rows == [["4", nil, "u", "p", "d", nil, "Pod/p", nil, "10.0.0.3", "Pending"]])
-        #expect(await tables.refused == 0)
+        #expect(tables.refused == 0)
     }
 
     @Test("where nothing can be written it says so once, and writes it all when it can")

@@ -111,6 +111,7 @@ extension RealKernel {
             let missed = health.programs.filter { $0.recursionMisses > 0 }.map { "\($0.name) \($0.recursionMisses)" }
             let counts = try watch.counts("tcp_close")
             #expect(ours.count == total * 4, "missed runs: \(missed), \(counts)")
+            #expect(health.programs.filter(\.hasStandIn).map(\.name) == ["tcp_state"])
             for (client, ports) in zip(clients, ports) {
                 let connects = ours.filter { $0.kind == "tcp_connect" && $0.pid == Int64(client.pid) }
                 #expect(connects.map(\.localPort) == ports)

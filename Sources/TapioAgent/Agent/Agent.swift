@@ -432,7 +432,7 @@ public actor Agent {
     /// gap has no kind, but it is told.
     private func noteMissed(_ now: Int64) async {
         for collector in await supervisor.status() {
-            for program in collector.health.programs {
+            for program in collector.health.programs where !program.hasStandIn {
                 let known = missedRuns[program.name] ?? 0
                 // A collector that was started again counts from zero.
                 let more = program.recursionMisses >= known ? program.recursionMisses - known : program.recursionMisses
