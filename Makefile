@@ -43,7 +43,7 @@ test-kernels: release ## Run the agent on Debian's stock kernel (6.1) in an emul
 	.ci/test-kernels
 
 tsan: deps ## Run the tests of the concurrent parts under ThreadSanitizer
-	$(RING_TESTS) --scratch-path .build-rings-tsan --sanitize=thread
+	$(RING_TESTS) --scratch-path .build-rings-tsan --sanitize=thread -Xswiftc -DTHREAD_SANITIZER
 	TAPIO_PACKAGE=pipeline $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel --filter '$(TSAN_SUITES)'
 
 build: deps ## Build for debugging

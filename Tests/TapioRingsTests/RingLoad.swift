@@ -17,10 +17,13 @@ struct Item: Sendable, Equatable {
     var isWhole: Bool { check == ~(producer &* 31 &+ number) }
 }
 
-/// How many items the tests send: millions in an optimised build (`make test-rings`, `make tsan`), fewer in others.
+/// How many items the tests send: millions in an optimised build (`make test-rings`), a quarter of that where each access is
+/// watched (`make tsan`), fewer in others.
 func itemCount(release: Int, debug: Int) -> Int {
     #if DEBUG
         debug
+    #elseif THREAD_SANITIZER
+        release / 4
     #else
         release
     #endif
