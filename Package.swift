@@ -123,7 +123,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TapioKernelTests",
-            dependencies: ["TapioKernel", "TapioBPF", "TapioRings", "TapioTestSupport"],
+            dependencies: ["TapioKernel", "CLibBPF", "TapioBPF", "TapioRings", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(

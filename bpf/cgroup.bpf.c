@@ -1,8 +1,8 @@
 // Cgroups: made, removed, and entered. A container's or a unit's life begins and ends with its cgroup's.
+#include "kernel/current.h"
 #include "kernel/emit.h"
 #include "kernel/exit.h"
 #include "kernel/scratch.h"
-#include "kernel/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -29,10 +29,18 @@ struct {
 	__type(value, struct life);
 } lives SEC(".maps");
 
+/// What is read of a cgroup: once, since the verifier looks at each plain load of a pointer for a millisecond.
+struct facts {
+	__u64 id;
+	int hierarchy;
+	int level;
+	bool is_telling;
+};
+
 /// Whether the agent tells processes apart by this cgroup's hierarchy: version 2, or the memory controller's.
-static __always_inline bool is_telling(const struct cgroup *group)
+static __always_inline bool is_telling(const struct cgroup *group, int hierarchy)
 {
-	if (tells_all_hierarchies || group->root->hierarchy_id == 0)
+	if (tells_all_hierarchies || hierarchy == 0)
 		return true;
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
 		return false;
@@ -40,6 +48,17 @@ static __always_inline bool is_telling(const struct cgroup *group)
 	const void *memory = NULL;
 	bpf_probe_read_kernel(&memory, sizeof memory, (const char *)&group->subsys + index * sizeof(void *));
 	return memory != NULL;
+}
+
+static __always_inline struct facts facts_of(const struct cgroup *group)
+{
+	struct facts facts = {
+	    .id = group->kn->id,
+	    .hierarchy = group->root->hierarchy_id,
+	    .level = group->level,
+	};
+	facts.is_telling = is_telling(group, facts.hierarchy);
+	return facts;
 }
 
 /// Fills in how a cgroup's life was, where it ends here.
@@ -64,11 +83,11 @@ static __always_inline void fill_life(struct tapio_cgroup *record, __u8 kind)
 	}
 }
 
-static __always_inline int tell(__u8 kind, const struct cgroup *group, const char *path,
+static __always_inline int tell(__u8 kind, const struct facts *facts, const char *path,
                                 const struct task_struct *target, bool is_process)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
-	if (!is_telling(group) || tapio_is_agent(task->tgid)) {
+	if (!facts->is_telling || tapio_is_agent(task->tgid)) {
 		tapio_filtered(kind);
 		return 0;
 	}
@@ -78,10 +97,10 @@ static __always_inline int tell(__u8 kind, const struct cgroup *group, const cha
 		return 0;
 	}
 	struct tapio_cgroup *record = (void *)slot->bytes;
-	tapio_fill_task(&record->header, task);
-	record->group_id = group->kn->id;
-	record->hierarchy = group->root->hierarchy_id;
-	record->level = group->level;
+	tapio_fill_current(&record->header);
+	record->group_id = facts->id;
+	record->hierarchy = facts->hierarchy;
+	record->level = facts->level;
 	record->is_process = is_process;
 	__builtin_memset(record->reserved, 0, sizeof record->reserved);
 	fill_life(record, kind);
@@ -103,35 +122,38 @@ static __always_inline int tell(__u8 kind, const struct cgroup *group, const cha
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_create, struct cgroup *group, const char *path)
 {
-	if (is_telling(group)) {
-		__u64 id = group->kn->id;
+	struct facts facts = facts_of(group);
+	if (facts.is_telling) {
 		struct life life = {.since_ns = bpf_ktime_get_boot_ns()};
-		bpf_map_update_elem(&lives, &id, &life, BPF_ANY);
+		bpf_map_update_elem(&lives, &facts.id, &life, BPF_ANY);
 	}
-	return tell(TAPIO_KIND_CGROUP_CREATE, group, path, NULL, false);
+	return tell(TAPIO_KIND_CGROUP_CREATE, &facts, path, NULL, false);
 }
 
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_remove, struct cgroup *group, const char *path)
 {
-	__u64 id = group->kn->id;
-	tell(TAPIO_KIND_CGROUP_REMOVE, group, path, NULL, false);
-	bpf_map_delete_elem(&lives, &id);
+	struct facts facts = facts_of(group);
+	tell(TAPIO_KIND_CGROUP_REMOVE, &facts, path, NULL, false);
+	bpf_map_delete_elem(&lives, &facts.id);
 	return 0;
 }
 
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(cgroup_attach, struct cgroup *group, const char *path, struct task_struct *target, bool is_process)
 {
-	return tell(TAPIO_KIND_CGROUP_ATTACH, group, path, target, is_process);
+	struct facts facts = facts_of(group);
+	return tell(TAPIO_KIND_CGROUP_ATTACH, &facts, path, target, is_process);
 }
 
 SEC("tp_btf/sched_process_exit")
 int cgroup_exit(__u64 *ctx)
 {
 	const struct task_struct *task = (const struct task_struct *)ctx[0];
-	if (!tapio_is_last(ctx, task, tapio_start_of(task)))
+	const struct task_struct *leader = task->group_leader;
+	if (!tapio_is_last(ctx, task, leader->start_boottime))
 		return 0;
+	__u32 code = tapio_exit_code(task->signal, leader);
 	__u64 id = tapio_cgroup_of(task);
 	struct life *life = bpf_map_lookup_elem(&lives, &id);
 	if (!life) { // older than the agent
@@ -141,7 +163,6 @@ int cgroup_exit(__u64 *ctx)
 		if (!life)
 			return 0;
 	}
-	__u32 code = tapio_exit_code(task);
 	__sync_fetch_and_add(&life->ended, 1);
 	if (code)
 		__sync_fetch_and_add(&life->failed, 1);

@@ -59,8 +59,8 @@ struct file_work {
 	char record[4096];
 	/// What the program gave as path.
 	struct tapio_watched_text text;
-	/// Where a name is looked for.
-	struct tapio_watched_name name;
+	/// The name of a file that is looked for in a directory.
+	char name[TAPIO_WATCHED_NAME_BYTES];
 	/// Number of the watched path that was found; absent: none.
 	__u32 path;
 	/// Directories between that and the file, whose entries are in `entries`, the file's first.
@@ -75,6 +75,8 @@ struct file_work {
 	__u32 priority;
 	/// Whether it was found as a name in a directory, so that the watched path is the file's own.
 	__u32 is_whole;
+	/// Level of the directory in which a name is looked for: in memory likewise.
+	__u32 naming_level;
 	struct dentry *entries[LEVELS];
 };
 _Static_assert(sizeof(struct file_work) <= TAPIO_RECORD_BYTES, "a scratch slot has room for it");
@@ -93,12 +95,19 @@ static __always_inline void find_text(struct file_work *work, __u32 length)
 		work->path = found->path;
 }
 
-/// Looks for a watched directory from `entry` upwards, and for a watched name in the first directory: the entry's own
-/// where it is a file, else the one that is in `work->name`.
-static __noinline int find_entry(struct file_work *work, struct dentry *entry, bool is_directory)
+// The functions that are not static, the verifier looks at once, and not on each way that leads there. Their arguments
+// are memory of a known size and numbers, which addresses of the kernel are to them.
+
+/// Looks for a watched directory from the entry at `address` upwards, and for a watched name in the first directory:
+/// the entry's own where it is a file, else the one that is in `work->name`.
+__noinline int find_entry(struct file_work *work, __u64 address, bool is_directory)
 {
+	struct dentry *entry = (void *)address;
+	if (!work)
+		return 0;
 	work->path = TAPIO_ABSENT_32;
 	work->is_whole = 0;
+	work->naming_level = is_directory ? 0 : 1;
 	struct tapio_watched_key key = {};
 	key.device = BPF_CORE_READ(entry, d_sb, s_dev);
 	for (__u32 level = 0; level < LEVELS; level++) {
@@ -111,15 +120,17 @@ static __noinline int find_entry(struct file_work *work, struct dentry *entry, b
 			work->depth = level;
 			return 0;
 		}
-		if (watched && watched->has_names && level == (is_directory ? 0 : 1)) {
-			work->name.directory = key;
-			if (!is_directory) {
+		if (watched && watched->has_names && level == work->naming_level) {
+			// On the stack: to Linux 6.1, memory that a function was given is no key.
+			struct tapio_watched_name name = {.directory = key};
+			if (level > 0) {
 				struct dentry *file = work->entries[0];
-				__builtin_memset(work->name.name, 0, sizeof work->name.name);
-				bpf_probe_read_kernel_str(work->name.name, sizeof work->name.name,
+				bpf_probe_read_kernel_str(name.name, sizeof name.name,
 				                          BPF_CORE_READ(file, d_name.name));
+			} else {
+				__builtin_memcpy(name.name, work->name, sizeof name.name);
 			}
-			const __u32 *found = bpf_map_lookup_elem(&watched_names, &work->name);
+			const __u32 *found = bpf_map_lookup_elem(&watched_names, &name);
 			if (found) {
 				work->path = *found;
 				work->depth = 0;
@@ -152,8 +163,10 @@ static __always_inline void append_part(struct file_work *work, const void *from
 
 /// Appends a path that was found by what it is: the watched path, what is between that and the file, and, of a file
 /// that is named from a directory, that name.
-static __noinline int append_finding(struct file_work *work, bool with_text)
+__noinline int append_finding(struct file_work *work, bool with_text)
 {
+	if (!work)
+		return 0;
 	__u32 number = work->path;
 	const struct tapio_watched_path *path = bpf_map_lookup_elem(&watched_paths, &number);
 	if (path)
@@ -197,13 +210,13 @@ static __always_inline struct tapio_string take_path(struct file_work *work, con
 		}
 	}
 	if (opened) {
-		find_entry(work, opened, false);
+		find_entry(work, (__u64)opened, false);
 	} else if (path >= 0 && !is_absolute) {
 		__u32 base = directory >= 0 ? (__u32)call_argument(registers, directory) : AT_FDCWD;
 		struct dentry *entry = base == AT_FDCWD ? dentry_of_cwd() : dentry_of_descriptor(base);
-		__builtin_memset(work->name.name, 0, sizeof work->name.name);
-		bpf_probe_read_kernel_str(work->name.name, sizeof work->name.name, work->text.text);
-		find_entry(work, entry, true);
+		__builtin_memset(work->name, 0, sizeof work->name);
+		bpf_probe_read_kernel_str(work->name, sizeof work->name, work->text.text);
+		find_entry(work, (__u64)entry, true);
 	}
 	if (work->path != TAPIO_ABSENT_32)
 		append_finding(work, !opened);
@@ -250,8 +263,7 @@ static __always_inline void fill_value(struct tapio_file *record, const struct t
 	}
 }
 
-/// Names who did it, and hands the record over. Not static, so that the verifier looks at it once, and not on each way
-/// that leads here.
+/// Names who did it, and hands the record over.
 __noinline int finish(struct file_work *work)
 {
 	if (!work)

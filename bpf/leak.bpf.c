@@ -165,39 +165,51 @@ static __always_inline void count(__u32 what)
 		__sync_fetch_and_add(value, 1);
 }
 
-static __always_inline bool is_chosen(const struct task_struct *leader, __u32 pid, __u64 start_ns)
+static __always_inline bool is_chosen(const struct process_name *name, __u32 pid, __u64 start_ns)
 {
-	struct process_name name;
-	__builtin_memcpy(name.comm, leader->comm, sizeof name.comm);
-	if (bpf_map_lookup_elem(&names, &name))
+	if (bpf_map_lookup_elem(&names, name))
 		return true;
 	const __u64 *start_ticks = bpf_map_lookup_elem(&pids, &pid);
 	return start_ticks && *start_ticks == start_ns / CLOCK_TICK_NS;
+}
+
+/// Follows the process that calls from now on; 0 where it was not chosen. Not static, so that the verifier looks at it
+/// on its own.
+__noinline int follow(__u64 how)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
+	const struct task_struct *leader = task->group_leader;
+	__u32 pid = task->tgid;
+	__u64 start_ns = leader->start_boottime;
+	struct process_name name;
+	__builtin_memcpy(name.comm, leader->comm, sizeof name.comm);
+	if (!is_chosen(&name, pid, start_ns))
+		return 0;
+	struct tapio_leak_process fresh = {
+	    .start_ns = start_ns,
+	    .since_ns = bpf_ktime_get_boot_ns(),
+	    .pid = pid,
+	    .ppid = task->real_parent->tgid,
+	    .uid = task->cred->uid.val,
+	};
+	__builtin_memcpy(fresh.comm, name.comm, sizeof fresh.comm);
+	fresh.cgroup_id = tapio_cgroup_of(task);
+	bpf_map_update_elem(&processes, &pid, &fresh, how);
+	return 1;
 }
 
 /// The process that calls, if it is one that is followed.
 static __always_inline struct tapio_leak_process *caller(void)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
-	const struct task_struct *leader = task->group_leader;
 	__u32 pid = task->tgid;
-	__u64 start_ns = leader->start_boottime;
+	__u64 start_ns = tapio_start_of(task);
 	struct tapio_leak_process *process = bpf_map_lookup_elem(&processes, &pid);
 	if (process && process->start_ns == start_ns)
 		return process;
-	if (!is_chosen(leader, pid, start_ns))
+	// Another thread may be quicker, but for a process of that pid that is gone.
+	if (!follow(process ? BPF_ANY : BPF_NOEXIST))
 		return NULL;
-	struct tapio_leak_process fresh = {
-	    .start_ns = start_ns,
-	    .since_ns = bpf_ktime_get_boot_ns(),
-	    .cgroup_id = tapio_cgroup_of(task),
-	    .pid = pid,
-	    .ppid = task->real_parent->tgid,
-	    .uid = task->cred->uid.val,
-	};
-	__builtin_memcpy(fresh.comm, leader->comm, sizeof fresh.comm);
-	// Another thread may have been quicker, but for a process of that pid that is gone.
-	bpf_map_update_elem(&processes, &pid, &fresh, process ? BPF_ANY : BPF_NOEXIST);
 	process = bpf_map_lookup_elem(&processes, &pid);
 	if (!process)
 		count(TAPIO_LEAK_NO_PROCESS);

@@ -87,10 +87,10 @@ int BPF_PROG(oom_kill, struct task_struct *victim)
 	    tapio_reserve(TAPIO_KIND_OOM_KILL, TAPIO_PRIORITY_CRITICAL, tapio_about_task(victim), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_task(&record->header, victim);
 	record->start_ns = tapio_start_of(victim);
 	record->score_adjustment = victim->signal->oom_score_adj;
 	const struct mm_struct *mm = victim->mm;
+	tapio_fill_task(&record->header, victim);
 	record->virtual_bytes = bytes_of(mm->total_vm);
 	record->anonymous_bytes = RESIDENT(mm, MM_ANONPAGES);
 	record->file_bytes = RESIDENT(mm, MM_FILEPAGES);
@@ -226,7 +226,8 @@ int major_fault(struct bpf_perf_event_data *event)
 	    tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(task), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_task(&record->header, task);
+	tapio_fill_from_who(&record->header, &key.who);
+	record->header.tid = task->pid;
 	record->address = event->addr;
 	tapio_submit(record, TAPIO_PRIORITY_NORMAL);
 	return 0;

@@ -33,7 +33,7 @@ static __always_inline void connect_begins(struct sock *sk)
 {
 	struct connection connection;
 	make_blank(&connection);
-	own(&connection, bpf_get_current_task_btf());
+	own_by_current(&connection);
 	connection.known.direction = TAPIO_DIRECTION_OUTBOUND;
 	connection.syn_ns = bpf_ktime_get_boot_ns();
 	remember(&connection, bpf_get_socket_cookie(sk), BPF_ANY);
@@ -53,7 +53,7 @@ static __always_inline void established(struct sock *sk, const struct tcp_sock *
 		make_blank(connection);
 	}
 	bool outbound = old_state == TCP_SYN_SENT || connection->known.direction == TAPIO_DIRECTION_OUTBOUND;
-	tapio_fill_ends_of_socket(&connection->known, sk);
+	tapio_fill_ends_of_socket(&connection->known, sk, tcp);
 	connection->known.direction = outbound ? TAPIO_DIRECTION_OUTBOUND : TAPIO_DIRECTION_INBOUND;
 	connection->established_ns = bpf_ktime_get_boot_ns();
 	if (!remembered)
@@ -71,26 +71,26 @@ static __always_inline void established(struct sock *sk, const struct tcp_sock *
 
 /// The states that only close() and shutdown() lead to: the last chance to learn the owner of a connection that was
 /// there before the agent.
-static __always_inline void finishes(struct sock *sk)
+static __always_inline void finishes(struct sock *sk, const struct tcp_sock *tcp)
 {
 	__u64 cookie = bpf_get_socket_cookie(sk);
 	const struct connection *remembered = bpf_map_lookup_elem(&connections, &cookie);
 	if (remembered && remembered->owned)
 		return;
 	struct connection connection;
-	recognise(&connection, sk);
+	recognise(&connection, sk, tcp);
 	if (connection.owned)
 		remember(&connection, cookie, BPF_ANY);
 }
 
 /// Why a connection was never established: what the network answered or didn't; else the process's own doing.
-static __always_inline __u32 failure_of(const struct sock *sk)
+static __always_inline __u32 failure_of(const struct sock *sk, const struct tcp_sock *tcp)
 {
 	int error = sk->sk_err ? sk->sk_err : sk->sk_err_soft;
 	if (error || !sk->sk_lock.owned)
 		return error_or_absent(error);
 	// Inside connect() itself, which begins with the choice of a local port.
-	if (sk->sk_socket->state == SS_UNCONNECTED)
+	if (((const struct sock *)tcp)->sk_socket->state == SS_UNCONNECTED)
 		return EADDRNOTAVAIL;
 	return ECANCELED;
 }
@@ -99,7 +99,7 @@ static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, 
 {
 	const __u8 kind = TAPIO_KIND_TCP_FAILED, priority = TAPIO_PRIORITY_HIGH;
 	struct connection connection;
-	recognise(&connection, sk);
+	recognise(&connection, sk, tcp);
 	if (old_state == TCP_SYN_RECV && connection.known.direction != TAPIO_DIRECTION_OUTBOUND)
 		return; // a handshake that somebody else began
 	forget(bpf_get_socket_cookie(sk));
@@ -108,7 +108,7 @@ static __always_inline void failed(struct sock *sk, const struct tcp_sock *tcp, 
 		return;
 	record->state = old_state;
 	record->direction = TAPIO_DIRECTION_OUTBOUND;
-	record->error = failure_of(sk);
+	record->error = failure_of(sk, tcp);
 	record->latency_ns = since(connection.syn_ns, record->header.time_ns);
 	record->retransmits = tcp->total_retrans;
 	tapio_submit(record, priority);
@@ -137,7 +137,7 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tcp, 
 {
 	const __u8 kind = TAPIO_KIND_TCP_CLOSE, priority = TAPIO_PRIORITY_NORMAL;
 	struct connection connection;
-	recognise(&connection, sk);
+	recognise(&connection, sk, tcp);
 	if (connection.owned) // else it may still be accepted
 		forget(bpf_get_socket_cookie(sk));
 	struct tapio_tcp *record = begin(kind, priority, &connection);
@@ -170,13 +170,13 @@ static __always_inline void tell_listener(const struct connection *connection, _
 
 /// CLOSE → LISTEN: in listen(), by the process that will accept. Remembered, so that tcp_existing does not tell it
 /// again.
-static __always_inline void listens(struct sock *sk)
+static __always_inline void listens(struct sock *sk, const struct tcp_sock *tcp)
 {
 	struct connection connection;
 	make_blank(&connection);
-	own(&connection, bpf_get_current_task_btf());
+	own_by_current(&connection);
 	__u64 cookie = bpf_get_socket_cookie(sk);
-	tapio_fill_ends_of_socket(&connection.known, sk);
+	tapio_fill_ends_of_socket(&connection.known, sk, tcp);
 	remember(&connection, cookie, BPF_ANY);
 	tell_listener(&connection, TCP_CLOSE);
 }
@@ -191,14 +191,14 @@ static __always_inline void changed(struct sock *sk, int old_state, int new_stat
 		connect_begins(sk);
 		break;
 	case TCP_LISTEN:
-		listens(sk);
+		listens(sk, tcp);
 		break;
 	case TCP_ESTABLISHED:
 		established(sk, tcp, old_state);
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
-		finishes(sk);
+		finishes(sk, tcp);
 		break;
 	case TCP_CLOSE:
 		if (old_state == TCP_SYN_SENT || old_state == TCP_SYN_RECV)
@@ -303,7 +303,7 @@ static __always_inline void accepted(__s64 result)
 	bool remembered = recall(&connection, cookie);
 	if (connection.owned)
 		return; // another thread has put another socket in its place
-	own(&connection, bpf_get_current_task_btf());
+	own_by_current(&connection);
 	connection.known.direction = TAPIO_DIRECTION_INBOUND;
 	if (!connection.known.src_port)
 		tapio_fill_ends_of_address(&connection.known, sk);
@@ -343,7 +343,7 @@ int BPF_PROG(tcp_retransmitted, struct sock *sk)
 	if (!tcp)
 		return 0;
 	struct connection connection;
-	recognise(&connection, sk);
+	recognise(&connection, sk, tcp);
 	struct tapio_tcp *record = begin(kind, priority, &connection);
 	if (!record)
 		return 0;
@@ -383,8 +383,11 @@ static __always_inline void emit_reset(const struct connection *connection, __u8
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(tcp_reset_received, struct sock *sk)
 {
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return 0;
 	struct connection connection;
-	recognise(&connection, sk);
+	recognise(&connection, sk, tcp);
 	emit_reset(&connection, 0);
 	return 0;
 }
@@ -396,8 +399,9 @@ int BPF_PROG(tcp_reset_sent, struct sock *sk, struct sk_buff *skb)
 	struct connection connection;
 	// Old verifiers take both pointers for valid and drop a comparison with NULL; reading through NULL gives 0.
 	__u8 state = sk ? sk->__sk_common.skc_state : 0;
-	if (sk && bpf_skc_to_tcp_sock(sk) && state != TCP_LISTEN) {
-		recognise(&connection, sk);
+	const struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (tcp && state != TCP_LISTEN) {
+		recognise(&connection, sk, tcp);
 	} else {
 		make_blank(&connection);
 		if (sk && state && state != TCP_LISTEN) {
@@ -425,7 +429,8 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	struct sock *sk = socket->sk;
-	if (!sk || !bpf_skc_to_tcp_sock(sk))
+	const struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!tcp)
 		return 0;
 	__u8 state = sk->__sk_common.skc_state;
 	if (state == TCP_CLOSE)
@@ -436,7 +441,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	if (state == TCP_SYN_SENT)
 		connection.known.direction = TAPIO_DIRECTION_OUTBOUND;
 	__u64 cookie = bpf_get_socket_cookie(sk);
-	tapio_fill_ends_of_socket(&connection.known, sk);
+	tapio_fill_ends_of_socket(&connection.known, sk, tcp);
 	if (remember(&connection, cookie, BPF_NOEXIST) && state == TCP_LISTEN)
 		tell_listener(&connection, TCP_LISTEN);
 	return 0;

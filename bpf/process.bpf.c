@@ -25,19 +25,30 @@ static __always_inline __u64 args_wanted(__u64 total)
 }
 
 /// Fills what does not depend on a program; gives where the record ends.
-static __always_inline __u32 begin(struct tapio_process_exec *record, struct task_struct *task)
+static __always_inline __u32 begin(struct scratch_slot *slot, struct task_struct *task)
 {
-	tapio_fill_task(&record->header, task);
+	struct tapio_process_exec *record = (void *)slot->bytes;
 	record->start_ns = tapio_start_of(task);
+	tapio_fill_task(&record->header, task);
 	record->exe_inode = TAPIO_ABSENT_64;
 	record->argc = TAPIO_ABSENT_32;
 	record->args_total_bytes = 0;
 	record->reserved = 0;
 	// First, where they are aligned.
-	__u32 end = append_ancestors(record, sizeof *record, &record->ancestors, task);
+	__u32 start = sizeof *record, end = append_ancestors(slot, start, (__u64)BPF_CORE_READ(task, group_leader));
+	record->ancestors = (struct tapio_string){.offset = start, .length = end - start};
 	const struct tapio_ancestor *parent = (const void *)(record + 1);
-	record->parent_start_ns = record->ancestors.length ? parent->start_ns : 0;
-	return append_working_directory(record, end, &record->cwd, task);
+	record->parent_start_ns = end > start ? parent->start_ns : 0;
+	start = end;
+	struct task_struct___path *placed = (void *)task;
+	end = append_working_directory(slot, start, (__u64)BPF_CORE_READ(placed, fs));
+	record->cwd = (struct tapio_string){.offset = start, .length = end - start};
+	return end;
+}
+
+static __always_inline struct tapio_subject about(const struct tapio_process_exec *record)
+{
+	return tapio_about(&record->header.pid, &record->start_ns);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -54,7 +65,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		return 0;
 	}
 	struct tapio_process_exec *record = (void *)slot->bytes;
-	__u32 end = begin(record, task);
+	__u32 end = begin(slot, task);
 	record->exe_inode = bprm->file->f_inode->i_ino;
 	record->argc = bprm->argc;
 
@@ -75,7 +86,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		record->args.length = length;
 		end += length;
 	}
-	tapio_output(&record->header, kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), end);
+	tapio_output(&record->header, kind, TAPIO_PRIORITY_HIGH, about(record), end);
 	scratch_release(slot);
 	return 0;
 }
@@ -105,18 +116,21 @@ int process_exit(__u64 *ctx)
 {
 	const __u8 kind = TAPIO_KIND_PROCESS_EXIT;
 	const struct task_struct *task = (const struct task_struct *)ctx[0];
-	__u64 start_ns = tapio_start_of(task);
-	if (!tapio_is_last(ctx, task, start_ns) || tapio_is_agent(task->tgid)) {
+	const struct task_struct *leader = task->group_leader;
+	__u64 start_ns = leader->start_boottime;
+	__u32 pid = task->tgid;
+	if (!tapio_is_last(ctx, task, start_ns) || tapio_is_agent(pid)) {
 		tapio_filtered(kind);
 		return 0;
 	}
 	struct tapio_process_exit *record =
-	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), sizeof *record);
+	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about(&pid, &start_ns), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_ended(&record->header, task);
+	const struct signal_struct *process = task->signal;
+	tapio_fill_ended(&record->header, task, leader);
 
-	__u32 code = tapio_exit_code(task);
+	__u32 code = tapio_exit_code(process, leader);
 	record->start_ns = start_ns;
 	record->duration_ns = record->header.time_ns - start_ns;
 	record->exit_code = code >> 8 & 0xff;
@@ -125,7 +139,6 @@ int process_exit(__u64 *ctx)
 	record->reserved = 0;
 	// The kernel has noted the peak, and what threads that ended before took; the last one's share is added after
 	// this.
-	const struct signal_struct *process = task->signal;
 	record->peak_rss_bytes = (__u64)process->maxrss << page_shift;
 	record->cpu_ns = process->sum_sched_runtime + task->se.sum_exec_runtime;
 	tapio_submit(record, TAPIO_PRIORITY_HIGH);
@@ -149,7 +162,7 @@ int process_existing(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	struct tapio_process_exec *record = (void *)slot->bytes;
-	__u32 end = begin(record, task);
+	__u32 end = begin(slot, task);
 	record->exe = (struct tapio_string){.offset = end};
 	record->interpreter = (struct tapio_string){.offset = end};
 	record->args = (struct tapio_string){.offset = end};
@@ -168,7 +181,7 @@ int process_existing(struct bpf_iter__task *ctx)
 			end += length;
 		}
 	}
-	tapio_output(&record->header, kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(task), end);
+	tapio_output(&record->header, kind, TAPIO_PRIORITY_NORMAL, about(record), end);
 	scratch_release(slot);
 	return 0;
 }

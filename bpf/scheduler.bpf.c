@@ -54,8 +54,9 @@ int BPF_PROG(thread_runs, bool is_preempted, struct task_struct *previous, struc
 	// The clock by which the scheduler itself goes.
 	__u64 now = waiting->se.cfs_rq->rq->clock;
 	__u64 wait_ns = now > queued_ns ? now - queued_ns : 0;
+	struct wait_key key = {.uid = next->cred->uid.val};
+	key.cgroup_id = tapio_cgroup_of(next);
 	if (wait_ns < long_wait_ns) {
-		struct wait_key key = {.cgroup_id = tapio_cgroup_of(next), .uid = next->cred->uid.val};
 		bool is_new;
 		struct window_measure *measure = waits_find(&key, &is_new);
 		if (measure) {
@@ -67,7 +68,8 @@ int BPF_PROG(thread_runs, bool is_preempted, struct task_struct *previous, struc
 	struct tapio_run_wait *record = tapio_reserve(kind, TAPIO_PRIORITY_LOW, tapio_about_task(next), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_task(&record->header, next);
+	record->header.cgroup_id = key.cgroup_id;
+	tapio_name_task(&record->header, next);
 	record->latency_ns = wait_ns;
 	tapio_submit(record, TAPIO_PRIORITY_LOW);
 	return 0;

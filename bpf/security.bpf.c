@@ -1,6 +1,7 @@
 // What changes who may do what: credentials, tracing of other processes, modules, BPF programs, mounts, namespaces and
 // capabilities. Calls are told when they return, with what became of them.
 #include "kernel/call.h"
+#include "kernel/current.h"
 #include "kernel/path.h"
 #include "kernel/scratch.h"
 #include "kernel/task.h"
@@ -94,10 +95,9 @@ int BPF_PROG(call_begins, const void *registers, long number)
 	return 0;
 }
 
-static __always_inline void fill_call(struct tapio_security_call *call, const struct task_struct *task, __u32 number,
-                                      long result)
+static __always_inline void fill_call(struct tapio_security_call *call, __u32 number, long result)
 {
-	tapio_fill_task(&call->header, task);
+	tapio_fill_current(&call->header);
 	call->number = number;
 	call->error = call_error(result);
 }
@@ -107,7 +107,7 @@ static __always_inline void fill_call(struct tapio_security_call *call, const st
 	struct type *record = tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), sizeof(struct type)); \
 	if (!record)                                                                                                 \
 		return;                                                                                              \
-	fill_call(&record->call, task, number, result);
+	fill_call(&record->call, number, result);
 
 static __always_inline void tell_credentials(const struct task_struct *task, __u32 number, long result)
 {
@@ -184,7 +184,7 @@ static __always_inline void tell_module(const struct task_struct *task, __u32 nu
 		return;
 	}
 	struct tapio_module *record = (void *)slot->bytes;
-	fill_call(&record->call, task, number, result);
+	fill_call(&record->call, number, result);
 	__u32 end = sizeof *record;
 	record->name = (struct tapio_string){};
 	record->parameters = (struct tapio_string){};
@@ -242,7 +242,7 @@ static __always_inline void tell_mount(const struct task_struct *task, __u32 num
 		return;
 	}
 	struct tapio_mount *record = (void *)slot->bytes;
-	fill_call(&record->call, task, number, result);
+	fill_call(&record->call, number, result);
 	record->flags = 0;
 	record->source = (struct tapio_string){};
 	record->target = (struct tapio_string){};

@@ -1,7 +1,7 @@
 // Signals: who sent which to whom, and who died of one.
+#include "kernel/current.h"
 #include "kernel/emit.h"
 #include "kernel/exit.h"
-#include "kernel/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -70,7 +70,8 @@ struct {
 	__type(value, struct pending);
 } last_signals SEC(".maps");
 
-static __always_inline __u8 source_of(__u32 signal, int code)
+/// Not static, so that the verifier does not follow what comes next with each source on its own.
+__noinline int source_of(__u32 signal, int code)
 {
 	switch (code) {
 	case SI_USER:
@@ -134,17 +135,17 @@ static __always_inline struct facts facts_of(__u32 signal, const struct kernel_s
 		facts.code = SI_KERNEL;
 	else
 		facts.code = info->si_code;
-	facts.source = source_of(signal, facts.code);
+	facts.source = (__u8)source_of(signal, facts.code);
 	if (facts.source == TAPIO_SIGNAL_FAULT && (__u64)info > SEND_SIG_PRIV)
 		facts.fault_address = fault_address_of((struct kernel_siginfo *)info);
 	return facts;
 }
 
 /// Keeps in mind who sent it, for the case that the target dies of it.
-static __always_inline void note(const struct task_struct *target, const struct task_struct *sender, __u32 signal,
-                                 const struct facts *facts)
+static __always_inline void note(const struct task_struct *target, __u64 target_start_ns,
+                                 const struct task_struct *sender, __u32 signal, const struct facts *facts)
 {
-	struct pending_key key = {.start_ns = tapio_start_of(target), .pid = target->tgid, .signal = signal};
+	struct pending_key key = {.start_ns = target_start_ns, .pid = target->tgid, .signal = signal};
 	struct pending pending = {
 	    .time_ns = bpf_ktime_get_boot_ns(),
 	    .fault_address = facts->fault_address,
@@ -166,12 +167,13 @@ int BPF_PROG(signal_sent, int signal, struct kernel_siginfo *info, struct task_s
              int result)
 {
 	const __u8 kind = TAPIO_KIND_SIGNAL_SENT;
+	__u64 target_start_ns = tapio_start_of(target);
 	struct facts facts = facts_of(signal, info);
 	const struct task_struct *current = bpf_get_current_task_btf();
 	const struct task_struct *sender = has_sender(facts.source) ? current : NULL;
 	// What is ignored ends nobody, and what is already pending has its sender noted.
 	if (result == 0 && (__u32)signal < SIGRTMIN && !(BIT((__u32)signal) & HARMLESS))
-		note(target, sender, signal, &facts);
+		note(target, target_start_ns, sender, signal, &facts);
 	if ((!tells_harmless && is_harmless(signal, facts.source)) || (sender && tapio_is_agent(sender->tgid))) {
 		tapio_filtered(kind);
 		return 0;
@@ -181,10 +183,10 @@ int BPF_PROG(signal_sent, int signal, struct kernel_siginfo *info, struct task_s
 	if (!record)
 		return 0;
 	if (sender)
-		tapio_fill_task(&record->header, sender);
+		tapio_fill_current(&record->header);
 	else
 		tapio_fill_nobody(&record->header, tapio_cgroup_of(target));
-	record->target_start_ns = tapio_start_of(target);
+	record->target_start_ns = target_start_ns;
 	record->fault_address = facts.fault_address;
 	record->target_pid = target->tgid;
 	record->target_tid = target->pid;
@@ -204,24 +206,26 @@ int signal_death(__u64 *ctx)
 {
 	const __u8 kind = TAPIO_KIND_SIGNAL_DEATH;
 	const struct task_struct *task = (const struct task_struct *)ctx[0];
-	__u64 start_ns = tapio_start_of(task);
-	__u32 code = tapio_exit_code(task);
+	const struct task_struct *leader = task->group_leader;
+	__u64 start_ns = leader->start_boottime;
+	__u32 pid = task->tgid;
+	__u32 code = tapio_exit_code(task->signal, leader);
 	__u32 signal = code & 0x7f;
 	// Most processes end by themselves: they are no events of this kind.
 	if (!signal || !tapio_is_last(ctx, task, start_ns))
 		return 0;
 	struct tapio_signal_death *record =
-	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about_task(task), sizeof *record);
+	    tapio_reserve(kind, TAPIO_PRIORITY_HIGH, tapio_about(&pid, &start_ns), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_ended(&record->header, task);
+	tapio_fill_ended(&record->header, task, leader);
 	record->start_ns = start_ns;
 	record->duration_ns = record->header.time_ns - start_ns;
 	record->signal = signal;
 	record->core_dumped = code >> 7 & 1;
 	__builtin_memset(record->reserved, 0, sizeof record->reserved);
 
-	struct pending_key key = {.start_ns = start_ns, .pid = task->tgid, .signal = signal};
+	struct pending_key key = {.start_ns = start_ns, .pid = pid, .signal = signal};
 	const struct pending *pending = bpf_map_lookup_elem(&last_signals, &key);
 	if (pending) {
 		record->latency_ns = record->header.time_ns - pending->time_ns;

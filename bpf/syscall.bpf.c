@@ -47,7 +47,8 @@ int BPF_PROG(call_failed, const void *registers, long result)
 	    tapio_reserve(kind, TAPIO_PRIORITY_NORMAL, tapio_about_task(task), sizeof *record);
 	if (!record)
 		return 0;
-	tapio_fill_task(&record->header, task);
+	tapio_fill_from_who(&record->header, &key.who);
+	record->header.tid = task->pid;
 	record->number = key.number;
 	record->error = error;
 	tapio_submit(record, TAPIO_PRIORITY_NORMAL);

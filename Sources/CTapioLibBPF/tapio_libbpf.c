@@ -71,9 +71,9 @@ size_t tapio_libbpf_log_end(char *into, size_t room)
 	return count;
 }
 
-struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const char *name)
+struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const char *name, const char *kernel_types)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name, .btf_custom_path = kernel_types);
 	return bpf_object__open_mem(image, size, &options);
 }
 

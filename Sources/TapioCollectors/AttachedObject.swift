@@ -31,7 +31,7 @@ final class AttachedObject {
         attachMore: (BPFObject) throws(KernelError) -> Void
     ) throws(KernelError) -> (BPFObject, [String]) {
         let catalog = try TracepointCatalog.shared()
-        let object = try BPFObject(name, plane: plane)
+        let object = try BPFObject(name, plane: plane, types: KernelTypes.shared(of: catalog))
         let missing = try object.disableUnavailablePrograms(catalog)
         try configure(object, catalog)
         try object.load()

@@ -23,21 +23,30 @@ public final class BPFObject {
     /// Links to functions of files, by who asked for them.
     var functionLinks: [FunctionLinks: [(program: String, link: OpaquePointer)]] = unsafe [:]
     let plane: KernelPlane
+    /// Until `load`, which reads it.
+    private var types: KernelTypes?
 
     /// Opens the embedded object and makes it use the shared maps of `plane`.
-    public convenience init(_ name: String, plane: KernelPlane) throws(KernelError) {
+    ///
+    /// - Parameter types: What is known of the kernel's types already; nil: `load` looks for them.
+    public convenience init(_ name: String, plane: KernelPlane, types: KernelTypes? = nil) throws(KernelError) {
         guard let found = unsafe tapio_bpf_object_find(name) else {
             throw KernelError(code: ENOENT, action: "find", subject: name, remedy: "this build does not contain it")
         }
         // Static memory of this program.
         let image = unsafe UnsafeRawBufferPointer(start: found.pointee.image, count: found.pointee.size)
-        try unsafe self.init(name, image: image, plane: plane)
+        try unsafe self.init(name, image: image, plane: plane, types: types)
     }
 
     /// Opens any ELF image; libbpf copies what it needs.
-    init(_ name: String, image: UnsafeRawBufferPointer, plane: KernelPlane) throws(KernelError) {
+    init(
+        _ name: String,
+        image: UnsafeRawBufferPointer,
+        plane: KernelPlane,
+        types: KernelTypes? = nil
+    ) throws(KernelError) {
         tapio_libbpf_log_begin()
-        let opened = unsafe tapio_bpf_object_open(image.baseAddress, image.count, name)
+        let opened = unsafe tapio_bpf_object_open(image.baseAddress, image.count, name, types?.path)
         let code = errno
         let log = LibBPFLog.end()
         guard let opened = unsafe opened else {
@@ -45,6 +54,7 @@ public final class BPFObject {
         }
         self.name = name
         self.plane = plane
+        self.types = types
         unsafe object = opened
         unsafe programs = Self.programs(of: opened)
         for map in plane.sharedMaps {
@@ -132,6 +142,7 @@ public final class BPFObject {
         tapio_libbpf_log_begin()
         let result = unsafe bpf_object__load(object)
         let log = LibBPFLog.end()
+        types = nil
         guard result == 0 else {
             throw KernelError(
                 code: -result,

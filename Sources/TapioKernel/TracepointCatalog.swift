@@ -31,7 +31,7 @@ public struct Tracepoint: Sendable, Hashable {
 /// Invariant of the unsafe code: `btf` is libbpf's, valid until `deinit`, and only read.
 @safe
 public final class TracepointCatalog: @unchecked Sendable {
-    private let btf: OpaquePointer
+    let btf: OpaquePointer
 
     /// Fails with ENOENT where the kernel has no BTF.
     public init() throws(KernelError) {

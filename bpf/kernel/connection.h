@@ -90,9 +90,18 @@ static __always_inline void forget(__u64 cookie)
 
 static __always_inline void own(struct connection *connection, const struct task_struct *task)
 {
-	tapio_fill_task(&connection->known.header, task);
 	connection->owner_start_ns = tapio_start_of(task);
 	connection->owned = 1;
+	tapio_fill_task(&connection->known.header, task);
+}
+
+/// The same by the task that runs. Not static: the verifier looks at it once in each program, and not on each way that
+/// leads there.
+__noinline int own_by_current(struct connection *connection)
+{
+	if (connection)
+		own(connection, bpf_get_current_task_btf());
+	return 0;
 }
 
 /// Where nobody owns the connection and a process holds the socket's lock, it runs right now, on behalf of itself:
@@ -103,15 +112,15 @@ static __always_inline void adopt(struct connection *connection, const struct so
 		return;
 	const struct task_struct *task = bpf_get_current_task_btf();
 	if (!(task->flags & PF_KTHREAD))
-		own(connection, task);
+		own_by_current(connection);
 }
 
 /// What is known of a full socket when an event happens to it.
-static __always_inline void recognise(struct connection *connection, struct sock *sk)
+static __always_inline void recognise(struct connection *connection, struct sock *sk, const struct tcp_sock *tcp)
 {
 	recall(connection, bpf_get_socket_cookie(sk));
 	if (!connection->known.src_port)
-		tapio_fill_ends_of_socket(&connection->known, sk);
+		tapio_fill_ends_of_socket(&connection->known, sk, tcp);
 	adopt(connection, sk);
 	connection->known.state = sk->__sk_common.skc_state;
 }

@@ -1,9 +1,8 @@
 // The path of a directory, as the process that is in it would say it.
 #pragma once
 
-#include "core.h"
 #include "path.h"
-#include "../include/tapio_records.h"
+#include "scratch.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -19,16 +18,15 @@ struct mount {
 
 #pragma clang attribute pop
 
-/// Appends the names on the way from the task's working directory up to its root, the innermost first, each ended by
-/// NUL; gives the new end. A last empty name says that the root was reached; without it the path's begin was cut.
-static __always_inline __u32 append_working_directory(void *record, __u32 end, struct tapio_string *into,
-                                                      struct task_struct *of)
+/// Appends the names on the way from a task's working directory up to its root, the innermost first, each ended by
+/// NUL; gives the new end. A last empty name says that the root was reached; without it the path's begin was cut. Not
+/// static, so that the verifier looks at it on its own, and at what follows once.
+///
+/// `task_fs` is the address of the task's `fs_struct`.
+__noinline __u32 append_working_directory(struct scratch_slot *slot, __u32 end, __u64 task_fs)
 {
-	into->offset = end;
-	into->length = 0;
-	struct task_struct___path *task = (void *)of;
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	if (!fs) // an ending task
+	struct fs_struct *fs = (void *)task_fs;
+	if (!slot || !fs) // an ending task has none
 		return end;
 	struct dentry *entry = BPF_CORE_READ(fs, pwd.dentry), *root = BPF_CORE_READ(fs, root.dentry);
 	char *mounted = BPF_CORE_READ(fs, pwd.mnt), *root_mount = BPF_CORE_READ(fs, root.mnt);
@@ -38,7 +36,7 @@ static __always_inline __u32 append_working_directory(void *record, __u32 end, s
 			break;
 		if (entry == root && mounted == root_mount) {
 			end &= 2047; // for the verifier
-			((char *)record)[end++] = 0;
+			slot->bytes[end++] = 0;
 			break;
 		}
 		struct mount *mount = (void *)(mounted - bpf_core_field_offset(struct mount, mnt));
@@ -51,13 +49,12 @@ static __always_inline __u32 append_working_directory(void *record, __u32 end, s
 			continue;
 		}
 		end &= 2047; // for the verifier
-		long length = bpf_probe_read_kernel_str((char *)record + end, TAPIO_NAME_BYTES,
-		                                        BPF_CORE_READ(entry, d_name.name));
+		long length =
+		    bpf_probe_read_kernel_str(slot->bytes + end, TAPIO_NAME_BYTES, BPF_CORE_READ(entry, d_name.name));
 		if (length <= 1 || length > TAPIO_NAME_BYTES)
 			break;
 		end += length;
 		entry = BPF_CORE_READ(entry, d_parent);
 	}
-	into->length = end - start;
 	return end;
 }

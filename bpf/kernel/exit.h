@@ -36,16 +36,16 @@ static __always_inline bool tapio_is_last(const __u64 *ctx, const struct task_st
 }
 
 /// What wait(2) will tell of the process.
-static __always_inline __u32 tapio_exit_code(const struct task_struct *task)
+static __always_inline __u32 tapio_exit_code(const struct signal_struct *signal, const struct task_struct *leader)
 {
-	const struct signal_struct *signal = task->signal;
-	return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
+	return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 }
 
 /// Fills a header from the last thread of a process, with the process's own name: that of its leader.
-static __always_inline void tapio_fill_ended(struct tapio_header *header, const struct task_struct *task)
+static __always_inline void tapio_fill_ended(struct tapio_header *header, const struct task_struct *task,
+                                             const struct task_struct *leader)
 {
 	tapio_fill_task(header, task);
 	__builtin_memset(header->comm, 0, sizeof header->comm);
-	bpf_probe_read_kernel_str(header->comm, sizeof header->comm, task->group_leader->comm);
+	bpf_probe_read_kernel_str(header->comm, sizeof header->comm, leader->comm);
 }

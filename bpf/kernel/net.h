@@ -216,14 +216,16 @@ static __always_inline void tapio_fill_ends(struct tapio_tcp *record, const stru
 	record->socket_cookie = cookie ? cookie : TAPIO_ABSENT_64;
 }
 
-/// Fills the same and the network namespace from a full socket.
-static __always_inline void tapio_fill_ends_of_socket(struct tapio_tcp *record, const struct sock *sk)
+/// Fills the same and the network namespace from a full socket. `tcp` is the same one, by the pointer that
+/// bpf_skc_to_tcp_sock gives: one that the verifier has from a tracepoint, it takes milliseconds to follow.
+static __always_inline void tapio_fill_ends_of_socket(struct tapio_tcp *record, const struct sock *sk,
+                                                      const struct tcp_sock *tcp)
 {
 	tapio_fill_ends(record, &sk->__sk_common);
 	// A socket gives its port back before it says that it is closed; the copy of it that packets carry stays.
 	if (!record->src_port)
 		record->src_port = tapio_port_sent(sk);
-	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->netns = ((const struct sock *)tcp)->__sk_common.skc_net.net->ns.inum;
 }
 
 /// The same from a pointer that the verifier does not know.

@@ -4,12 +4,16 @@
 #include "core.h"
 #include "../include/tapio_records.h"
 
+// The verifier looks at a plain load of a pointer for a millisecond, on each way that leads there, but for one that is
+// loaded by such a pointer itself (kernel/bpf/btf.c: btf_nested_type_is_trusted). So what branches comes last.
+
 /// Inode of the directory of the task's cgroup. On hybrid hosts, where every task sits in the root of the v2
 /// hierarchy, the memory controller's v1 cgroup tells containers apart instead.
 static __always_inline __u64 tapio_cgroup_of(const struct task_struct *task)
 {
 	const struct css_set *set = task->cgroups;
 	const struct cgroup *group = set->dfl_cgrp;
+	const struct kernfs_node *node = group->kn;
 	if (group->level == 0 && bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 		// The index is known only after relocation, which the compiler cannot use for a field access. To the
@@ -20,7 +24,7 @@ static __always_inline __u64 tapio_cgroup_of(const struct task_struct *task)
 		if (id)
 			return id;
 	}
-	return group->kn->id;
+	return node->id;
 }
 
 /// Start of the task's process, ns since boot.
@@ -29,17 +33,23 @@ static __always_inline __u64 tapio_start_of(const struct task_struct *task)
 	return task->group_leader->start_boottime;
 }
 
-/// Fills cgroup_id, pid, tid, ppid, uid and comm from `task`: a pointer that the verifier knows (a tp_btf argument,
-/// an iterator's task or bpf_get_current_task_btf()). The stamp fills the rest.
-static __always_inline void tapio_fill_task(struct tapio_header *header, const struct task_struct *task)
+/// Fills pid, tid, ppid, uid and comm from `task`: a pointer that the verifier knows (a tp_btf argument, an iterator's
+/// task or bpf_get_current_task_btf()).
+static __always_inline void tapio_name_task(struct tapio_header *header, const struct task_struct *task)
 {
-	header->cgroup_id = tapio_cgroup_of(task);
 	header->pid = task->tgid;
 	header->tid = task->pid;
 	header->ppid = task->real_parent->tgid;
 	header->uid = task->cred->uid.val;
 	// The kernel pads it with NUL, and ends it with one.
 	__builtin_memcpy(header->comm, task->comm, sizeof header->comm);
+}
+
+/// Fills the same and cgroup_id. The stamp fills the rest.
+static __always_inline void tapio_fill_task(struct tapio_header *header, const struct task_struct *task)
+{
+	tapio_name_task(header, task);
+	header->cgroup_id = tapio_cgroup_of(task);
 }
 
 /// Who did it, as a part of a key: without gaps.
@@ -55,12 +65,12 @@ struct tapio_who {
 /// Fills all of it from `task`, which the verifier knows.
 static __always_inline void tapio_fill_who(struct tapio_who *who, const struct task_struct *task)
 {
-	who->cgroup_id = tapio_cgroup_of(task);
 	who->pid = task->tgid;
 	who->ppid = task->real_parent->tgid;
 	who->uid = task->cred->uid.val;
 	who->reserved = 0;
 	__builtin_memcpy(who->comm, task->comm, sizeof who->comm);
+	who->cgroup_id = tapio_cgroup_of(task);
 }
 
 /// Fills a header with what a key holds of a task: all but the thread.

@@ -16,7 +16,13 @@ void tapio_libbpf_log_begin(void);
 /// Copies what was kept into `into`, at most `room` bytes, and stops keeping; gives the number of bytes.
 size_t tapio_libbpf_log_end(char *into, size_t room);
 
-struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const char *name);
+/// Opens an object. `kernel_types` is the path of a file with the kernel's types that its programs load by
+/// (tapio_btf_excerpt); NULL: they are looked for in the kernel's own.
+struct bpf_object *tapio_bpf_object_open(const void *image, size_t size, const char *name, const char *kernel_types);
+
+/// Looks for the types of the kernel that have the name of one of these objects' own types: the descriptor of a file
+/// with them and what they consist of, or a negative errno.
+int tapio_btf_excerpt(const struct btf *kernel, struct bpf_object *const *objects, size_t count);
 
 /// Gives a constant (`const volatile` global) its value before the object is loaded. -ENOENT where there is none of
 /// that name, -EINVAL where its size differs, -EBUSY after loading.
