@@ -90,7 +90,8 @@ struct AggregationPipelineTests {
         var alone: UInt64 = 0
         var merged: UInt64 = 0
         for batch in consumer.batches {
-            for row in try DecodedGroup(batch, registry: registry, columns: ["kind", "agg_count"]).rows where row["kind"] == .string(kind) {
+            for row in try DecodedGroup(batch, registry: registry, columns: ["kind", "agg_count"]).rows
+            where row["kind"] == .string(kind) {
                 if case .int(let count) = row["agg_count"] { merged += UInt64(count) } else { alone += 1 }
             }
         }
