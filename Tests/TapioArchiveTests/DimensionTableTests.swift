@@ -1,3 +1,4 @@
+import Glibc
 import TapioArchive
 import TapioTestSupport
 import Testing
@@ -11,14 +12,15 @@ struct DimensionTableTests {
         ParquetColumn(name: "pod", type: .string, isRequired: false, fieldID: 3),
     ]
 
-    private func table() -> DimensionTable {
+    private func table(_ fileSystem: any FileSystem = PosixFileSystem()) -> DimensionTable {
         DimensionTable(
             root: directory.path,
             name: "container",
             columns: columns,
             node: "n",
             run: "abc",
-            createdBy: "tapio version 0"
+            createdBy: "tapio version 0",
+            fileSystem: fileSystem
         )
     }
 
@@ -78,10 +80,33 @@ struct DimensionTableTests {
             try table.add([.integer(row), .integer(row), .null], atMicroseconds: row)
         }
         #expect(throws: FileError.self) { try table.add([.integer(1), .integer(1), .null], atMicroseconds: 1) }
-        #expect(table.refused == 1)
+        #expect(table.refused == 1 && table.isBlocked)
         TestFile.removeTree(directory.file("_dimensions"))
+        // No row is worth an attempt of its own: it would encode the whole file.
+        #expect(throws: FileError.self) { try table.add([.integer(1), .integer(1), .null], atMicroseconds: 1) }
+        #expect(table.refused == 2 && TestFile.list(table.directory) == [])
+        try table.flush()
+        #expect(!table.isBlocked)
         try table.add([.integer(1), .integer(1), .null], atMicroseconds: 1)
-        #expect(table.refused == 1 && TestFile.list(table.directory).count == 1)
+        #expect(table.refused == 2 && TestFile.list(table.directory).count == 1)
+    }
+
+    @Test("on a full disk each flush is one attempt, however many rows come, and leaves nothing there")
+    func fullDisk() throws {
+        let disk = FaultyFileSystem()
+        var table = table(disk)
+        disk.fail(["pwritev"], with: ENOSPC)
+        for row in 0..<Int64(3 * DimensionTable.mostRows) {
+            try? table.add([.integer(row), .integer(row), .null], atMicroseconds: row)
+        }
+        #expect(table.refused == UInt64(2 * DimensionTable.mostRows))
+        #expect(disk.count(of: "pwritev") == 1)
+        #expect(throws: FileError.self) { try table.flush() }
+        #expect(disk.count(of: "pwritev") == 2)
+        #expect(TestFile.list(table.directory) == [])
+        disk.stopFailing()
+        try table.flush()
+        #expect(TestFile.list(table.directory).count == 1)
     }
 
     @Test("where nothing can be written it says so, and goes on when it can")

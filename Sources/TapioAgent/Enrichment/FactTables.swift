@@ -34,12 +34,18 @@ actor FactTables {
         let before = problem
         problem = nil
         let now = nowUs()
+        // Once for each: what cannot be written takes as much time to try.
+        for (name, table) in tables where table.isBlocked { flush(name) }
         for row in rows {
             attempt(row.table) { (table) throws(FileError) in try table.add(row.values, atMicroseconds: now) }
         }
-        for table in FactTable.allCases { attempt(table) { (table) throws(FileError) in try table.flush() } }
+        for (name, table) in tables where !table.isBlocked { flush(name) }
         shownRefused.store(tables.values.reduce(0) { $0 + $1.refused }, ordering: .relaxed)
         return problem == before ? nil : problem
+    }
+
+    private func flush(_ name: FactTable) {
+        attempt(name) { (table) throws(FileError) in try table.flush() }
     }
 
     private func attempt(_ name: FactTable, _ work: (inout DimensionTable) throws(FileError) -> Void) {

@@ -38,6 +38,11 @@ public struct DimensionTable: Sendable {
     private var part = 0
     private var rows: [[DimensionValue]] = []
     private var isDirty = false
+    /// Why the last ``flush()`` failed.
+    private var obstacle: FileError?
+    /// Whether the last ``flush()`` failed: where a file is full, rows are refused at once until one succeeds, since each
+    /// attempt encodes the whole file.
+    public var isBlocked: Bool { obstacle != nil }
 
     /// A table without rows. Nothing is written before the first ``flush()``.
     ///
@@ -69,6 +74,7 @@ public struct DimensionTable: Sendable {
         let current = ArchiveHour(timestampNs: now.multipliedReportingOverflow(by: 1000).partialValue)
         if let hour, hour != current || rows.count >= Self.mostRows {
             do throws(FileError) {
+                if let obstacle { throw obstacle }
                 try flush()
             } catch {
                 refused += 1
@@ -86,6 +92,17 @@ public struct DimensionTable: Sendable {
     /// Writes the hour's file where rows have come since the last time.
     public mutating func flush() throws(FileError) {
         guard isDirty, let hour else { return }
+        do throws(FileError) {
+            try write(hour)
+            obstacle = nil
+            isDirty = false
+        } catch {
+            obstacle = error
+            throw error
+        }
+    }
+
+    private func write(_ hour: ArchiveHour) throws(FileError) {
         let changed = try fileSystem.makeDirectories(directory)
         let number = String(part)
         let padding = String(repeating: "0", count: max(0, 4 - number.count))
@@ -93,13 +110,18 @@ public struct DimensionTable: Sendable {
         let temporary = path + ".new"
         // What an earlier attempt left.
         if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
-        let file = try fileSystem.create(temporary)
-        var written = 0
-        try file.writeAll([.array(encoded())], at: 0, written: &written)
-        try file.sync()
-        try fileSystem.rename(temporary, to: path)
+        do throws(FileError) {
+            let file = try fileSystem.create(temporary)
+            var written = 0
+            try file.writeAll([.array(encoded())], at: 0, written: &written)
+            try file.sync()
+            try fileSystem.rename(temporary, to: path)
+        } catch {
+            // A part of a file is worth nothing, and the archive may need the room.
+            try? fileSystem.remove(temporary)
+            throw error
+        }
         for directory in changed + [directory] { try fileSystem.syncDirectory(directory) }
-        isDirty = false
     }
 
     private func removeOldest() throws(FileError) {
