@@ -28,8 +28,10 @@ extension EndToEnd {
             let repair = try TapioProgram.run(["repair", place.path])
             #expect([0, 3].contains(repair.exitCode ?? -1), "\(what): \(repair.output) \(repair.errors)")
             if repair.output.contains("foreign, left as it is") {
-                // So short that nothing tells whose it is.
-                #expect(bytes.count < 2048 && TestFile.read(file) == bytes, "\(what)")
+                // Cut within the first frame, whose payload's length stands in its header: nothing tells whose it is.
+                let header = 52
+                let payload = bytes.count < header ? 0 : (0..<4).reduce(0) { $0 + Int(bytes[20 + $1]) << (8 * $1) }
+                #expect(bytes.count < header + payload && TestFile.read(file) == bytes, "\(what)")
                 return
             }
             // The damaged file is kept under another name.
