@@ -129,10 +129,11 @@ extension EndToEnd {
 
         @Test("is told once, what is lost is counted, and after it all goes on; the ledger closes")
         func noSpace() throws {
-            // Two MiB for the agent, and room for what it has kept and on its way when the filler goes.
-            let disk = try SmallDisk(bytes: 18 << 20)
+            // Two MiB for the agent, and room for all that it can have kept and on its way when the filler goes: a disk that
+            // fills again would lose what comes later as well.
+            let disk = try SmallDisk(bytes: 50 << 20)
             let filler = disk.path + "/somebody-else"
-            TestFile.write(filler, [UInt8](repeating: 1, count: 16 << 20))
+            TestFile.write(filler, [UInt8](repeating: 1, count: 48 << 20))
             let agent = try AgentProcess(
                 archive: disk.path + "/archive",
                 settings: [
