@@ -7,12 +7,9 @@ import TapioKubernetes
 struct ClusterFacts {
     private var targets: [SocketAddress: ServiceTarget] = [:]
     private var pods: [String: [DimensionValue]] = [:]
-    private var rows: [FactRow] = []
+    private var rows = WaitingRows<FactRow>(most: 100_000)
     private let startedUs: Int64
     private let nowUs: @Sendable () -> Int64
-    /// Rows that found no place.
-    private(set) var refused: UInt64 = 0
-    private static let mostRows = 100_000
 
     /// Facts of one run of the agent.
     ///
@@ -46,17 +43,13 @@ struct ClusterFacts {
         pods = values
     }
 
+    /// Rows that found no place.
+    var refused: UInt64 { rows.refused }
+
     /// The rows since the last time.
-    mutating func take() -> [FactRow] {
-        defer { rows = [] }
-        return rows
-    }
+    mutating func take() -> [FactRow] { rows.take() }
 
     private mutating func add(_ table: FactTable, from: Int64, to: Int64?, _ payload: [DimensionValue]) {
-        guard rows.count < Self.mostRows else {
-            refused += 1
-            return
-        }
         rows.append(FactRow(table, from: from, to: to, payload))
     }
 

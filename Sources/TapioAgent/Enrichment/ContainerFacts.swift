@@ -5,17 +5,13 @@ import TapioArchive
 struct ContainerFacts: Sendable {
     /// Cgroups whose last row is remembered, so that a row is written only where something changed.
     private static let mostRemembered = 20_000
-    /// Rows that can wait; what comes beyond is counted.
-    private static let mostRows = 50_000
 
     private let bootID: String
     private let startedUs: Int64
     private let nowUs: @Sendable () -> Int64
     private var last: [UInt64: Belonging] = [:]
     private var paths: [UInt64: String] = [:]
-    private var rows: [FactRow] = []
-    /// Rows that found no place.
-    private(set) var refused: UInt64 = 0
+    private var rows = WaitingRows<FactRow>(most: 50_000)
 
     /// Facts of one run of the agent.
     ///
@@ -41,10 +37,6 @@ struct ContainerFacts: Sendable {
         }
         let from = last[cgroup] == nil ? startedUs : nowUs()
         last[cgroup] = belonging
-        guard rows.count < Self.mostRows else {
-            refused += 1
-            return
-        }
         rows.append(
             FactRow(
                 .container,
@@ -60,9 +52,9 @@ struct ContainerFacts: Sendable {
         )
     }
 
+    /// Rows that found no place.
+    var refused: UInt64 { rows.refused }
+
     /// The rows since the last time.
-    mutating func take() -> [FactRow] {
-        defer { rows = [] }
-        return rows
-    }
+    mutating func take() -> [FactRow] { rows.take() }
 }

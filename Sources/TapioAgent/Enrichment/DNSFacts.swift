@@ -4,9 +4,6 @@ import TapioEvents
 /// Rows of the table `dns` that are to be written: from when to when an address had a name. Answers that follow one another
 /// before a row is taken are one.
 struct DNSFacts {
-    /// Rows that can wait; what comes beyond is counted.
-    static let mostRows = 50_000
-
     private struct Row {
         var name: String
         var networkNamespace: UInt32
@@ -17,10 +14,8 @@ struct DNSFacts {
 
     private let bootID: String
     private let clock: @Sendable () -> ClockOffset
-    private var rows: [Row] = []
+    private var rows = WaitingRows<Row>(most: 50_000)
     private var places: [UInt64: Int] = [:]
-    /// Rows that found no place.
-    private(set) var refused: UInt64 = 0
 
     /// - Parameter clock: What makes boot time UTC now.
     init(bootID: String, clock: @escaping @Sendable () -> ClockOffset) {
@@ -41,22 +36,18 @@ struct DNSFacts {
             rows[place].toNs = max(rows[place].toNs, toNs)
             return
         }
-        guard rows.count < Self.mostRows else {
-            refused += 1
-            return
-        }
-        places[key] = rows.count
-        rows.append(Row(name: name, networkNamespace: namespace, address: address, fromNs: fromNs, toNs: toNs))
+        let row = Row(name: name, networkNamespace: namespace, address: address, fromNs: fromNs, toNs: toNs)
+        if rows.append(row) { places[key] = rows.count - 1 }
     }
+
+    /// Rows that found no place.
+    var refused: UInt64 { rows.refused }
 
     /// The rows since the last time.
     mutating func take() -> [FactRow] {
-        defer {
-            rows = []
-            places = [:]
-        }
+        places = [:]
         let clock = clock()
-        return rows.map { row in
+        return rows.take().map { row in
             FactRow(
                 .dns,
                 from: clock.utcMicroseconds(boot: row.fromNs),

@@ -37,11 +37,9 @@ struct ProcessFacts {
     private let clock: @Sendable () -> ClockOffset
     private var live: [UInt32: Life] = [:]
     private var ended = RecentEnds()
-    private var rows: [(life: Life, endNs: Int64?)] = []
+    private var rows = WaitingRows<(life: Life, endNs: Int64?)>(most: mostRows)
     /// Processes that were too many to be known until they end.
     private(set) var forgotten: UInt64 = 0
-    /// Rows that found no place.
-    private(set) var refused: UInt64 = 0
 
     /// - Parameter clock: What makes boot time UTC now.
     init(bootID: String, clock: @escaping @Sendable () -> ClockOffset) {
@@ -51,6 +49,9 @@ struct ProcessFacts {
 
     /// Rows that wait to be taken.
     var rowCount: Int { rows.count }
+
+    /// Rows that found no place.
+    var refused: UInt64 { rows.refused }
 
     /// Processes that are known now.
     var liveCount: Int { live.count }
@@ -74,8 +75,7 @@ struct ProcessFacts {
             live[pid]?.toldFromUs = clock.utcMicroseconds(boot: life.sinceNs)
             tell(life, to: nil)
         }
-        defer { rows = [] }
-        return rows.map { row($0.life, $0.endNs, clock) }
+        return rows.take().map { row($0.life, $0.endNs, clock) }
     }
 
     // MARK: - Parts
@@ -170,10 +170,6 @@ struct ProcessFacts {
     }
 
     private mutating func tell(_ life: Life, to endNs: Int64?) {
-        guard rows.count < Self.mostRows else {
-            refused += 1
-            return
-        }
         rows.append((life, endNs))
     }
 
