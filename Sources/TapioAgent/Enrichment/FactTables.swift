@@ -9,6 +9,8 @@ actor FactTables {
     private var tables: [FactTable: DimensionTable] = [:]
     private let nowUs: @Sendable () -> Int64
     private var problem: String?
+    /// Of this call.
+    private var errors: [FactTable: FileError] = [:]
     private let shownRefused = Atomic<UInt64>(0)
 
     /// Tables of one run of the agent, under the archive's root. Nothing is written yet.
@@ -32,14 +34,18 @@ actor FactTables {
     /// Writes rows, and what an earlier call could not; nil where that went well, else what is wrong, said once.
     func write(_ rows: [FactRow]) -> String? {
         let before = problem
-        problem = nil
         let now = nowUs()
+        errors = [:]
         // Once for each: what cannot be written takes as much time to try.
         for (name, table) in tables where table.isBlocked { flush(name) }
         for row in rows {
             attempt(row.table) { (table) throws(FileError) in try table.add(row.values, atMicroseconds: now) }
         }
         for (name, table) in tables where !table.isBlocked { flush(name) }
+        // Of several the same each time, so that it is said once.
+        problem = FactTable.allCases.lazy.compactMap { self.errors[$0] }.first.map {
+            "what is found out about containers, processes, names, services and pods cannot be kept: \($0)"
+        }
         shownRefused.store(tables.values.reduce(0) { $0 + $1.refused }, ordering: .relaxed)
         return problem == before ? nil : problem
     }
@@ -53,7 +59,7 @@ actor FactTables {
         do throws(FileError) {
             try work(&table)
         } catch {
-            problem = "what is found out about containers, processes, names, services and pods cannot be kept: \(error)"
+            errors[name] = error
         }
         tables[name] = table
     }
