@@ -40,10 +40,17 @@ final class ProcessFeed: Sendable {
     /// Rings where something waits.
     var wanted: AsyncStream<Void> { bell.rings }
 
-    /// Hands out what waits.
-    func takeWaiting(_ body: (SeenProcess) -> Void) {
+    /// Hands out what waits, in portions: readers may be as quick as who takes.
+    ///
+    /// - Returns: How many records there were, `most` at most.
+    func takeWaiting(upTo most: Int, _ body: (SeenProcess) -> Void) -> Int {
         bell.lower()
-        while case .item(let seen) = waiting.pop() { body(seen) }
+        var count = 0
+        while count < most, case .item(let seen) = waiting.pop() {
+            body(seen)
+            count += 1
+        }
+        return count
     }
 
     /// Ends ``wanted``.

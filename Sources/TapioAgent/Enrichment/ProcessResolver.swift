@@ -16,6 +16,8 @@ actor ProcessResolver {
 
     /// Rows that are written before their time, so that a flood of processes takes little memory.
     private static let portion = 2048
+    /// Records that are taken in at a time. Between them others have their turn, also where readers never let up.
+    static let mostTaken = 256
 
     private let feed: ProcessFeed
     private var facts: ProcessFacts
@@ -32,10 +34,14 @@ actor ProcessResolver {
     /// Takes in what comes until the feed is finished.
     func run() async {
         for await _ in feed.wanted {
-            takeWaiting()
-            if facts.rowCount >= Self.portion { await write() }
+            var isMore = true
+            while isMore {
+                isMore = takeWaiting()
+                if facts.rowCount >= Self.portion { await write() }
+                await Task.yield()
+            }
         }
-        takeWaiting()
+        while takeWaiting() {}
     }
 
     /// Writes the rows that are new; nil where that went well, else what is wrong, said once.
@@ -59,5 +65,8 @@ actor ProcessResolver {
         )
     }
 
-    private func takeWaiting() { feed.takeWaiting { facts.note($0) } }
+    /// - Returns: Whether there may be more.
+    private func takeWaiting() -> Bool {
+        feed.takeWaiting(upTo: Self.mostTaken) { facts.note($0) } == Self.mostTaken
+    }
 }
