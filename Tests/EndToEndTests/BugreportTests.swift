@@ -32,11 +32,14 @@ extension EndToEnd {
         func running() throws {
             let place = TemporaryDirectory()
             let secret = "hunter2-s3cr3t"
-            // In a URL, which the agent shows in its status and its log.
+            // In a URL, which the agent refuses and shows in its status and its log.
             let agent = try AgentProcess(
                 in: place,
-                settings: ["kubernetes.url": "https://admin:\(secret)@127.0.0.1:9"]
+                settings: ["kubernetes.url": "https://admin:\(secret)@127.0.0.1:9"],
+                isAwaited: false
             )
+            #expect(agent.wait { $0.collectors.contains { $0.state == "running" } }, "\(agent.log)")
+            #expect(agent.log.contains(secret), "it was planted")
             let child = SpawnedProcess("/bin/true", ["true"])
             child.wait()
             let path = place.file("report.tar.zst")

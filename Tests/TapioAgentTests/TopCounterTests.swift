@@ -106,6 +106,8 @@ struct TopCounterTests {
             (Int32(TAPIO_KIND_TCP_CONNECT), UInt16(443), Int32(TAPIO_DIRECTION_OUTBOUND)),
             (Int32(TAPIO_KIND_TCP_CONNECT), 443, Int32(TAPIO_DIRECTION_OUTBOUND)),
             (Int32(TAPIO_KIND_TCP_CLOSE), 40_000, Int32(TAPIO_DIRECTION_INBOUND)),
+            // Nobody knows who connected.
+            (Int32(TAPIO_KIND_TCP_RESET), 50_000, 255),
         ] {
             let bytes = connection(kind, pid: 1, port: port, direction: direction)
             let isAppended = batch.append(bytes.span.bytes, enrichmentID: known)
@@ -115,7 +117,7 @@ struct TopCounterTests {
         counter.count(batch)
         let peers = TopRankings(table: table, limit: 10).peers(counter.take().peers)
         #expect(peers.entries.map(\.name) == ["192.0.2.1:443", "192.0.2.1"])
-        #expect(peers.entries.map(\.events) == [2, 1])
+        #expect(peers.entries.map(\.events) == [2, 2])
         #expect(peers.entries[0].detail == "example.org")
     }
 

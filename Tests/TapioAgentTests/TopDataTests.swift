@@ -116,6 +116,25 @@ struct TopDataTests {
         #expect(data.rankedSeconds < 1.5)
     }
 
+    @Test("what is archived in bursts has a rate that does not jump")
+    func archived() {
+        var data = TopData()
+        data.add(reading([:], seconds: 0))
+        // A burst of 5,000 rows every 5 s.
+        for second in 1...60 {
+            data.add(reading(["a": UInt64(second / 5 * 10_000)]))
+            guard second > 20 else { continue }
+            #expect(data.kinds.first?.rates?.archived == 1000 && data.total.rates?.archived == 1000)
+            #expect(data.collectors.first?.sum.rates?.archived == 1000)
+        }
+        // The same with intervals that are too short to be kept each.
+        data = TopData()
+        data.add(reading([:], seconds: 0))
+        for tenth in 1...600 { data.add(reading(["a": UInt64(tenth / 50 * 10_000)], seconds: 0.1)) }
+        let rate = data.kinds.first?.rates?.archived ?? 0
+        #expect(rate > 600 && rate < 1400, "\(rate)")
+    }
+
     @Test("a cache's hits are those of the interval, else of all time, else unknown")
     func caches() {
         func with(_ hits: UInt64, _ misses: UInt64) -> TopReading {

@@ -16,7 +16,7 @@ final class TopCounter: Sendable {
         var second: UInt64
     }
 
-    /// Another end; port 0 for clients, whose ports mean nothing.
+    /// Another end; port 0 for clients, whose ports mean nothing, and for who may be one.
     struct PeerKey: Hashable, Sendable {
         var address: AddressBytes
         var port: UInt16
@@ -37,6 +37,9 @@ final class TopCounter: Sendable {
 
     /// Keys of each kind that are told apart in an interval.
     static let capacity = 1024
+
+    /// Where nobody knows who connected, the port tells: Linux takes those of clients from here on (net.ipv4.ip_local_port_range).
+    private static let firstClientPort: UInt16 = 32_768
 
     /// What a kind's records look like.
     private struct Shape {
@@ -96,8 +99,14 @@ final class TopCounter: Sendable {
         guard let remote = shape.remote else { return }
         let address = AddressBytes(record, at: remote.address)
         if address.isUnspecified { return }
-        let isClient = remote.direction.map { record.uint8(at: $0) == UInt8(TAPIO_DIRECTION_INBOUND) } ?? false
-        let peer = PeerKey(address: address, port: isClient ? 0 : record.uint16(at: remote.port))
+        let port = record.uint16(at: remote.port)
+        let isServer =
+            switch remote.direction.map({ record.uint8(at: $0) }) {
+            case UInt8(TAPIO_DIRECTION_OUTBOUND): true
+            case UInt8(TAPIO_DIRECTION_INBOUND): false
+            default: port < Self.firstClientPort
+            }
+        let peer = PeerKey(address: address, port: isServer ? port : 0)
         counts.peers.add(peer, weight, id, merging: Self.better)
     }
 

@@ -10,6 +10,9 @@ public struct TopData: Sendable {
     /// Rankings are added up over about this time by default, seconds: those of a single interval come and go.
     public static let usualRankedSeconds = 5.0
     private static let mostRanked = 10
+    /// What is archived is counted over this time, seconds: rows are written by the batch, up to some seconds apart.
+    static let archivedSeconds = 15.0
+    private static let mostArchived = 64
 
     /// The last reading; nil before the first.
     public private(set) var reading: TopReading?
@@ -34,6 +37,14 @@ public struct TopData: Sendable {
     private(set) var p50: [UInt64?] = []
     private(set) var p99: [UInt64?] = []
     private var recent: [TopReading] = []
+    private var archived: [Archived] = []
+
+    /// What was archived up to a reading, by kind.
+    private struct Archived: Sendable {
+        var seconds: Double
+        var counts: [String: UInt64]
+        var bytes: UInt64
+    }
 
     private let mostRankedSeconds: Double
 
@@ -52,10 +63,14 @@ public struct TopData: Sendable {
         let seconds = next.seconds
         // The first of a connection is a snapshot: what was before it is not known to be one interval old.
         guard seconds > 0 else {
+            archived = []
+            noteArchived(next)
             setRates(next.status, from: nil, seconds: 0)
             return
         }
         setRates(next.status, from: before, seconds: seconds)
+        if before != nil { setArchived(next) }
+        noteArchived(next)
         skipped += next.skipped
         looked += next.records
         TopData.append(next.latencyP50Ns, to: &p50)
@@ -122,7 +137,44 @@ public struct TopData: Sendable {
         caches = now.enrichment.caches.map { CacheRate($0, before: cachesBefore[$0.name]) }
         agentCPU = before.flatMap { TopData.cpu(now.process, $0.process, seconds) }
         programCPU = before.flatMap { TopData.programCPU(now, $0, seconds) }
-        archivedBytes = before.flatMap { TopData.rate(now.archive.bytesWritten, $0.archive.bytesWritten, seconds) }
+        archivedBytes = nil
+    }
+
+    /// Puts what was archived over a longer time in the place of what was in this interval.
+    private mutating func setArchived(_ now: TopReading) {
+        guard let oldest = archived.first else { return }
+        let seconds = archived.dropFirst().reduce(now.seconds) { $0 + $1.seconds }
+        for index in kinds.indices where kinds[index].rates != nil {
+            let count = kinds[index].counts.archived
+            let rate = TopData.rate(count, oldest.counts[kinds[index].kind] ?? 0, seconds)
+            kinds[index].rates?.archived = rate ?? 0
+        }
+        total.rates?.archived = kinds.reduce(0) { $0 + ($1.rates?.archived ?? 0) }
+        for index in collectors.indices {
+            let name = collectors[index].name
+            let sum = kinds.reduce(0) { $0 + ($1.collector == name ? $1.rates?.archived ?? 0 : 0) }
+            collectors[index].sum.rates?.archived = sum
+        }
+        archivedBytes = TopData.rate(now.status.archive.bytesWritten, oldest.bytes, seconds)
+    }
+
+    /// Short intervals are added up, so that the time is covered by few.
+    private mutating func noteArchived(_ reading: TopReading) {
+        let counts = Dictionary(reading.status.ledger.map { ($0.kind, $0.counts.archived) }, uniquingKeysWith: { $1 })
+        var next = Archived(seconds: reading.seconds, counts: counts, bytes: reading.status.archive.bytesWritten)
+        if archived.count > 1, let last = archived.last,
+            last.seconds < TopData.archivedSeconds / Double(TopData.mostArchived)
+        {
+            next.seconds += last.seconds
+            archived.removeLast()
+        }
+        archived.append(next)
+        // All but the first say how long it was since the one before.
+        var covered = archived.dropFirst().reduce(0) { $0 + $1.seconds }
+        while archived.count > 2, covered - archived[1].seconds >= TopData.archivedSeconds {
+            covered -= archived[1].seconds
+            archived.removeFirst()
+        }
     }
 
     private static func rate(_ now: UInt64, _ before: UInt64, _ seconds: Double) -> Double? {
@@ -147,7 +199,7 @@ public struct TopData: Sendable {
     public struct Rates: Codable, Sendable, Hashable {
         /// That a probe decided about.
         public var seen = 0.0
-        /// That became rows of the archive.
+        /// That became rows of the archive, over the last fifteen seconds.
         public var archived = 0.0
         /// Not kept by chance.
         public var sampledOut = 0.0

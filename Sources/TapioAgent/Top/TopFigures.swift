@@ -7,7 +7,7 @@ struct TopFigures {
 
     /// Lines for a terminal of so many columns.
     func lines(_ columns: Int) -> [ViewLine] {
-        [events, latency(columns), sampling, agent, caches] + [lack].compactMap(\.self)
+        [events, latency(columns), sampling, agent(columns), caches] + [lack].compactMap(\.self)
     }
 
     private var events: ViewLine {
@@ -52,7 +52,7 @@ struct TopFigures {
         return line
     }
 
-    private var agent: ViewLine {
+    private func agent(_ columns: Int) -> ViewLine {
         let pipeline = reading.status.pipeline
         var line = label("agent")
         line.append(HumanUnits.bytes(reading.status.process.residentBytes))
@@ -61,7 +61,7 @@ struct TopFigures {
         line.append("  rings ")
         line.append(StatusLines(reading.status).rings)
         line.append("  batches \(HumanUnits.bytes(Int64(pipeline.batchBytes)))")
-        line.append(" of \(HumanUnits.bytes(Int64(pipeline.batchBytesLimit)))")
+        if columns >= 90 { line.append(" of \(HumanUnits.bytes(Int64(pipeline.batchBytesLimit)))") }
         return line
     }
 
@@ -74,7 +74,7 @@ struct TopFigures {
         let archive = reading.status.archive
         line.append("  archive ")
         if let bytes = data.archivedBytes { line.append("\(TopText.bytes(bytes))/s, ") }
-        line.append(HumanUnits.bytes(archive.bytesOnDisk))
+        line.append("\(HumanUnits.bytes(Int64(clamping: archive.bytesWritten))) since the start")
         return line
     }
 

@@ -118,25 +118,27 @@ public struct TopFrame: Sendable {
         key("p", controls.isPaused ? "go on" : "pause")
         key("?", "help")
         if data.rankedSeconds > 0 {
-            line.append("who: over \(HumanUnits.duration(ns: Int64(min(data.rankedSeconds, 1e6) * 1e9)))", .faint)
+            line.append("lists: last \(HumanUnits.duration(ns: Int64(min(data.rankedSeconds, 1e6) * 1e9)))", .faint)
         }
         return line
     }
 
     private var help: [ViewLine] {
+        // No text is wider than 80 columns leave room for.
         let keys: [(String, String)] = [
-            ("q, Ctrl-C", "quit"),
-            ("Tab, →, ←, 1 to 7", "overview, kinds, collectors, processes, commands, pods, remote ends"),
+            ("q, Ctrl-C", "quit"), ("Tab, →, ←, 1 to 7", "overview, kinds, collectors, processes, commands, …"),
             ("s", "sort by rate, by what is lost, by the total, by name"), ("p, space", "stand still, go on"),
             ("?, h", "this help"),
         ]
         let words: [(String, String)] = [
-            ("PER S", "events that a probe decided about, a second: a difference of counters"),
-            ("ARCHIVED", "rows of the archive; SAMPLED: not kept by chance; LOST: neither"),
+            ("PER S", "events that a probe decided about: counters' differences"),
+            ("ARCHIVED", "rows a second over the last 15s: they come in batches"),
+            ("SAMPLED, LOST", "not kept by chance; meant to be kept, and not"),
             ("KEPT", "the probability with which an event is kept now"),
-            ("rankings", "events read by the agent, each with its weight"),
-            ("AT MOST", "the greatest that it can be, where there were too many to tell apart"),
-            ("latency", "from the kernel's timestamp until the agent had read it"),
+            ("lists", "events as the agent reads them, each with its weight;"),
+            ("", "what programs merge counts when its summary is read"),
+            ("AT MOST", "how many it can be, where not all were told apart"),
+            ("latency", "from the kernel's timestamp until it was read"),
         ]
         func lines(_ all: [(String, String)]) -> [ViewLine] {
             all.map { key, text in

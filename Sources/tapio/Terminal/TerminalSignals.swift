@@ -24,7 +24,13 @@ enum TerminalSignals {
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
         unsafe pipeForHandler = ends[1]
-        for number in [SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT] { install(number) }
+        let handled = [SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+        for number in handled { install(number) }
+        // Whoever started this may have left them blocked.
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        for number in handled { unsafe sigaddset(&mask, number) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
         return ends[0]
     }
 

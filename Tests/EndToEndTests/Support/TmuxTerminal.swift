@@ -56,6 +56,8 @@ final class TmuxTerminal {
 
     @discardableResult
     private func tmux(_ arguments: [String]) throws -> String {
-        try InteractiveProcess.run(["env", "LC_ALL=C.UTF-8", "TERM=xterm-256color", "tmux", "-S", socket] + arguments)
+        try InteractiveProcess.run(
+            ["env", "-u", "NO_COLOR", "LC_ALL=C.UTF-8", "TERM=xterm-256color", "tmux", "-S", socket] + arguments
+        )
     }
 }
