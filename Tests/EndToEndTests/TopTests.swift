@@ -37,7 +37,7 @@ extension EndToEnd {
             let wanted = [
                 "healthy", "events", "latency", "sampling", "agent", "caches", "KIND", "process_", "PROCESS",
                 "POD OR UNIT",
-                "REMOTE END", "127.0.0.1:9", shownName, "q quit",
+                "REMOTE END", "127.0.0.1:9", String(shownName.prefix(8)), "q quit",
             ]
             return wanted.allSatisfy { text.contains($0) } && !text.contains("measuring")
         }

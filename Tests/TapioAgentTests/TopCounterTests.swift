@@ -116,7 +116,7 @@ struct TopCounterTests {
         let counter = TopCounter(registry)
         counter.count(batch)
         let peers = TopRankings(table: table, limit: 10).peers(counter.take().peers)
-        #expect(peers.entries.map(\.name) == ["192.0.2.1:443", "192.0.2.1"])
+        #expect(peers.entries.map(\.name) == ["192.0.2.1", "192.0.2.1:443"])
         #expect(peers.entries.map(\.events) == [2, 2])
         #expect(peers.entries[0].detail == "example.org")
     }

@@ -169,9 +169,9 @@ public struct TopData: Sendable {
             archived.removeLast()
         }
         archived.append(next)
-        // All but the first say how long it was since the one before.
+        // All but the first say how long it was since the one before; the next reading adds its own interval.
         var covered = archived.dropFirst().reduce(0) { $0 + $1.seconds }
-        while archived.count > 2, covered - archived[1].seconds >= TopData.archivedSeconds {
+        while archived.count > 2, covered + reading.seconds - archived[1].seconds >= TopData.archivedSeconds {
             covered -= archived[1].seconds
             archived.removeFirst()
         }

@@ -72,9 +72,9 @@ struct TopFigures {
             line.append(cache.hitRatio.map(TopText.percent) ?? "unused")
         }
         let archive = reading.status.archive
-        line.append("  archive ")
-        if let bytes = data.archivedBytes { line.append("\(TopText.bytes(bytes))/s, ") }
-        line.append("\(HumanUnits.bytes(Int64(clamping: archive.bytesWritten))) since the start")
+        line.append("  wrote ")
+        line.append(HumanUnits.bytes(Int64(clamping: archive.bytesWritten)))
+        if let bytes = data.archivedBytes { line.append(", \(TopText.bytes(bytes))/s") }
         return line
     }
 
