@@ -7,7 +7,7 @@ public enum ControlRequest: Codable, Sendable, Equatable {
     /// Answered with a line per interval, a ``TopReading``, until either side closes.
     case top(Top)
 
-    /// What is counted, and how often it is told. The agent counts: every event as a line would cost it a hundred times as much.
+    /// What is counted, and how often it is told. The agent counts: that costs it less than to write every event as a line.
     public struct Top: Codable, Sendable, Equatable {
         /// Intervals that an agent keeps, milliseconds.
         public static let intervals = 100...60_000

@@ -10,8 +10,8 @@ struct TopCommand: ParsableCommand {
         discussion: """
             Rates by kind and collector, what is sampled and lost, the processes, pods and remote ends with most events, \
             latency, caches, memory and CPU of the running agent. Rates are differences of its counters. Rankings are of \
-            the events that it reads, each with its weight; it counts them in bounded memory while somebody watches, which \
-            costs it less than a microsecond for each.
+            the events that it reads, each with its weight; it counts them in bounded memory while somebody \
+            watches, and only then.
 
             On a terminal it fills the screen; ? explains its keys. Elsewhere, on a terminal that cannot move its cursor \
             (TERM=dumb), and with --once, --count or --json it prints a plain snapshot of each interval: one, unless \
