@@ -16,6 +16,7 @@ struct Tapio: AsyncParsableCommand {
               tapio doctor               What works on this machine, what would help.
               sudo tapio run --for 30s   Watch for half a minute, keep what happened.
               tapio status               How the agent is.
+              tapio top                  What happens right now.
               tapio cat --follow         Events as they happen.
               tapio query 'kind = process_exec' --by comm --top 10
               tapio verify               Prove that the archive is whole.
@@ -33,8 +34,8 @@ struct Tapio: AsyncParsableCommand {
             CommandGroup(
                 name: "Agent",
                 subcommands: [
-                    RunCommand.self, StatusCommand.self, LedgerCommand.self, DoctorCommand.self, ReloadCommand.self,
-                    CollectorsCommand.self, ConfigCommand.self,
+                    RunCommand.self, StatusCommand.self, TopCommand.self, LedgerCommand.self, DoctorCommand.self,
+                    ReloadCommand.self, CollectorsCommand.self, ConfigCommand.self, BugreportCommand.self,
                 ]
             ),
             CommandGroup(

@@ -25,5 +25,10 @@ final class CommandsAgent {
         func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {
             for line in lines where !send(Array(line.utf8) + [UInt8(ascii: "\n")]) { return }
         }
+
+        func top(_ request: ControlRequest.Top, send: (TopReading) -> Bool, wait: (Int) -> Bool) {
+            var reading = TopReading(status: report)
+            while send(reading) && wait(request.intervalMs) { reading.seconds = Double(request.intervalMs) / 1000 }
+        }
     }
 }

@@ -1,6 +1,7 @@
 import TapioBPF
 import TapioCollectors
 import TapioEvents
+import TapioRings
 import Testing
 
 @testable import TapioPipeline
@@ -85,5 +86,46 @@ import Testing
         var count = 0
         for await _ in tap.events() { count += 1 }
         #expect(count == 0, "a closed view ends at once")
+    }
+
+    @Test("who observes gets every record once, with what is known beside it, and leaves no cost behind")
+    func observing() {
+        let tap = EventTap(registry: registry, clock: CurrentClock(clock))
+        let seen = Guarded<[(sequence: UInt64, id: EnrichmentID)]>([])
+        let observation = tap.observe { batch in
+            for row in 0..<batch.rowCount {
+                let sequence = batch.withRecord(at: row) { $0.uint64(at: 8) }
+                seen.withLock { $0.append((sequence, batch.enrichmentID(at: row))) }
+            }
+        }
+        #expect(tap.isWatched && !observation.isOver)
+        var writer = TapWriter(tap)
+        var source = RandomRecords(registry, seed: 5)
+        for number in 0..<3000 {
+            writer.append(source.next(includingLedger: false).span.bytes, EnrichmentID(owner: UInt16(number)))
+        }
+        writer.flush()
+        tap.close()
+        tap.run()
+        let all = seen.withLock { $0 }
+        #expect(all.map(\.sequence) == (0..<3000).map { UInt64($0) })
+        #expect(all.map(\.id) == (0..<3000).map { EnrichmentID(owner: UInt16($0)) })
+        #expect(observation.skipped == 0 && observation.isOver)
+        observation.cancel()
+        observation.cancel()
+        #expect(!tap.isWatched)
+        #expect(tap.observe { _ in }.isOver, "a closed view ends at once")
+    }
+
+    @Test("an observer is told how many records it was not shown, and goes away with its observation")
+    func observingLate() {
+        let tap = EventTap(registry: registry, clock: CurrentClock(clock))
+        var observation: TapObservation? = tap.observe { _ in }
+        let rows = EventTap.chunkRows * EventTap.chunks * 3 / 2
+        _ = chunk(tap, seed: 6, rows: rows)
+        #expect((observation?.skipped ?? 0) > 0)
+        #expect(tap.observe { _ in }.skipped == 0, "what was before does not concern it")
+        observation = nil
+        #expect(!tap.isWatched)
     }
 }

@@ -36,13 +36,43 @@ public struct ControlClient: Sendable {
 
     /// Hands over each line of a stream of events, without its line feed, until the agent stops or `body` returns false.
     public func events(_ stream: ControlRequest.EventStream, _ body: (ArraySlice<UInt8>) -> Bool) throws {
-        let socket = try open(.events(stream))
+        _ = try lines(try open(.events(stream)), body)
+    }
+
+    /// Hands over a reading at each interval, the first at once, until the agent stops or `body` returns false.
+    ///
+    /// Throws a ``ControlSocketError``, also where the agent is silent for an interval and ten seconds, a ``ControlRefusal`` or a
+    /// `DecodingError`.
+    public func readings(_ request: ControlRequest.Top, _ body: (TopReading) -> Bool) throws {
+        let socket = try open(.top(request))
+        socket.setTimeout(seconds: ControlClient.timeoutSeconds + request.intervalMs / 1000)
+        var failure: (any Error)?
+        let silence = try lines(socket) { line in
+            do {
+                if let refusal = try? JSONDecoder().decode(ControlRefusal.self, from: Data(line)) { throw refusal }
+                return body(try JSONDecoder().decode(TopReading.self, from: Data(line)))
+            } catch {
+                failure = error
+                return false
+            }
+        }
+        if let failure { throw failure }
+        if let silence { throw ControlSocketError(.talk, path: path, errno: silence) }
+    }
+
+    /// The error number, where it ended with one.
+    private func lines(
+        _ socket: borrowing UnixSocket,
+        _ body: (ArraySlice<UInt8>) -> Bool
+    ) throws -> Int32? {
         var pending: [UInt8] = []
-        while let more = socket.receive(limit: 65_536), !more.isEmpty {
+        while true {
+            guard let more = socket.receive(limit: 65_536) else { return errno }
+            if more.isEmpty { return nil }
             pending += more
             var start = 0
             while let end = pending[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                if !body(pending[start..<end]) { return }
+                if !body(pending[start..<end]) { return nil }
                 start = end + 1
             }
             pending.removeFirst(start)

@@ -4,6 +4,30 @@ public enum ControlRequest: Codable, Sendable, Equatable {
     case status
     /// Answered with a line per event until either side closes.
     case events(EventStream)
+    /// Answered with a line per interval, a ``TopReading``, until either side closes.
+    case top(Top)
+
+    /// What is counted, and how often it is told. The agent counts: that costs it less than to write every event as a line.
+    public struct Top: Codable, Sendable, Equatable {
+        /// Intervals that an agent keeps, milliseconds.
+        public static let intervals = 100...60_000
+        /// Entries of a ranking that an agent tells at most.
+        public static let mostEntries = 200
+
+        /// Time between two readings, milliseconds; what is outside ``intervals`` is brought into them.
+        public var intervalMs: Int
+        /// Entries of each ranking, up to ``mostEntries``.
+        public var entries: Int
+
+        /// Readings at this interval.
+        public init(intervalMs: Int, entries: Int = 50) {
+            self.intervalMs = min(max(intervalMs, Self.intervals.lowerBound), Self.intervals.upperBound)
+            self.entries = min(max(entries, 1), Self.mostEntries)
+        }
+
+        /// The same within its bounds: what a client sends need not be what ``init(intervalMs:entries:)`` made.
+        var bounded: Top { Top(intervalMs: intervalMs, entries: entries) }
+    }
 
     /// Which events, and in what form.
     public struct EventStream: Codable, Sendable, Equatable {

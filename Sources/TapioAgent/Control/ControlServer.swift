@@ -9,6 +9,9 @@ protocol ControlHandler: Sendable {
     func status() -> StatusReport
     /// Sends lines until `send` returns false (the client is gone) or the agent stops.
     func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool)
+    /// Hands over a reading at each interval until `send` or `wait`, which waits for so many milliseconds, returns false (the
+    /// client is gone) or the agent stops.
+    func top(_ request: ControlRequest.Top, send: (TopReading) -> Bool, wait: (Int) -> Bool)
 }
 
 /// Listens on the control socket (mode 0600). A thread accepts; each connection has a thread of its own, of which there
@@ -101,6 +104,7 @@ final class ControlServer: Sendable {
             switch try JSONDecoder().decode(ControlRequest.self, from: Data(line)) {
             case .status: connection.answer(handler.status())
             case .events(let request): handler.stream(request) { connection.socket.send($0) }
+            case .top(let request): handler.top(request.bounded, send: connection.answer, wait: connection.wait)
             }
         } catch {
             connection.answer(ControlRefusal(error: "not a request that this agent (\(TapioVersion.current)) knows"))
@@ -128,13 +132,23 @@ private final class Connection: Sendable {
         return nil
     }
 
-    func answer(_ value: some Encodable) {
+    /// Whether it was sent.
+    @discardableResult
+    func answer(_ value: some Encodable) -> Bool {
         do {
-            _ = socket.send(Array(try JSONEncoder().encode(value)) + [UInt8(ascii: "\n")])
+            return socket.send(Array(try JSONEncoder().encode(value)) + [UInt8(ascii: "\n")])
         } catch {
             // A refusal is text alone, and can always be written.
             let refusal = ControlRefusal(error: "the answer is no JSON: \(error)")
             _ = socket.send(Array((try? JSONEncoder().encode(refusal)) ?? Data()) + [UInt8(ascii: "\n")])
+            return false
         }
+    }
+
+    /// Waits; false where the client went away, or sends what nobody asked for.
+    func wait(milliseconds: Int) -> Bool {
+        var entry = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
+        let result = unsafe poll(&entry, 1, Int32(clamping: milliseconds))
+        return result == 0 || (result < 0 && errno == EINTR)
     }
 }

@@ -26,16 +26,16 @@ public struct LiveFrame: Sendable {
     public func lines(_ size: TerminalSize) -> [String] {
         let room = max(1, size.rows - 1)
         let head = [heading]
-        let foot = machinery + problems
+        let foot = machinery + StatusLines(now).problems(4)
         // What is cut first: notable events, then kinds. The heading and what is wrong stay.
         let kinds = Array(kindTable.prefix(max(0, room - head.count - foot.count - 2)))
         var lines = head
-        if !kinds.isEmpty { lines += [[]] + kinds }
-        if room - lines.count > foot.count { lines.append([]) }
+        if !kinds.isEmpty { lines += [ViewLine()] + kinds }
+        if room - lines.count > foot.count { lines.append(ViewLine()) }
         lines += foot
         let left = room - lines.count - 2
         let columns = max(1, size.columns)
-        var text = lines.prefix(room).map { painted($0, columns: columns) }
+        var text = lines.prefix(room).map { $0.painted(columns: columns, usesColour: usesColour) }
         if left > 0, !notable.isEmpty {
             let line = EventLine(usesColour: usesColour, width: columns)
             text += [""] + notable.suffix(left).map { line.text($0) }
@@ -45,27 +45,19 @@ public struct LiveFrame: Sendable {
 
     // MARK: Parts
 
-    private var heading: Line {
-        var line = [Run("tapio \(now.version)", .bold), Run(" on \(safe(now.node, 60))")]
-        line.append(Run("  "))
-        if now.health.isHealthy {
-            line.append(Run("● healthy", .green))
-        } else {
-            line.append(Run("● not well", .red))
-        }
-        line.append(Run("  up " + HumanUnits.duration(ns: (now.takenAt &- now.startedAt) &* 1000)))
+    private var heading: ViewLine {
+        let status = StatusLines(now)
+        var line = status.name
         if let endsAt {
-            line.append(Run(", \(HumanUnits.duration(ns: max(0, endsAt &- now.takenAt) &* 1000)) left", .faint))
+            line.append(", \(HumanUnits.duration(ns: max(0, endsAt &- now.takenAt) &* 1000)) left", .faint)
         }
-        let running = now.collectors.filter { $0.state == "running" }.count
-        let wanted = now.collectors.filter { !["disabled", "unavailable"].contains($0.state) }.count
-        line.append(Run("  collectors \(running) of \(wanted)"))
+        line.append("  " + status.collectors)
         return line
     }
 
-    private var kindTable: [Line] {
+    private var kindTable: [ViewLine] {
         let title = cells("KIND", "PRIORITY", "PER S", "SEEN", "ARCHIVED", "SAMPLED", "LOST")
-        var lines: [Line] = [[Run(title, .faint)]]
+        var lines: [ViewLine] = [ViewLine(title, .faint)]
         let earlier = Dictionary((before?.ledger ?? []).map { ($0.kind, $0.counts) }, uniquingKeysWith: { $1 })
         var total = LedgerEntry()
         var totalBefore: LedgerEntry? = before == nil ? nil : LedgerEntry()
@@ -75,12 +67,12 @@ public struct LiveFrame: Sendable {
             total.add(line.counts)
             if let past { totalBefore?.add(past) }
         }
-        if now.ledger.isEmpty { return [[Run("  nothing happened yet", .faint)]] }
+        if now.ledger.isEmpty { return [ViewLine("  nothing happened yet", .faint)] }
         lines.insert(row("all", "", total, totalBefore), at: 1)
         return lines
     }
 
-    private func row(_ kind: String, _ priority: String, _ counts: LedgerEntry, _ past: LedgerEntry?) -> Line {
+    private func row(_ kind: String, _ priority: String, _ counts: LedgerEntry, _ past: LedgerEntry?) -> ViewLine {
         let lost = HumanUnits.count(Int64(clamping: counts.lost))
         let text = cells(
             safe(kind, 20),
@@ -91,46 +83,38 @@ public struct LiveFrame: Sendable {
             HumanUnits.count(Int64(clamping: counts.sampledOut))
         )
         let style: TerminalStyle = kind == "all" ? .bold : .plain
-        return [Run(text, style), Run(" " + left(lost, 8), counts.lost > 0 ? .red : style)]
+        var line = ViewLine(text, style)
+        line.append(" " + ViewLine.toRight(lost, 8), counts.lost > 0 ? .red : style)
+        return line
     }
 
-    private var machinery: [Line] {
+    private var machinery: [ViewLine] {
         let pipeline = now.pipeline
         let archive = now.archive
-        let fill = pipeline.fullestRing.isFinite ? min(1, max(0, pipeline.fullestRing)) : 0
-        var rings: Line = [Run("  rings    ", .faint)]
-        rings.append(
-            Run(ProgressBar(fraction: fill, columns: 14).text, fill > 0.8 ? .red : fill > 0.5 ? .yellow : .green)
-        )
-        rings.append(Run(" \(Int((fill * 100).rounded())) %"))
+        var rings = ViewLine("  rings    ", .faint)
+        rings.append(StatusLines(now).rings)
         let held = HumanUnits.bytes(Int64(pipeline.batchBytes))
-        rings.append(Run("  batches \(held) of \(HumanUnits.bytes(Int64(pipeline.batchBytesLimit)))"))
+        rings.append("  batches \(held) of \(HumanUnits.bytes(Int64(pipeline.batchBytesLimit)))")
         if pipeline.latencyP99Ns > 0 {
-            rings.append(Run("  read after \(time(pipeline.latencyP50Ns)), p99 \(time(pipeline.latencyP99Ns))"))
+            rings.append("  read after \(time(pipeline.latencyP50Ns)), p99 \(time(pipeline.latencyP99Ns))")
         }
-        var disk: Line = [Run("  archive  ", .faint), Run(safe(archive.path, 60))]
-        disk.append(Run("  wrote \(HumanUnits.bytes(Int64(clamping: archive.bytesWritten)))"))
+        var disk = ViewLine("  archive  ", .faint)
+        disk.append(safe(archive.path, 60))
+        disk.append("  wrote \(HumanUnits.bytes(Int64(clamping: archive.bytesWritten)))")
         if archive.rowsWritten > 0 {
             let perRow = Double(archive.bytesWritten) / Double(archive.rowsWritten)
-            disk.append(Run(", \(HumanUnits.decimal(perRow, decimals: 1)) B/row"))
+            disk.append(", \(HumanUnits.decimal(perRow, decimals: 1)) B/row")
         }
-        disk.append(Run("  \(HumanUnits.bytes(archive.bytesOnDisk)) in \(archive.sealedSegments) sealed"))
-        if let open = archive.openSegment { disk.append(Run("  → \(safe(open, 60))", .faint)) }
-        var own: Line = [Run("  agent    ", .faint), Run(HumanUnits.bytes(now.process.residentBytes))]
-        if let share = cpuShare { own.append(Run("  \(HumanUnits.decimal(share * 100, decimals: 1)) % of a core")) }
+        disk.append("  \(HumanUnits.bytes(archive.bytesOnDisk)) in \(archive.sealedSegments) sealed")
+        if let open = archive.openSegment { disk.append("  → \(safe(open, 60))", .faint) }
+        var own = ViewLine("  agent    ", .faint)
+        own.append(HumanUnits.bytes(now.process.residentBytes))
+        if let share = cpuShare { own.append("  \(HumanUnits.decimal(share * 100, decimals: 1)) % of a core") }
         if pipeline.liveViewSkipped > 0 {
             let skipped = HumanUnits.count(Int64(clamping: pipeline.liveViewSkipped))
-            own.append(Run("  live view skipped \(skipped), the archive has them", .yellow))
+            own.append("  live view skipped \(skipped), the archive has them", .yellow)
         }
         return [rings, disk, own]
-    }
-
-    private var problems: [Line] {
-        let failed = now.collectors.filter { $0.state == "failed" }
-            .map { "\($0.name): \($0.error ?? "failed")" }
-        let said = now.health.problems
-        let all = said + failed.filter { text in !said.contains { $0.contains(text) } }
-        return all.prefix(4).map { [Run("  ! ", .red), Run(safe($0, 400))] }
     }
 
     // MARK: Figures
@@ -155,44 +139,13 @@ public struct LiveFrame: Sendable {
 
     // MARK: Text
 
-    private struct Run {
-        let text: String
-        let style: TerminalStyle
-
-        init(_ text: String, _ style: TerminalStyle = .plain) {
-            self.text = text
-            self.style = style
-        }
-    }
-
-    private typealias Line = [Run]
-
     private func safe(_ text: String, _ limit: Int) -> String { TerminalText.escape(text, limit: limit) }
 
     /// Widths of the table's columns; together 80 with their gaps.
     private static let widths = [-16, -8, 9, 11, 11, 8, 8]
 
     private func cells(_ texts: String...) -> String {
-        zip(texts, LiveFrame.widths).map { $1 < 0 ? right($0, -$1) : left($0, $1) }
+        zip(texts, LiveFrame.widths).map { $1 < 0 ? ViewLine.toLeft($0, -$1) : ViewLine.toRight($0, $1) }
             .reduce("") { $0 + ($0.isEmpty ? "  " : " ") + $1 }
-    }
-
-    private func left(_ text: String, _ columns: Int) -> String {
-        String(repeating: " ", count: max(0, columns - TerminalText.width(of: text))) + text
-    }
-
-    private func right(_ text: String, _ columns: Int) -> String {
-        text + String(repeating: " ", count: max(0, columns - TerminalText.width(of: text)))
-    }
-
-    private func painted(_ line: Line, columns: Int) -> String {
-        var room = columns
-        var text = ""
-        for run in line where room > 0 {
-            let cut = TerminalText.cut(run.text, to: room)
-            room -= TerminalText.width(of: cut)
-            text += usesColour ? run.style.paint(cut) : cut
-        }
-        return text
     }
 }

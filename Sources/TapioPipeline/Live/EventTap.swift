@@ -27,6 +27,7 @@ public final class EventTap: Sendable {
 
     private struct State {
         var subscribers: [UInt64: Subscriber] = [:]
+        var observers: [UInt64: @Sendable (RowBatch) -> Void] = [:]
         var nextID: UInt64 = 0
         var isClosed = false
     }
@@ -73,6 +74,23 @@ public final class EventTap: Sendable {
         watchers.add(1, ordering: .relaxed)
         continuation.onTermination = { [weak self] _ in self?.remove(id) }
         return stream
+    }
+
+    /// Looks at records as they are read, before they are decoded: for who counts them. Ends with ``TapObservation/cancel()``, with
+    /// the observation, or when the pipeline stops.
+    ///
+    /// - Parameter body: Gets some rows, with what is known of each beside its record, on the tap's own thread. They are valid
+    ///   only until it returns, and until then no other watcher gets anything.
+    public func observe(_ body: @escaping @Sendable (RowBatch) -> Void) -> TapObservation {
+        let before = skipped.load(ordering: .relaxed)
+        let id = state.withLock { state -> UInt64? in
+            guard !state.isClosed else { return nil }
+            defer { state.nextID += 1 }
+            state.observers[state.nextID] = body
+            return state.nextID
+        }
+        if id != nil { watchers.add(1, ordering: .relaxed) }
+        return TapObservation(self, id: id, skippedBefore: before)
     }
 
     /// What the live view did.
@@ -122,7 +140,8 @@ public final class EventTap: Sendable {
     func close() { queue.close() }
 
     private func hand(out chunk: RowBatch) {
-        let subscribers = state.withLock { $0.subscribers }
+        let (subscribers, observers) = state.withLock { ($0.subscribers, $0.observers) }
+        for observe in observers.values { observe(chunk) }
         guard !subscribers.isEmpty else { return }
         let offset = clock.offset
         var decoded: [(kind: EventKind, event: DecodedEvent)] = []
@@ -150,6 +169,14 @@ public final class EventTap: Sendable {
         let wasThere = state.withLock { $0.subscribers.removeValue(forKey: id) != nil }
         if wasThere { watchers.subtract(1, ordering: .relaxed) }
     }
+
+    func removeObserver(_ id: UInt64) {
+        let wasThere = state.withLock { $0.observers.removeValue(forKey: id) != nil }
+        if wasThere { watchers.subtract(1, ordering: .relaxed) }
+    }
+
+    /// Whether nothing more will be handed out.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
 
     private func finishSubscribers() {
         let subscribers = state.withLock { state in

@@ -12,15 +12,15 @@ struct TapWriter {
     /// Whether somebody watches: asked once for each drain, so that records cost nothing while nobody does.
     mutating func begin() -> Bool { tap.isWatched }
 
-    /// Copies a record that was checked.
-    mutating func append(_ record: RawSpan) {
+    /// Copies a record that was checked, and what is known beside it.
+    mutating func append(_ record: RawSpan, _ id: EnrichmentID = .none) {
         if let chunk {
-            if chunk.append(record) { return }
+            if chunk.append(record, enrichmentID: id) { return }
             flush()
         }
         guard let fresh = tap.takeChunk() else { return tap.skip(1) }
         chunk = fresh
-        _ = fresh.append(record)
+        _ = fresh.append(record, enrichmentID: id)
     }
 
     /// Hands over what was copied.

@@ -231,7 +231,7 @@ final class ReaderLoop<Plane: RecordPlane> {
             }
             lastNs = record.int64(at: 0)
             if firstNs == 0 { firstNs = lastNs }
-            if isWatched { tap.append(record) }
+            if isWatched { tap.append(record, id) }
         }
         guard drained.records > 0 else { return (0, false) }
         intake.noteRows(nowNs: nowNs, kinds: kinds) { ledger.add(.received, $0, $1) }
@@ -268,7 +268,7 @@ final class ReaderLoop<Plane: RecordPlane> {
             // It can be longer than what it is made of, for which the limits of the drain have left room.
             isTaken = batch.append(summary: summary, merged: count, lastNs: lastNs, enrichmentID: id)
             if !isTaken { ledger.add(.shed, kind, count) }
-            if isWatched { tap.append(summary) }
+            if isWatched { tap.append(summary, id) }
         }
         return isTaken
     }

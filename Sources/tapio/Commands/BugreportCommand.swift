@@ -1,0 +1,113 @@
+import ArgumentParser
+import Glibc
+import TapioAgent
+import TapioArchive
+import TapioEvents
+
+struct BugreportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bugreport",
+        abstract: "Bundle what somebody needs to find out what is wrong.",
+        discussion: """
+            Writes one tar.zst: doctor, the configuration that holds, status and ledger of the running agent, its log as \
+            far as it can be found, versions, kernel and mounts, names and sizes of the archive's files. No events. \
+            Secrets are removed: values of keys that name one, user parts of URLs, tokens, passwords and private keys. \
+            Needs neither an agent nor root; what is missing without them is said, and stands in the MANIFEST inside.
+
+            Only its owner may read the file. An existing one is replaced with --force alone.
+
+            EXAMPLES
+              sudo tapio bugreport
+              tapio bugreport -o /tmp/report.tar.zst --force
+              tar --zstd -xOf report.tar.zst --wildcards '*/MANIFEST'
+            """
+    )
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "The file to write. Default: tapio-bugreport-<node>-<time>.tar.zst in this directory.",
+            valueName: "file"
+        )
+    )
+    var output: String?
+
+    @Flag(help: "Replace the file if it is there.")
+    var force = false
+
+    @Option(help: ArgumentHelp("The archive whose files are listed.", valueName: "path"))
+    var archive: String?
+
+    @OptionGroup var source: ConfigurationOptions
+    @OptionGroup var agent: AgentOptions
+
+    func run() throws {
+        let now = ClockOffset.measure().utcMicroseconds(boot: ClockOffset.bootNow()) / 1_000_000
+        // Before the work: a name that is taken is known at once.
+        if let output, !force { try refuseExisting(output) }
+        let report = BugReport.collect(source, agent, archive: archive)
+        let name = "tapio-bugreport-\(BugreportCommand.plain(report.node))-\(BugreportCommand.stamp(now))"
+        let path = output ?? name + ".tar.zst"
+        guard let bytes = ZstdFrame.compress(report.tar(directory: name, time: max(0, now))) else {
+            throw CommandFailure(.failed, "no memory to compress the report")
+        }
+        try write(bytes, to: path)
+        for line in report.missing { StandardError.line("tapio: note: not in it: " + TerminalText.escape(line)) }
+        let out = Output()
+        try out.line("\(TerminalText.escape(path)) (\(HumanUnits.bytes(Int64(bytes.count))))")
+        try out.flush()
+    }
+
+    private func refuseExisting(_ path: String) throws {
+        var facts = stat()
+        guard unsafe lstat(path, &facts) == 0 else { return }
+        throw CommandFailure(
+            .usage,
+            "\(TerminalText.escape(path)) is there already: name another file with -o, or replace it with --force"
+        )
+    }
+
+    /// A file that was not there, of this user alone, whole or not at all; with --force it takes the place of another.
+    private func write(_ bytes: [UInt8], to path: String) throws {
+        let temporary = force ? "\(path).\(getpid()).part" : path
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            if errno == EEXIST { try refuseExisting(temporary) }
+            throw BugreportCommand.failure(path)
+        }
+        defer { close(descriptor) }
+        var isWritten = fchmod(descriptor, 0o600) == 0
+        var rest = bytes[...]
+        while isWritten && !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { isWritten = false }
+        }
+        if isWritten && force { isWritten = unsafe rename(temporary, path) == 0 }
+        if isWritten { return }
+        let failure = BugreportCommand.failure(path)
+        unsafe unlink(temporary)
+        throw failure
+    }
+
+    private static func failure(_ path: String) -> CommandFailure {
+        let reason = unsafe String(cString: strerror(errno))
+        return CommandFailure(
+            .failed,
+            "cannot write \(TerminalText.escape(path)): \(reason); name another file with -o"
+        )
+    }
+
+    /// A node's name as part of a file's: letters, digits, `.`, `_` and `-`, at most 63.
+    static func plain(_ node: String) -> String {
+        let text = node.unicodeScalars.prefix(63).map { scalar in
+            let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+            return isPlain || "._-".unicodeScalars.contains(scalar) ? Character(scalar) : "_"
+        }
+        return text.isEmpty ? "node" : String(text)
+    }
+
+    /// 20260304T050607Z.
+    private static func stamp(_ seconds: Int64) -> String {
+        String(HumanTime.rfc3339(seconds: seconds).filter { $0 != "-" && $0 != ":" })
+    }
+}
