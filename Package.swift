@@ -22,6 +22,11 @@ let strictC: [CSetting] = [.treatAllWarnings(as: .error)]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = [
+    Target.Dependency.product(name: "NIOCore", package: "swift-nio"),
+    Target.Dependency.product(name: "NIOPosix", package: "swift-nio"),
+    Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio"),
+]
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -30,6 +35,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
@@ -81,11 +87,13 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "TapioQuery", dependencies: ["TapioEvents", "TapioArchive"], swiftSettings: strict),
+        .target(name: "TapioHTTP", dependencies: nio, swiftSettings: strict),
         .target(
             name: "TapioAgent",
             dependencies: [
                 "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
-                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioQuery", logging, yams,
+                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioQuery", "TapioHTTP",
+                logging, yams,
             ],
             swiftSettings: strict
         ),
@@ -119,6 +127,11 @@ let package = Package(
         .testTarget(
             name: "TapioKubernetesTests",
             dependencies: ["TapioKubernetes", "TapioRings", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioHTTPTests",
+            dependencies: ["TapioHTTP", "TapioTestSupport"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -160,8 +173,8 @@ let package = Package(
             name: "TapioAgentTests",
             dependencies: [
                 "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEnrichment", "TapioEvents",
-                "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery", "TapioRings", "TapioTestSupport",
-                logging,
+                "TapioHTTP", "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery", "TapioRings",
+                "TapioTestSupport", logging,
             ],
             swiftSettings: strictTests
         ),
@@ -169,7 +182,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "tapio", "TapioAgent", "TapioQuery", "TapioArchive", "TapioPipeline", "TapioCollectors", "TapioEvents",
-                "TapioKernel", "TapioRings", "TapioBPF", "TapioTestSupport", argumentParser, logging,
+                "TapioHTTP", "TapioKernel", "TapioRings", "TapioBPF", "TapioTestSupport", argumentParser, logging,
             ],
             swiftSettings: strictTests
         ),

@@ -137,7 +137,7 @@ extension EndToEnd {
                 [
                     "-m", "sh", "-c", script, "sh", TapioProgram.path, "run", "--archive", place.file("archive"),
                     "--set",
-                    "control.socket=\(socket)",
+                    "control.socket=\(socket)", "--set", "http.listen=off",
                 ],
                 directory: place
             )

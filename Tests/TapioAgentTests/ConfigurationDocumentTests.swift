@@ -100,6 +100,8 @@ struct ConfigurationDocumentTests {
 
     private func anyValue(of key: ConfigurationKey, _ random: inout SystemRandomNumberGenerator) -> ConfigurationValue {
         if let word = key.word, Bool.random(using: &random) { return .word(word) }
+        // Not every text is an address.
+        if key.path == "http.listen" { return .text(["[::1]:9", "unix:/run/a b"].randomElement(using: &random)!) }
         switch key.type {
         case .flag: return .flag(Bool.random(using: &random))
         case .integer(let range, _): return .integer(Int.random(in: range, using: &random))

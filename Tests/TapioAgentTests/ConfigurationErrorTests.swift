@@ -150,6 +150,11 @@ struct ConfigurationErrorTests {
             ) == true
         )
         #expect(
+            errors("http: {listen: node-1}").first
+                == "1:16 http.listen node-1 is no address to listen on: it has no port; "
+                + "write it as 127.0.0.1:19464, [::1]:19464, unix:/run/tapio/http.sock or off"
+        )
+        #expect(
             errors("overload: {high: 0.3, low: 0.4}").first?.hasPrefix(
                 "1:28 overload.low 0.4 is not below overload.high, 0.3"
             ) == true

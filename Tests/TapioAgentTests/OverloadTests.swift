@@ -160,6 +160,7 @@ private final class OverloadedAgent {
     init(_ place: TemporaryDirectory, _ changes: [String: String] = [:]) async throws {
         var values = [
             "archive.path": place.path + "/archive", "control.socket": place.path + "/socket", "node": "test",
+            "http.listen": "off",
             "rings.bulk_bytes": "64KiB", "rings.urgent_bytes": "8MiB", "ledger.interval": "1s",
             "batch.max_age": "500ms", "archive.retention.min_free_percent": "0",
             "collectors.process.enabled": "false", "collectors.network.enabled": "false",

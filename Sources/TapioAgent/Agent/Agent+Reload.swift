@@ -70,7 +70,8 @@ extension Agent {
         let errors = await supervisor.apply(configuration.wantedCollectors)
         await followNames()
         await noteUnavailable()
-        return errors.map(\.description)
+        await surface.apply(configuration.http.listen)
+        return errors.map(\.description) + [await surface.status.problem].compactMap(\.self)
     }
 
     /// Says once of each collector that is wanted and has nothing to watch here what would help.

@@ -28,6 +28,7 @@ extension Agent {
         report.enrichment = await enrichmentStatus()
         let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
         report.overflow = await overflow.status(clock)
+        report.http = await surface.status
         report.ledger = ledgerLines(reading, report.overflow)
         report.health = health(report, hasReading: reading != nil)
         return report
@@ -208,6 +209,7 @@ extension Agent {
                 "the ledger does not close for \(registry.name(of: violation.kind)) (\(violation.stage.rawValue): \(violation.unaccounted)); please report this with the archive"
             )
         }
+        if let problem = report.http.problem { health.problems.append(problem) }
         health.isHealthy = health.problems.isEmpty
         return health
     }

@@ -56,6 +56,8 @@ public actor Agent {
     let processResolver: ProcessResolver
     let factTables: FactTables
     let cluster: ClusterSource
+    /// The HTTP endpoint.
+    let surface: HTTPSurface
     private var server: ControlServer?
     private var restarts: Task<Void, Never>?
     private var exporting: Task<Void, Never>?
@@ -97,6 +99,7 @@ public actor Agent {
         files = loaded.files
         logSettings.follow(loaded.configuration.log, atLeast: minimumLevel)
         self.logger = logger
+        surface = HTTPSurface(logger: logger)
         startedAt = clock.utcMicroseconds(boot: ClockOffset.bootNow())
 
         // Encoded batches are a megabyte or two, and come and go.
@@ -285,6 +288,7 @@ public actor Agent {
             // The agent's work does not depend on it: it says so and goes on without.
             logger.error("no control socket, so `tapio status` cannot reach this agent: \(error)")
         }
+        await surface.open(AgentEndpoint(self), on: configuration.http.listen)
         let started = wanted.keys.filter { !saidUnavailable.contains($0) }
         logger.info("started: \(started.sorted().joined(separator: ", ")); archive \(archive.directory)")
         logger.info("\(MemoryBound(configuration, cpus: plane.rings.count / Lane.allCases.count))")
@@ -351,6 +355,7 @@ public actor Agent {
         await noting?.value
         await flushFacts()
         checkLedger(isQuiet: true)
+        await surface.close()
         server?.stop()
         // It holds this agent through its handler: let go, so that the rings and batches go with the agent.
         server = nil
@@ -366,6 +371,7 @@ public actor Agent {
 
     private func onTick() async {
         let now = ClockOffset.bootNow()
+        await surface.retry()
         await followClock(now)
         if now - lastLedgerNs >= Int64(clamping: configuration.ledger.intervalNs) {
             await noteMissed(now)

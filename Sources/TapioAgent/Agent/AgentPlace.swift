@@ -29,6 +29,7 @@ struct AgentPlace {
         [
             ConfigurationFlag(key: "archive.path", value: archive, spelling: purpose),
             ConfigurationFlag(key: "control.socket", value: path + "/control.sock", spelling: purpose),
+            ConfigurationFlag(key: "http.listen", value: ConfigurationKey.off, spelling: purpose),
         ]
     }
 

@@ -32,6 +32,8 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var ledger = Ledger()
     /// How commands reach the running agent.
     public var control = Control()
+    /// What monitoring and orchestrators ask.
+    public var http = HTTP()
     /// What the agent says about itself.
     public var log = Log()
     /// What happens where more events come than the agent can carry.
@@ -258,6 +260,16 @@ extension AgentConfiguration {
     public struct Control: Sendable, Hashable {
         /// The Unix socket's path, at most 107 bytes (`sun_path` of unix(7)).
         public var socket = "/run/tapio/tapio.sock"
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What monitoring and orchestrators ask.
+    public struct HTTP: Sendable, Hashable {
+        /// An `HTTPAddress` as text; nil: nowhere. Port 9464 is that of OpenTelemetry's exporters, which other programs of a
+        /// node may have.
+        public var listen: String? = "127.0.0.1:19464"
 
         /// The defaults.
         public init() {}

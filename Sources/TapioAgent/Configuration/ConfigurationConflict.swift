@@ -1,3 +1,4 @@
+import TapioHTTP
 import TapioRings
 
 /// Two keys whose values are each allowed and make no sense together.
@@ -67,6 +68,20 @@ struct ConfigurationConflict {
                     remedy: "raise it, or lower archive.segment.max_bytes"
                 )
             )
+        }
+        if let listen = configuration.http.listen {
+            do throws(HTTPAddressError) {
+                _ = try HTTPAddress(listen)
+            } catch {
+                conflicts.append(
+                    Self(
+                        key: "http.listen",
+                        other: "http.listen",
+                        message: "\(QuotedText.text(listen)) is no address to listen on: \(error)",
+                        remedy: "write it as 127.0.0.1:19464, [::1]:19464, unix:/run/tapio/http.sock or off"
+                    )
+                )
+            }
         }
         let kubernetes = configuration.kubernetes
         if kubernetes.kubeconfig != nil {

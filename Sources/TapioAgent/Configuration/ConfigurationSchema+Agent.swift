@@ -27,6 +27,7 @@ extension ConfigurationSchema {
             "What is found out about whose events are (containers, pods, units) and about the other end (names).",
         "kubernetes": "The cluster's API: names of pods and services, and what it says of this node.",
         "control": "How `tapio status`, `tapio reload` and others reach the running agent.",
+        "http": "What monitoring and orchestrators ask: /metrics, /healthz, /readyz, /status.",
         "log": "What the agent says about itself.",
         "overload": "What happens where more events come than the agent can carry.",
         "sampling_mode":
@@ -319,6 +320,14 @@ extension ConfigurationSchema {
             maxBytes: 107,
             .restart,
             "The Unix socket of the running agent."
+        ),
+        .text(
+            "http.listen",
+            \.http.listen,
+            maxBytes: 256,
+            or: ConfigurationKey.off,
+            .live,
+            "Where it listens: address:port, [IPv6]:port or unix:/path. It is open to whoever can connect."
         ),
         .choice("log.level", \.log.level, .live, "The least severe message that is written."),
         .choice("log.format", \.log.format, .live, "Lines for people, or JSON for machines."),

@@ -29,6 +29,8 @@ public struct StatusReport: Codable, Sendable {
     public var overflow = Overflow()
     /// What is written and kept.
     public var archive = Archive()
+    /// Where metrics and probes are served.
+    public var http = HTTP()
     /// What the agent costs.
     public var process = Process()
 
@@ -440,6 +442,16 @@ public struct StatusReport: Codable, Sendable {
         /// Segments that retention removed since the start.
         public var segmentsDeleted: UInt64 = 0
         /// Nothing written yet.
+        public init() {}
+    }
+
+    /// Where metrics and probes are served.
+    public struct HTTP: Codable, Sendable {
+        /// Where it listens, as `http.listen` is written, with the port that was chosen; nil: nowhere.
+        public var address: String?
+        /// Why it does not listen where it should, in one line; nil where it does.
+        public var problem: String?
+        /// Nowhere.
         public init() {}
     }
 

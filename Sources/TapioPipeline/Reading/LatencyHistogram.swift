@@ -37,7 +37,7 @@ public final class LatencyHistogram: Sendable {
 
     /// The counts at one time.
     public struct Snapshot: Sendable, Hashable {
-        private let counts: [UInt64]
+        let counts: [UInt64]
 
         init(counts: [UInt64]) {
             self.counts = counts

@@ -43,6 +43,7 @@ struct StatusText {
                 table.row(["waits for a restart", reload.needsRestart.joined(separator: ", ")])
             }
         }
+        if let address = report.http.address { table.row(["metrics and probes", address]) }
         let process = report.process
         let cpu = HumanUnits.duration(ns: Int64((process.userSeconds + process.systemSeconds) * 1e9))
         table.row(["uses", "\(HumanUnits.bytes(process.residentBytes)) of memory, \(cpu) of CPU time so far"])

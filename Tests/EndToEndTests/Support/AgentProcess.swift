@@ -35,7 +35,7 @@ final class AgentProcess {
     ///   - place: Gets the files of this agent; several agents may share it.
     ///   - archive: The archive's directory; by default `archive` in the place.
     ///   - config: The configuration file's text.
-    ///   - settings: Keys and values for `--set`.
+    ///   - settings: Keys and values for `--set`; an empty value takes back what is set otherwise.
     init(
         in place: TemporaryDirectory = TemporaryDirectory(),
         archive: String? = nil,
@@ -50,8 +50,11 @@ final class AgentProcess {
         configPath = place.file(name + ".yaml")
         socket = place.file(name + ".sock")
         TestFile.write(configPath, config)
-        var values = ["control.socket": socket, "node": "test", "archive.retention.min_free_percent": "0"]
+        var values = [
+            "control.socket": socket, "node": "test", "archive.retention.min_free_percent": "0", "http.listen": "off",
+        ]
         values.merge(settings) { $1 }
+        values = values.filter { !$0.value.isEmpty }
         child = try ChildProcess(
             TapioProgram.path,
             ["run", "--config", configPath, "--archive", self.archive]
