@@ -70,7 +70,7 @@ extension Agent {
         let errors = await supervisor.apply(configuration.wantedCollectors)
         await followNames()
         await noteUnavailable()
-        return errors.map(\.description)
+        return errors.map(\.description) + [privilegeShortfall()].compactMap(\.self)
     }
 
     /// Says once of each collector that is wanted and has nothing to watch here what would help.

@@ -36,6 +36,7 @@ final class AgentProcess {
     ///   - archive: The archive's directory; by default `archive` in the place.
     ///   - config: The configuration file's text.
     ///   - settings: Keys and values for `--set`.
+    ///   - wrapper: A command that runs it, in this very process, such as setpriv(1).
     init(
         in place: TemporaryDirectory = TemporaryDirectory(),
         archive: String? = nil,
@@ -43,6 +44,8 @@ final class AgentProcess {
         config: String = "",
         settings: [String: String] = [:],
         arguments: [String] = [],
+        through wrapper: [String] = [],
+        environment: [String: String] = [:],
         isAwaited: Bool = true
     ) throws {
         directory = place
@@ -52,10 +55,13 @@ final class AgentProcess {
         TestFile.write(configPath, config)
         var values = ["control.socket": socket, "node": "test", "archive.retention.min_free_percent": "0"]
         values.merge(settings) { $1 }
+        let line =
+            wrapper + [TapioProgram.path, "run", "--config", configPath, "--archive", self.archive]
+            + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + arguments
         child = try ChildProcess(
-            TapioProgram.path,
-            ["run", "--config", configPath, "--archive", self.archive]
-                + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + arguments,
+            line[0],
+            Array(line.dropFirst()),
+            environment: environment,
             directory: place
         )
         if isAwaited { try waitUntilReady() }
