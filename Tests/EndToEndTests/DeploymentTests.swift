@@ -213,13 +213,13 @@ import Testing
             "networkPolicy": {"extraEgress": [{"ports": [{"protocol": "TCP", "port": 4318}]}]}, \
             "priorityClass": {"create": false, "name": "system-node-critical"}}
             """
-        let objects = try objects("\(chart) '\(all)'")
-        let set = try #require(objects.first { $0.kind == "DaemonSet" })
+        let made = try objects("\(chart) '\(all)'")
+        let set = try #require(made.first { $0.kind == "DaemonSet" })
         #expect(set.text("spec/template/spec/priorityClassName") == "system-node-critical")
-        #expect(!objects.contains { $0.kind == "PriorityClass" })
+        #expect(!made.contains { $0.kind == "PriorityClass" })
         #expect(set.at("spec/template/spec/containers/0/ports/0/containerPort") as? Int == 9999)
-        #expect(objects.first { $0.kind == "ServiceMonitor" }?.text("metadata/labels/release") == "x")
-        let map = try #require(objects.first { $0.kind == "ConfigMap" })
+        #expect(made.first { $0.kind == "ServiceMonitor" }?.text("metadata/labels/release") == "x")
+        let map = try #require(made.first { $0.kind == "ConfigMap" })
         #expect(map.text("data/tapio.yaml")?.contains("listen: 0.0.0.0:9999") == true)
     }
 

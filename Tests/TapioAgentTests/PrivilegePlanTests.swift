@@ -30,6 +30,8 @@ import Testing
         #expect(heaps == ["sys_ptrace", "checkpoint_restore"])
         let old = more { $0.kernel = (5, 10) }
         #expect(old == ["sys_resource"])
+        let paranoid = more { $0.perfEventParanoid = 3 }
+        #expect(paranoid == ["sys_admin"])
         let unknown = more { $0.kernel = nil }
         #expect(unknown == ["sys_resource"])
         let strange = more { $0.ownsArchive = false }

@@ -6,6 +6,7 @@ extension Doctor {
         guard let held = system.capabilities, held != 0 else { return nil }
         let circumstances = PrivilegePlan.Circumstances(
             kernel: system.kernelRelease.flatMap(SystemView.version(ofRelease:)),
+            perfEventParanoid: system.perfEventParanoid,
             followsHeaps: configuration.wantedCollectors["leak"] != nil
         )
         let plan = PrivilegePlan(held: held, circumstances)
@@ -21,4 +22,9 @@ extension Doctor {
             remedy: "docs/privileges.md says what works without"
         )
     }
+}
+
+extension SystemView {
+    /// kernel.perf_event_paranoid; 2, which is the kernel's own, where it cannot be read.
+    var perfEventParanoid: Int { text("/proc/sys/kernel/perf_event_paranoid").flatMap { Int($0) } ?? 2 }
 }
