@@ -1,5 +1,7 @@
 import Foundation
 import Glibc
+import TapioAgent
+import TapioArchive
 import TapioTestSupport
 import Testing
 
