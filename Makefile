@@ -63,13 +63,29 @@ lint: deps ## Check format and style, warnings being errors
 	swift format lint --strict -r Package.swift Plugins Sources Tests
 	clang-format --dry-run -Werror bpf/*.c bpf/include/*.h bpf/kernel/*.h Sources/C*/*.c Sources/C*/include/*.h
 
-install: release ## Install the program and its configuration
+# Completions are where each shell looks for them by itself; the unit says where the program is.
+BASH_COMPLETION := $(PREFIX)/share/bash-completion/completions/tapio
+ZSH_COMPLETION  := $(PREFIX)/share/zsh/site-functions/_tapio
+FISH_COMPLETION := $(PREFIX)/share/fish/vendor_completions.d/tapio.fish
+UNIT            := $(PREFIX)/lib/systemd/system/tapio.service
+MANUAL          := $(PREFIX)/share/man/man1
+
+install: release ## Install program, configuration, unit, completions and manual (PREFIX, SYSCONFDIR, DESTDIR)
 	install -D -m 0755 $(RELEASE) "$(DESTDIR)$(PREFIX)/bin/tapio"
 	[ -e "$(DESTDIR)$(SYSCONFDIR)/tapio/tapio.yaml" ] || install -D -m 0644 config/tapio.yaml "$(DESTDIR)$(SYSCONFDIR)/tapio/tapio.yaml"
 	install -d -m 0750 "$(DESTDIR)/var/lib/tapio"
+	install -D -m 0644 deploy/systemd/tapio.service "$(DESTDIR)$(UNIT)"
+	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' "$(DESTDIR)$(UNIT)"
+	for shell in bash:$(BASH_COMPLETION) zsh:$(ZSH_COMPLETION) fish:$(FISH_COMPLETION); do \
+		install -d "$(DESTDIR)$$(dirname "$${shell#*:}")" && \
+		$(RELEASE) --generate-completion-script "$${shell%%:*}" >"$(DESTDIR)$${shell#*:}" && \
+		chmod 0644 "$(DESTDIR)$${shell#*:}" || exit 1; \
+	done
+	$(RELEASE) manual --into "$(DESTDIR)$(MANUAL)"
 
-uninstall: ## Remove the program; configuration and archives stay
-	rm -f "$(DESTDIR)$(PREFIX)/bin/tapio"
+uninstall: ## Remove what install put there; configuration and archives stay
+	rm -f "$(DESTDIR)$(PREFIX)/bin/tapio" "$(DESTDIR)$(BASH_COMPLETION)" "$(DESTDIR)$(ZSH_COMPLETION)" "$(DESTDIR)$(FISH_COMPLETION)" "$(DESTDIR)$(UNIT)"
+	rm -f "$(DESTDIR)$(MANUAL)/tapio.1" "$(DESTDIR)$(MANUAL)"/tapio-*.1
 
 clean: ## Remove what builds made; archives stay
 	rm -rf .build .build-*

@@ -140,7 +140,7 @@ enum SecuritySchemas {
         fields: [
             Field(
                 Column(3091, "capability", .string, "Name of the capability, such as net_raw."),
-                .code(at: offset(\tapio_capability.capability), names: capabilities)
+                .code(at: offset(\tapio_capability.capability), names: CapabilityNames.all)
             ),
             Field(
                 Column(3092, "capability_granted", .int32, "1 where it had it."),
@@ -214,14 +214,4 @@ enum SecuritySchemas {
         }
         return names
     }()
-
-    /// include/uapi/linux/capability.h
-    private static let capabilities = [
-        "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
-        "linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner",
-        "sys_module", "sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice",
-        "sys_resource", "sys_time", "sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap",
-        "mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf",
-        "checkpoint_restore",
-    ]
 }

@@ -37,7 +37,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
 
     private static func remedy(for code: Int32) -> String {
         switch code {
-        case EPERM, EACCES: "run as root, or grant CAP_BPF and CAP_PERFMON, and check kernel lockdown"
+        case EPERM: "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and check kernel lockdown"
+        case EACCES: "run as root, or grant CAP_PERFMON, and where kernel.perf_event_paranoid is above 2 CAP_SYS_ADMIN"
         case ENOENT, ESRCH: "this kernel lacks it"
         case ENOMEM: "make the rings smaller, or raise the memory limit of the agent's cgroup"
         case EMFILE, ENFILE: "raise the limit of open files"

@@ -11,17 +11,27 @@ enum AgentMain {
         let settings = AgentLogHandler.Settings()
         let logger = Logger(label: "tapio") { _ in AgentLogHandler(settings: settings) }
         let agent = try makeAgent(request, logger, settings)
+        let manager = makeManager(logger)
         let signals = try SignalSource.start()
         do throws(AgentError) {
             try await agent.start()
         } catch {
             throw failure(error)
         }
+        await agent.dropPrivileges()
+        if let manager, !manager.ready(await agent.status().summaryLine) {
+            logger.error(
+                "the service manager does not take messages: NOTIFY_SOCKET names no socket that can be reached"
+            )
+        }
+        let reporting = manager.map { manager in Task { await agent.report(to: manager) } }
         let printing = request.printing.map { form in Task { await print(agent, form) } }
         let live = request.isLive ? LiveDisplay(agent, request, settings) : nil
-        await agent.serve(signals, for: request.durationNs.map { .nanoseconds(Int64(clamping: $0)) })
+        let limit = request.durationNs.map { Duration.nanoseconds(Int64(clamping: $0)) }
+        await agent.serve(signals, for: limit, manager: manager)
         await live?.end()
         await agent.stop()
+        reporting?.cancel()
         await printing?.value
 
         let report = await agent.status()
@@ -33,6 +43,16 @@ enum AgentMain {
             try output.flush()
         }
         return report.health.isHealthy ? .ok : .failed
+    }
+
+    /// Who started this process and wants to know how it is; nil where nobody does.
+    private static func makeManager(_ logger: Logger) -> ServiceManager? {
+        do throws(ServiceManagerError) {
+            return try ServiceManager.named(in: ConfigurationSources.processEnvironment)
+        } catch {
+            logger.error("\(error)")
+            return nil
+        }
     }
 
     private static func makeAgent(

@@ -45,7 +45,7 @@ struct Tapio: AsyncParsableCommand {
                     RepairCommand.self,
                 ]
             ),
-            CommandGroup(name: "Other", subcommands: [BenchCommand.self, VersionCommand.self]),
+            CommandGroup(name: "Other", subcommands: [BenchCommand.self, VersionCommand.self, ManualCommand.self]),
         ]
     )
 

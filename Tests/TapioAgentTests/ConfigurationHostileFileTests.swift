@@ -46,6 +46,28 @@ struct ConfigurationHostileFileTests {
         #expect(refusal(of: path).contains("everybody may create files"))
     }
 
+    @Test("a file in a directory in which everybody may put another in its place is refused, with the remedy")
+    func worldWritablePlace() {
+        let place = directory.makeDirectory("open")
+        let path = directory.write("open/tapio.yaml", "encoders: 2")
+        chmod(place, 0o777)
+        #expect(refusal(of: path).contains("everybody may write its directory \(place); chmod o-w \(place)"))
+        // As /tmp: only an entry's owner may rename it.
+        chmod(place, 0o1777)
+        #expect(refusal(of: path) == "accepted")
+        // However far up: whoever renames that directory brings his own file.
+        let inner = directory.makeDirectory("open/inner")
+        let deep = directory.write("open/inner/tapio.yaml", "encoders: 2")
+        chmod(place, 0o777)
+        #expect(refusal(of: deep).contains("its directory \(place)"))
+        // And where a link leads.
+        let link = directory.path + "/link.yaml"
+        symlink(path, link)
+        #expect(refusal(of: link).contains("its directory \(place)"))
+        chmod(place, 0o755)
+        #expect(refusal(of: link) == "accepted" && access(inner, F_OK) == 0)
+    }
+
     @Test("too many drop-ins, and a drop-in directory that is a file, are refused")
     func strangeDropIns() {
         let path = directory.write("a.yaml", "")

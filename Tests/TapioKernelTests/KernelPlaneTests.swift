@@ -175,7 +175,7 @@ struct KernelFactsTests {
         let error = KernelError(code: EPERM, action: "load", subject: "process", log: "two\nlines")
         #expect(
             error.description
-                == "cannot load process: Operation not permitted (errno 1); run as root, or grant CAP_BPF and CAP_PERFMON, and check kernel lockdown"
+                == "cannot load process: Operation not permitted (errno 1); run as root, or grant CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and check kernel lockdown"
         )
     }
 

@@ -71,7 +71,7 @@ extension Agent {
         await followNames()
         await noteUnavailable()
         await surface.apply(configuration.http.listen)
-        return errors.map(\.description) + [await surface.status.problem].compactMap(\.self)
+        return errors.map(\.description) + [await surface.status.problem, privilegeShortfall()].compactMap(\.self)
     }
 
     /// Says once of each collector that is wanted and has nothing to watch here what would help.

@@ -21,6 +21,7 @@ extension Agent {
         report.configuration.failedReloads = failedReloads
         report.configuration.lastReload = lastReload
         report.process = ProcessUsage.now()
+        report.privileges = privileges
         let collectors = await supervisor.status()
         report.collectors = collectors.map { line(of: $0) }
         report.archive = archiveStatus()

@@ -32,6 +32,10 @@ public actor Agent {
     var lastLedgerNs: Int64 = 0
     /// Collectors of which was said that there is nothing for them to watch.
     var saidUnavailable: Set<String> = []
+    /// What it may do since it dropped the rest; nil: it dropped nothing.
+    var privileges: StatusReport.Privileges?
+    /// Capabilities that it dropped, as a bit set.
+    var droppedCapabilities: UInt64 = 0
     /// By program: how often it could not run, as already written.
     var missedRuns: [String: UInt64] = [:]
 
@@ -295,8 +299,12 @@ public actor Agent {
         return errors.map(\.description)
     }
 
-    /// Serves signals and time until a stop signal, or until `limit` has passed.
-    public func serve(_ signals: AsyncStream<AgentSignal>, for limit: Duration? = nil) async {
+    /// Serves signals and time until a stop signal, or until `limit` has passed; tells the service manager of them.
+    public func serve(
+        _ signals: AsyncStream<AgentSignal>,
+        for limit: Duration? = nil,
+        manager: ServiceManager? = nil
+    ) async {
         await withTaskGroup(of: Void.self) { group in
             // Bounded: ticks that find no room are not missed.
             let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(256))
@@ -314,9 +322,13 @@ public actor Agent {
             for await event in events {
                 switch event {
                 case .signal(.stop):
+                    manager?.stopping()
                     group.cancelAll()
                     return
-                case .signal(.reload): await reload()
+                case .signal(.reload):
+                    manager?.reloading()
+                    await reload()
+                    manager?.ready(lastReload.map { "reload: \($0.message)" } ?? "")
                 case .signal(.seal):
                     await pipeline.seal()
                     await exporter.seal(.close)

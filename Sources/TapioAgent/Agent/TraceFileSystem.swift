@@ -8,7 +8,8 @@ enum TraceFileSystem {
 
     /// Mounts it where it belongs, if it is nowhere. A refusal is not fatal: the collectors that need it say so.
     static func mountIfMissing(logger: Logger) {
-        if places.contains(where: { unsafe access($0 + "/events", F_OK) == 0 }) { return }
+        // With what the process may do now: access(2) asks for its real user, without capabilities.
+        if places.contains(where: { unsafe faccessat(AT_FDCWD, $0 + "/events", F_OK, AT_EACCESS) == 0 }) { return }
         if unsafe mount("tracefs", mountPoint, "tracefs", 0, nil) == 0 {
             logger.notice("mounted tracefs on \(mountPoint), which was missing")
         } else {

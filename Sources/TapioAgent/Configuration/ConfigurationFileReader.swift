@@ -32,15 +32,51 @@ enum ConfigurationFileReader {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw cannotRead(errno) }
         try check(status)
+        try checkPlace(path)
         let bytes = try contents(of: descriptor, expecting: Int(status.st_size))
         return try checkedText(bytes)
     }
 
     /// Why a directory's entries must not be trusted, or `nil`.
     static func refusal(ofDirectory path: String) -> Refusal? {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
+        guard mayEverybodyWrite(path) else { return nil }
         return Refusal("everybody may create files in this directory", remedy: "chmod o-w it, and check its files")
+    }
+
+    /// Whoever may rename a directory's entries decides what the file is: the one that holds the path, the one that holds
+    /// what it leads to, and all above. The sticky bit (as /tmp has it) leaves that to an entry's owner.
+    private static func checkPlace(_ path: String) throws(Refusal) {
+        var directories = [directory(of: path)]
+        if let real = unsafe realpath(path, nil) {
+            var place = unsafe String(cString: real)
+            unsafe free(real)
+            while place != "/" {
+                place = directory(of: place)
+                directories.append(place)
+            }
+        }
+        for place in directories where mayEverybodyWrite(place, unless: S_ISVTX) {
+            throw Refusal(
+                "everybody may put another file in its place, since everybody may write its directory \(place)",
+                remedy: "chmod o-w \(place), and check the file"
+            )
+        }
+    }
+
+    /// A directory on a file system that is mounted read-only can be written by nobody, whatever its mode says: so does
+    /// Kubernetes mount what comes from a ConfigMap.
+    private static func mayEverybodyWrite(_ path: String, unless forgiving: mode_t = 0) -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IWOTH != 0, status.st_mode & forgiving == 0 else {
+            return false
+        }
+        var mount = statvfs()
+        return unsafe statvfs(path, &mount) != 0 || mount.f_flag & UInt(ST_RDONLY) == 0
+    }
+
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// The paths of a directory's `*.yaml` in the order of their bytes; hidden ones left out. Empty where there is no directory.

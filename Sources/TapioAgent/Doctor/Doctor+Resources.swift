@@ -12,7 +12,7 @@ extension Doctor {
     }
 
     var privilegeFindings: [DoctorReport.Finding] {
-        [user, capabilities, processNamespace, openFiles, lockedMemory].compactMap { $0 }
+        [user, capabilities, afterStart, processNamespace, openFiles, lockedMemory].compactMap { $0 }
     }
 
     private var user: DoctorReport.Finding {

@@ -33,6 +33,8 @@ public struct StatusReport: Codable, Sendable {
     public var http = HTTP()
     /// What the agent costs.
     public var process = Process()
+    /// What it may do; nil where it dropped nothing, as when another program runs it.
+    public var privileges: Privileges?
 
     /// Nothing known yet.
     public init() {}

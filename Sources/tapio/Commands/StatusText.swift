@@ -47,6 +47,10 @@ struct StatusText {
         let process = report.process
         let cpu = HumanUnits.duration(ns: Int64((process.userSeconds + process.systemSeconds) * 1e9))
         table.row(["uses", "\(HumanUnits.bytes(process.residentBytes)) of memory, \(cpu) of CPU time so far"])
+        if let privileges = report.privileges {
+            let problem = privileges.problem.map(safe)
+            table.row([("privileges", .plain), (problem ?? privileges.line, problem == nil ? .plain : .red)])
+        }
         return lines + table.lines(paint, indent: "  ")
     }
 

@@ -36,6 +36,7 @@ final class AgentProcess {
     ///   - archive: The archive's directory; by default `archive` in the place.
     ///   - config: The configuration file's text.
     ///   - settings: Keys and values for `--set`; an empty value takes back what is set otherwise.
+    ///   - wrapper: A command that runs it, in this very process, such as setpriv(1).
     init(
         in place: TemporaryDirectory = TemporaryDirectory(),
         archive: String? = nil,
@@ -43,6 +44,8 @@ final class AgentProcess {
         config: String = "",
         settings: [String: String] = [:],
         arguments: [String] = [],
+        through wrapper: [String] = [],
+        environment: [String: String] = [:],
         isAwaited: Bool = true
     ) throws {
         directory = place
@@ -55,10 +58,13 @@ final class AgentProcess {
         ]
         values.merge(settings) { $1 }
         values = values.filter { !$0.value.isEmpty }
+        let line =
+            wrapper + [TapioProgram.path, "run", "--config", configPath, "--archive", self.archive]
+            + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + arguments
         child = try ChildProcess(
-            TapioProgram.path,
-            ["run", "--config", configPath, "--archive", self.archive]
-                + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + arguments,
+            line[0],
+            Array(line.dropFirst()),
+            environment: environment,
             directory: place
         )
         if isAwaited { try waitUntilReady() }

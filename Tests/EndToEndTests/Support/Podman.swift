@@ -22,8 +22,8 @@ final class Podman {
         return isThere ? nil : "no podman and busybox: run .ci/packages test"
     }
 
-    private let place = TemporaryDirectory()
-    private let parent: String
+    let place = TemporaryDirectory()
+    let parent: String
     private let image: String
 
     /// Prepares the image.
@@ -82,18 +82,19 @@ final class Podman {
         return Container(id: id, output: child.output, exitCode: code)
     }
 
-    private var storage: [String] {
+    var storage: [String] {
         [
             "--root", place.file("storage"), "--runroot", place.file("run"), "--storage-driver", "vfs", "--log-level",
             "error",
         ]
     }
 
-    private var environment: [String: String] {
+    var environment: [String: String] {
         ["CONTAINERS_CONF": place.file("containers.conf"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": place.path]
     }
 
-    private func podman(_ arguments: [String]) throws -> String {
+    @discardableResult
+    func podman(_ arguments: [String]) throws -> String {
         let child = try ChildProcess("/usr/bin/podman", storage + arguments, environment: environment, directory: place)
         let ending = child.wait()
         guard ending == .exited(0) else { throw AgentFailure("podman \(arguments[0]): \(ending), \(child.errors)") }
