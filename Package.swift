@@ -76,6 +76,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "TapioExport",
+            dependencies: ["CCurl", "CTapioCurl", "CTapioSystem", "TapioRings", "TapioArchive"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "TapioPipeline",
             dependencies: ["CZstd", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive"],
             swiftSettings: strict
@@ -85,7 +90,9 @@ let package = Package(
             name: "TapioAgent",
             dependencies: [
                 "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
-                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioQuery", logging, yams,
+                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioExport", "TapioQuery",
+                logging,
+                yams,
             ],
             swiftSettings: strict
         ),
@@ -103,7 +110,7 @@ let package = Package(
             name: "TapioTestSupport",
             dependencies: ["CTapioSystem", "TapioKernel", "TapioArchive"],
             path: "Tests/TapioTestSupport",
-            exclude: ["Kubernetes/Recorded", "Kubernetes/Server"],
+            exclude: ["Export/Servers", "Kubernetes/Recorded", "Kubernetes/Server"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -143,6 +150,11 @@ let package = Package(
             swiftSettings: strictTests
         ),
         .testTarget(
+            name: "TapioExportTests",
+            dependencies: ["TapioExport", "TapioArchive", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
             name: "TapioPipelineTests",
             dependencies: [
                 "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings",
@@ -160,7 +172,8 @@ let package = Package(
             name: "TapioAgentTests",
             dependencies: [
                 "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEnrichment", "TapioEvents",
-                "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery", "TapioRings", "TapioTestSupport",
+                "TapioExport", "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery", "TapioRings",
+                "TapioTestSupport",
                 logging,
             ],
             swiftSettings: strictTests
@@ -197,7 +210,13 @@ let kubernetes: Set = [
     "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioKubernetes", "TapioKubernetesTests",
     "TapioTestSupport",
 ]
-let parts = ["rings": rings, "pipeline": pipeline, "collectors": collectors, "kubernetes": kubernetes]
+let export: Set = [
+    "BPFCompiler", "CCurl", "CLibBPF", "CTapioBench", "CTapioCurl", "CTapioLibBPF", "CTapioSystem", "CZstd", "TapioBPF",
+    "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioExport", "TapioExportTests", "TapioTestSupport",
+]
+let parts = [
+    "export": export, "rings": rings, "pipeline": pipeline, "collectors": collectors, "kubernetes": kubernetes,
+]
 if let part = Context.environment["TAPIO_PACKAGE"] {
     guard let kept = parts[part] else { fatalError("TAPIO_PACKAGE is one of \(parts.keys.sorted())") }
     package.targets.removeAll { !kept.contains($0.name) }

@@ -83,6 +83,6 @@ struct ConfigurationConflict {
                 )
             }
         }
-        return conflicts
+        return conflicts + exports(in: configuration)
     }
 }

@@ -29,6 +29,8 @@ public struct StatusReport: Codable, Sendable {
     public var overflow = Overflow()
     /// What is written and kept.
     public var archive = Archive()
+    /// What is sent elsewhere, by name; empty: nothing is.
+    public var exporters: [Exporter] = []
     /// What the agent costs.
     public var process = Process()
 

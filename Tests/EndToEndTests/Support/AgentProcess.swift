@@ -43,6 +43,7 @@ final class AgentProcess {
         config: String = "",
         settings: [String: String] = [:],
         arguments: [String] = [],
+        environment: [String: String] = [:],
         isAwaited: Bool = true
     ) throws {
         directory = place
@@ -56,6 +57,7 @@ final class AgentProcess {
             TapioProgram.path,
             ["run", "--config", configPath, "--archive", self.archive]
                 + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + arguments,
+            environment: environment,
             directory: place
         )
         if isAwaited { try waitUntilReady() }
