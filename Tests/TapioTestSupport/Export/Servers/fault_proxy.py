@@ -64,7 +64,7 @@ class Proxy:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                if "Content-Length" not in headers:
+                if "content-length" not in (name.lower() for name in headers):
                     self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 if self.command != "HEAD":
