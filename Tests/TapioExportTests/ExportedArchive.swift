@@ -66,24 +66,22 @@ final class ExportedArchive {
         let first = Self.noonNs + hour * Self.hourNs
         let encoder = RowGroupEncoder(schema: schema)
         encoder.begin(rowCount: rows)
+        let times = (0..<rows).map { first / 1000 + Int64($0) }
         let numbers = (0..<rows).map { isRandom ? Int64.random(in: .min ... .max) : nextRow + Int64($0) }
-        encoder.integers(0, values: (0..<rows).map { first / 1000 + Int64($0) }.span)
-        var kinds = BytesInterner()
-        let kind = kinds.intern("exec".utf8.map(\.self).span.bytes)
-        encoder.strings(1, indices: [UInt32](repeating: kind, count: rows).span, dictionary: kinds.dictionary)
-        encoder.integers(2, values: numbers.span)
-        var comms = BytesInterner()
-        let comm = comms.intern("bash\t'x'".utf8.map(\.self).span.bytes)
         let present = (0..<rows).filter { $0 % 3 != 0 }
         var validity = [UInt64](repeating: 0, count: (rows + 63) / 64)
         for row in present { validity[row / 64] |= 1 << UInt64(row % 64) }
-        encoder.strings(
-            3,
-            indices: [UInt32](repeating: comm, count: present.count).span,
-            dictionary: comms.dictionary,
-            validity: validity.span
-        )
-        if schema.columns.count > 4 { encoder.integers(4, values: (0..<rows).map { Int64($0) }.span) }
+        let (kindBytes, commBytes) = (Array("exec".utf8), Array("bash\t'x'".utf8))
+        var kinds = BytesInterner()
+        let kindIndices = [UInt32](repeating: kinds.intern(kindBytes.span.bytes), count: rows)
+        var comms = BytesInterner()
+        let commIndices = [UInt32](repeating: comms.intern(commBytes.span.bytes), count: present.count)
+        let extra = (0..<rows).map { Int64($0) }
+        encoder.integers(0, values: times.span)
+        encoder.strings(1, indices: kindIndices.span, dictionary: kinds.dictionary)
+        encoder.integers(2, values: numbers.span)
+        encoder.strings(3, indices: commIndices.span, dictionary: comms.dictionary, validity: validity.span)
+        if schema.columns.count > 4 { encoder.integers(4, values: extra.span) }
         nextRow += Int64(rows)
         try archive.append(
             ArchiveBatch(
