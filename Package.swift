@@ -82,6 +82,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "TapioExport",
+            dependencies: ["CCurl", "CTapioCurl", "CTapioSystem", "TapioRings", "TapioArchive"],
+            swiftSettings: strict
+        ),
+        .target(
             name: "TapioPipeline",
             dependencies: ["CZstd", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive"],
             swiftSettings: strict
@@ -92,8 +97,8 @@ let package = Package(
             name: "TapioAgent",
             dependencies: [
                 "CTapioSystem", "TapioBPF", "TapioRings", "TapioKernel", "TapioEvents", "TapioCollectors",
-                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioQuery", "TapioHTTP",
-                logging, yams,
+                "TapioEnrichment", "TapioKubernetes", "TapioPipeline", "TapioArchive", "TapioExport", "TapioQuery",
+                "TapioHTTP", logging, yams,
             ],
             swiftSettings: strict
         ),
@@ -111,7 +116,7 @@ let package = Package(
             name: "TapioTestSupport",
             dependencies: ["CTapioSystem", "TapioKernel", "TapioArchive"],
             path: "Tests/TapioTestSupport",
-            exclude: ["Kubernetes/Recorded", "Kubernetes/Server"],
+            exclude: ["Export/Servers", "Kubernetes/Recorded", "Kubernetes/Server"],
             swiftSettings: strictTests
         ),
         .testTarget(
@@ -156,6 +161,11 @@ let package = Package(
             swiftSettings: strictTests
         ),
         .testTarget(
+            name: "TapioExportTests",
+            dependencies: ["TapioExport", "TapioArchive", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
             name: "TapioPipelineTests",
             dependencies: [
                 "TapioPipeline", "TapioCollectors", "TapioArchive", "TapioEvents", "TapioKernel", "TapioRings",
@@ -173,8 +183,8 @@ let package = Package(
             name: "TapioAgentTests",
             dependencies: [
                 "TapioAgent", "TapioArchive", "TapioBPF", "TapioCollectors", "TapioEnrichment", "TapioEvents",
-                "TapioHTTP", "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery", "TapioRings",
-                "TapioTestSupport", logging,
+                "TapioExport", "TapioHTTP", "TapioKernel", "TapioKubernetes", "TapioPipeline", "TapioQuery",
+                "TapioRings", "TapioTestSupport", logging,
             ],
             swiftSettings: strictTests
         ),
@@ -210,7 +220,13 @@ let kubernetes: Set = [
     "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioKubernetes", "TapioKubernetesTests",
     "TapioTestSupport",
 ]
-let parts = ["rings": rings, "pipeline": pipeline, "collectors": collectors, "kubernetes": kubernetes]
+let export: Set = [
+    "BPFCompiler", "CCurl", "CLibBPF", "CTapioBench", "CTapioCurl", "CTapioLibBPF", "CTapioSystem", "CZstd", "TapioBPF",
+    "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioExport", "TapioExportTests", "TapioTestSupport",
+]
+let parts = [
+    "export": export, "rings": rings, "pipeline": pipeline, "collectors": collectors, "kubernetes": kubernetes,
+]
 if let part = Context.environment["TAPIO_PACKAGE"] {
     guard let kept = parts[part] else { fatalError("TAPIO_PACKAGE is one of \(parts.keys.sorted())") }
     package.targets.removeAll { !kept.contains($0.name) }

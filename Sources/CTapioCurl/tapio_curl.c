@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,12 +13,22 @@
 
 /// libcurl wakes up by itself for its own times, and tapio_curl_cancel wakes it: nothing else is to be looked for.
 #define LONGEST_POLL_MS 60000
+/// Of an answer's head.
+#define MOST_HEAD_BYTES 65536
 
 struct tapio_curl {
 	CURL *easy;
 	CURLM *multi;
 	struct curl_slist *headers;
 	unsigned int peer_timeout_ms;
+	/// The request's body.
+	tapio_curl_source source;
+	void *source_context;
+	int64_t body_offset;
+	int64_t body_size;
+	/// The answer's head; room for MOST_HEAD_BYTES, made when the first line comes.
+	char *head;
+	size_t head_count;
 	/// Set once, by any thread; the wake-up of the multi handle follows it.
 	atomic_bool cancelled;
 };
@@ -58,6 +69,7 @@ void tapio_curl_destroy(struct tapio_curl *client)
 	curl_easy_cleanup(client->easy);
 	curl_multi_cleanup(client->multi);
 	curl_slist_free_all(client->headers);
+	free(client->head);
 	free(client);
 }
 
@@ -67,6 +79,8 @@ void tapio_curl_reset(struct tapio_curl *client)
 	curl_slist_free_all(client->headers);
 	client->headers = NULL;
 	client->peer_timeout_ms = 0;
+	client->source = NULL;
+	client->head_count = 0;
 	// Signals are the process's.
 	curl_easy_setopt(client->easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -119,6 +133,50 @@ CURLcode tapio_curl_set_peer_timeout(struct tapio_curl *client, unsigned int mil
 	return code ? code : curl_easy_setopt(client->easy, CURLOPT_SOCKOPTFUNCTION, set_peer_timeout);
 }
 
+static size_t send_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct tapio_curl *client = context;
+	const int64_t left = client->body_size - client->body_offset;
+	const size_t room = left < (int64_t)(size * count) ? (size_t)left : size * count;
+	if (room == 0)
+		return 0;
+	const size_t given = client->source(client->source_context, client->body_offset, (uint8_t *)bytes, room);
+	if (given != room)
+		return CURL_READFUNC_ABORT;
+	client->body_offset += (int64_t)given;
+	return given;
+}
+
+static int seek_body(void *context, curl_off_t offset, int origin)
+{
+	struct tapio_curl *client = context;
+	if (origin != SEEK_SET || offset < 0 || offset > client->body_size)
+		return CURL_SEEKFUNC_FAIL;
+	client->body_offset = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+CURLcode tapio_curl_set_body(struct tapio_curl *client, const char *method, int64_t size, tapio_curl_source source,
+                             void *context)
+{
+	client->source = source;
+	client->source_context = context;
+	client->body_offset = 0;
+	client->body_size = size;
+	CURLcode code = curl_easy_setopt(client->easy, CURLOPT_UPLOAD, 1L);
+	if (!code)
+		code = curl_easy_setopt(client->easy, CURLOPT_CUSTOMREQUEST, method);
+	if (!code)
+		code = curl_easy_setopt(client->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
+	if (!code)
+		code = curl_easy_setopt(client->easy, CURLOPT_READFUNCTION, send_body);
+	if (!code)
+		code = curl_easy_setopt(client->easy, CURLOPT_READDATA, client);
+	if (!code)
+		code = curl_easy_setopt(client->easy, CURLOPT_SEEKFUNCTION, seek_body);
+	return code ? code : curl_easy_setopt(client->easy, CURLOPT_SEEKDATA, client);
+}
+
 static size_t receive(char *bytes, size_t size, size_t count, void *context)
 {
 	const struct transfer *transfer = context;
@@ -131,12 +189,32 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
 	return transfer->body(transfer->context, status, (const uint8_t *)bytes, total) ? total : 0;
 }
 
+/// Keeps a line of the head, of the last answer alone: a status line begins another.
+static void keep_line(struct tapio_curl *client, const char *line, size_t count)
+{
+	if (count >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		client->head_count = 0;
+	if (!client->head)
+		client->head = malloc(MOST_HEAD_BYTES);
+	if (!client->head || count > MOST_HEAD_BYTES - client->head_count)
+		return;
+	memcpy(client->head + client->head_count, line, count);
+	client->head_count += count;
+}
+
+const char *tapio_curl_head(const struct tapio_curl *client, size_t *count)
+{
+	*count = client->head_count;
+	return client->head_count > 0 ? client->head : NULL;
+}
+
 /// Tells that the head of an answer is complete: a stream can be silent for long after it.
 static size_t receive_head(char *line, size_t size, size_t count, void *context)
 {
 	const struct transfer *transfer = context;
 	size_t total = size * count;
 	long status = 0;
+	keep_line(transfer->client, line, total);
 	curl_easy_getinfo(transfer->client->easy, CURLINFO_RESPONSE_CODE, &status);
 	// An empty line ends it. 1xx is not yet the answer.
 	if (total == 0 || (line[0] != '\r' && line[0] != '\n') || status < 200)

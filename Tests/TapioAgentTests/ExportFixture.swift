@@ -36,7 +36,11 @@ final class ExportFixture {
     var lines: [String] { log.lines }
     var path: String { place.path }
 
-    init(retryBytes: Int = 8 << 20, sync: SyncPolicy = .segment) throws {
+    init(
+        retryBytes: Int = 8 << 20,
+        sync: SyncPolicy = .segment,
+        onRemoved: @escaping @Sendable (SegmentFacts) -> Void = { _ in }
+    ) throws {
         let critical = EventSchema(
             Self.critical,
             "test_critical",
@@ -78,6 +82,7 @@ final class ExportFixture {
             logger: logger,
             retryBytes: retryBytes,
             time: ExportClock(monotonicNs: { time.monotonicNs() }, sleep: { time.advance(nanoseconds: Int64($0)) }),
+            onRemoved: onRemoved,
             readLedger: { Self.reading(ledger, registry, atNs: time.bootNs) }
         )
         settings.sink = { [log] line in log.append(line) }

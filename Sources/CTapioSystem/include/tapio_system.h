@@ -1,6 +1,7 @@
 // Linux calls that Swift's Glibc module hides or cannot express (variadic, macro, or GNU-only).
 // Those that can fail return 0 (or a count) on success and -errno on failure; errno itself is left alone.
-// Others are in tapio_memory.h, tapio_epoll.h, tapio_process.h, tapio_canary.h, tapio_privileges.h and tapio_files.h.
+// Others are in tapio_memory.h, tapio_epoll.h, tapio_process.h, tapio_canary.h, tapio_privileges.h, tapio_files.h and
+// tapio_digest.h.
 #pragma once
 
 #ifndef _GNU_SOURCE

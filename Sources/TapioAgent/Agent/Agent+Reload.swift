@@ -67,6 +67,7 @@ extension Agent {
             rotation: configuration.rotationPolicy,
             retention: configuration.retentionPolicy
         )
+        await exports.apply(configuration.exportSettings)
         let errors = await supervisor.apply(configuration.wantedCollectors)
         await followNames()
         await noteUnavailable()

@@ -4,6 +4,7 @@ public import TapioEvents
 import TapioArchive
 import TapioCollectors
 import TapioEnrichment
+import TapioExport
 import TapioKernel
 public import TapioPipeline
 import TapioRings
@@ -48,6 +49,8 @@ public actor Agent {
     /// Which kinds are merged: the configuration's part is set here, the overload's by whoever controls it.
     let aggregation: AggregationSwitch
     let exporter: ArchiveExporter
+    /// What goes elsewhere.
+    let exports: ExportDesk
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
     let overflow: OverflowController
@@ -74,6 +77,8 @@ public actor Agent {
     private static let tick = Duration.milliseconds(500)
     /// How long a stop waits for the encoders and the disk before it sheds.
     private static let drainLimit = Duration.seconds(30)
+    /// How long it waits for the last segments to be sent elsewhere.
+    private static let exportLimit = Duration.seconds(5)
 
     /// Loads the configuration, opens the archive, and makes the kernel's maps. Nothing is attached yet.
     ///
@@ -205,6 +210,11 @@ public actor Agent {
         } catch {
             throw .memory(error)
         }
+        exports = ExportDesk(
+            ExportSource(archive),
+            environment: ConfigurationSources.processEnvironment,
+            logger: logger
+        )
         do throws(KernelError) {
             exporter = try ArchiveExporter(
                 archive: archive,
@@ -214,6 +224,7 @@ public actor Agent {
                 logger: logger,
                 retryBytes: loaded.configuration.queue.retryBytes,
                 memory: pipeline.encoderMemory,
+                onRemoved: { [exports] segment in exports.noteRemoved(segment) },
                 readLedger: { [ledger, plane, registry] () throws(KernelError) in
                     try LedgerReading.now(ledger: ledger, plane: plane, registry: registry)
                 }
@@ -273,6 +284,8 @@ public actor Agent {
         await noteStart()
         // At once: an agent that dies early must have said that it began, and what it found.
         await exporter.writeLedger()
+
+        await exports.apply(configuration.exportSettings)
 
         let wanted = configuration.wantedCollectors
         let errors = await supervisor.apply(wanted)
@@ -357,6 +370,7 @@ public actor Agent {
         row.reason = "stopped"
         await noteSampling(now)
         await exporter.finish(row)
+        await exports.stop(within: Self.exportLimit)
         syncer.stop()
         cluster.stop()
         enricher.finish()
@@ -388,6 +402,7 @@ public actor Agent {
         if now - lastLedgerNs >= Int64(clamping: configuration.ledger.intervalNs) {
             await noteMissed(now)
             await noteSampling(now)
+            for row in exports.takeLedgerRows(clock) { await exporter.note(row) }
             await followNames()
             lastLedgerNs = now
             await exporter.writeLedger()

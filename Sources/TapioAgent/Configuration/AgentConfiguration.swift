@@ -30,6 +30,8 @@ public struct AgentConfiguration: Sendable, Hashable {
     public var kubernetes = Kubernetes()
     /// How often losses are written down.
     public var ledger = Ledger()
+    /// Where sealed segments are sent beside the archive.
+    public var export = Export()
     /// How commands reach the running agent.
     public var control = Control()
     /// What monitoring and orchestrators ask.

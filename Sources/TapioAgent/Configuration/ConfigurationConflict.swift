@@ -98,6 +98,6 @@ struct ConfigurationConflict {
                 )
             }
         }
-        return conflicts
+        return conflicts + exports(in: configuration)
     }
 }

@@ -12,7 +12,7 @@ struct ConfigurationMachineCheck {
     /// All that does not fit.
     func conflicts(in configuration: AgentConfiguration) -> [ConfigurationConflict] {
         [reader(configuration), readers(configuration), rings(configuration), kubeconfig(configuration)]
-            .compactMap { $0 }
+            .compactMap { $0 } + ConfigurationConflict.exportFiles(in: configuration)
     }
 
     private func kubeconfig(_ configuration: AgentConfiguration) -> ConfigurationConflict? {

@@ -34,7 +34,7 @@ extension ConfigurationSchema {
             "Who draws the lot where a kind is not kept whole, as `<kind>: process`: each event, or each process once.",
         "sampling": "Keep probability by kind of event, as `<kind>: 0.25`. Kinds: `tapio schema`.",
         "collectors": "What is watched. Each can be switched off.",
-    ]
+    ].merging(exportSections) { $1 }
 
     static let agentKeys: [ConfigurationKey] =
         [
@@ -46,7 +46,7 @@ extension ConfigurationSchema {
                 .restart,
                 "The name that this node's events carry; auto is the host's name."
             )
-        ] + archiveKeys + pipelineKeys + surfaceKeys
+        ] + archiveKeys + pipelineKeys + exportKeys + surfaceKeys
 
     private static let archiveKeys: [ConfigurationKey] = [
         .path("archive.path", \.archive.path, maxBytes: 3072, .restart, "The archive's directory."),

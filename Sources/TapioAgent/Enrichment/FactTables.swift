@@ -1,5 +1,6 @@
 import Synchronization
 import TapioArchive
+import TapioRings
 
 /// Writes the tables beside the archive; it may wait for the disk as long as it takes, since nobody else is held up.
 actor FactTables {

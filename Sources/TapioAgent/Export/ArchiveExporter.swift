@@ -23,6 +23,7 @@ actor ArchiveExporter {
     private let ledger: Ledger
     private let readLedger: @Sendable () throws(KernelError) -> LedgerReading
     private let logger: Logger
+    private let onRemoved: @Sendable (SegmentFacts) -> Void
     private let time: ExportClock
     private let encoder: BatchEncoder
     private var keeper: LedgerKeeper
@@ -47,6 +48,7 @@ actor ArchiveExporter {
     ///   - readLedger: Reads the ledger as it is now.
     ///   - retryBytes: The most bytes of batches that wait to be tried again.
     ///   - memory: Where memory for encoding the ledger's rows comes from.
+    ///   - onRemoved: Hears of each segment that retention removed; must not wait.
     init(
         archive: Archive,
         registry: SchemaRegistry,
@@ -56,6 +58,7 @@ actor ArchiveExporter {
         retryBytes: Int,
         memory: ScratchMemory = .heap,
         time: ExportClock = .system,
+        onRemoved: @escaping @Sendable (SegmentFacts) -> Void = { _ in },
         readLedger: @escaping @Sendable () throws(KernelError) -> LedgerReading
     ) throws(KernelError) {
         self.archive = archive
@@ -64,6 +67,7 @@ actor ArchiveExporter {
         self.readLedger = readLedger
         self.clock = clock
         self.logger = logger
+        self.onRemoved = onRemoved
         self.time = time
         kept = RetryQueue(maxBytes: retryBytes)
         encoder = BatchEncoder(registry: registry, memory: memory)
@@ -361,6 +365,7 @@ actor ArchiveExporter {
     }
 
     private func note(_ deletion: RetentionDeletion) {
+        onRemoved(deletion.segment)
         let totals = deletion.segment.totals
         let what = "\(deletion.segment.relativePath): \(totals.rows) rows, \(deletion.segment.bytes) bytes"
         logger.notice("retention (\(deletion.reason.rawValue)) removed \(what)")

@@ -31,6 +31,8 @@ public struct StatusReport: Codable, Sendable {
     public var archive = Archive()
     /// Where metrics and probes are served.
     public var http = HTTP()
+    /// What is sent elsewhere, by name; empty: nothing is.
+    public var exporters: [Exporter] = []
     /// What the agent costs.
     public var process = Process()
     /// What it may do; nil where it dropped nothing, as when another program runs it.

@@ -19,6 +19,7 @@ struct StatusText {
         lines += section("Enrichment", enrichment)
         lines += section("Overload", overload)
         lines += section("Archive", archive)
+        lines += section("Exports", exporters)
         return lines
     }
 

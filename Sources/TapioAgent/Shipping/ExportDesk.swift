@@ -1,0 +1,153 @@
+import Logging
+import Synchronization
+import TapioArchive
+import TapioEvents
+import TapioExport
+
+/// The exporters that the configuration asks for. Starts, stops and changes them one by one, and passes on what they tell.
+///
+/// Called by the agent alone, apart from ``noteRemoved(_:)``.
+final class ExportDesk: Sendable {
+    private let source: ExportSource
+    private let environment: [String: String]
+    private let logger: Logger
+    private let state = Mutex<State>(State())
+
+    /// An exporter at work, and what it was made from.
+    private struct Running: Sendable {
+        var wanted: Wanted
+        var exporter: SegmentExporter
+        var task: Task<Void, Never>
+    }
+
+    private struct State: Sendable {
+        var running: [String: Running] = [:]
+        /// Losses that the ledger does not know of yet. Those that find no place are in the log and the exporter's counts.
+        var losses: [Loss] = []
+    }
+
+    private struct Loss: Sendable {
+        var exporter: String
+        var segment: SegmentFacts
+        var reason: ExportNews.LossReason
+    }
+
+    /// Rows that the ledger gets at a time, at most.
+    private static let mostLosses = 1024
+
+    init(_ source: ExportSource, environment: [String: String], logger: Logger) {
+        self.source = source
+        self.environment = environment
+        self.logger = logger
+    }
+
+    // MARK: - Which there are
+
+    /// Makes what runs what the settings say; what has not changed is not touched.
+    func apply(_ settings: ExportSettings) async {
+        await set("s3", settings.s3.map { .s3($0, settings.pace) })
+        await set("clickhouse", settings.clickHouse.map { .clickHouse($0, settings.pace) })
+    }
+
+    private func set(_ name: String, _ wanted: Wanted?) async {
+        let old = state.withLock { $0.running[name] }
+        guard old?.wanted != wanted else { return }
+        if let old {
+            // Two must not write one position.
+            old.task.cancel()
+            await old.task.value
+            state.withLock { $0.running[name] = nil }
+            if wanted == nil { logger.notice("export \(name): stopped") }
+        }
+        guard let wanted else { return }
+        let exporter = make(name, wanted)
+        let running = Running(wanted: wanted, exporter: exporter, task: Task { await exporter.run() })
+        state.withLock { $0.running[name] = running }
+        logger.notice("export \(name): started")
+    }
+
+    private func make(_ name: String, _ wanted: Wanted) -> SegmentExporter {
+        let tell: @Sendable (ExportNews) -> Void = { [weak self] news in self?.hear(news, of: name) }
+        switch wanted {
+        case .s3(let settings, let pace):
+            return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
+        case .clickHouse(let settings, let pace):
+            return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
+        }
+    }
+
+    /// Gives the exporters a moment to send what is sealed by now, and ends them.
+    func stop(within limit: Duration) async {
+        let running = state.withLock { Array($0.running.values) }
+        guard !running.isEmpty else { return }
+        for one in running { one.exporter.finish() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                for one in running { one.task.cancel() }
+            }
+            for one in running { await one.task.value }
+            group.cancelAll()
+        }
+        for status in status where status.waitingSegments > 0 {
+            logger.notice(
+                "export \(status.name): \(status.waitingSegments) segments are left, the next start goes on with them"
+            )
+        }
+    }
+
+    // MARK: - What they do
+
+    /// In the order of their names.
+    var status: [ExporterStatus] {
+        state.withLock { Array($0.running.values) }.map(\.exporter.status).sorted { $0.name < $1.name }
+    }
+
+    /// Hears that retention removed a segment.
+    func noteRemoved(_ segment: SegmentFacts) {
+        for one in state.withLock({ Array($0.running.values) }) { one.exporter.noteRemoved(segment) }
+    }
+
+    private func hear(_ news: ExportNews, of name: String) {
+        switch news {
+        case .failing(let failure): logger.warning("export \(name): \(failure)")
+        case .recovered(let failures): logger.notice("export \(name): works again after \(failures) failures")
+        case .notice(let text): logger.notice("export \(name): \(text)")
+        case .lost(let segment, let reason):
+            logger.error(
+                "export \(name): \(segment.relativePath), \(segment.totals.rows) rows, will never be sent (\(reason.rawValue))"
+            )
+            state.withLock { state in
+                guard state.losses.count < Self.mostLosses else { return }
+                state.losses.append(Loss(exporter: name, segment: segment, reason: reason))
+            }
+        }
+    }
+
+    /// Rows for the ledger: segments that a place will never get. The archive had their events.
+    func takeLedgerRows(_ clock: ClockOffset) -> [LedgerRow] {
+        let losses = state.withLock { state in
+            defer { state.losses = [] }
+            return state.losses
+        }
+        return losses.map { loss in
+            let totals = loss.segment.totals
+            var row = LedgerRow(
+                .retention,
+                fromNs: (totals.minTimestampNs ?? 0) - clock.utcMinusBootNs,
+                toNs: (totals.maxTimestampNs ?? 0) - clock.utcMinusBootNs
+            )
+            row.stage = "export"
+            row.reason = loss.reason.rawValue
+            row.count = UInt64(clamping: totals.rows)
+            row.note = "\(loss.exporter): \(loss.segment.relativePath), \(loss.segment.bytes) bytes"
+            return row
+        }
+    }
+}
+
+/// What an exporter is made from.
+private enum Wanted: Sendable, Equatable {
+    case s3(S3Settings, SegmentExporter.Pace)
+    case clickHouse(ClickHouseSettings, SegmentExporter.Pace)
+}

@@ -1,0 +1,297 @@
+import Glibc
+import Synchronization
+public import TapioArchive
+import TapioRings
+
+/// Follows the sealed segments of an archive and sends each to one place, oldest first, at least once.
+///
+/// The archive itself is the spool: nothing is copied, and what retention removes before it was sent is lost for this place
+/// and told. Whatever happens there, the exporter waits and tries again; it never holds up the archive or another exporter,
+/// since all that they share are names of files. Runs on a thread of its own, which waits for disk and network.
+public actor SegmentExporter {
+    /// How often it looks and tries.
+    public struct Pace: Sendable, Hashable {
+        /// Time between two looks for new segments.
+        public var poll = Duration.seconds(1)
+        /// Time after failures.
+        public var retry = RetryDelay()
+        /// Time between two looks at what lies beside the segments.
+        public var companions = Duration.seconds(300)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// `s3` or `clickhouse`.
+    public nonisolated let name: String
+    /// The queue on which it waits.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    private let executor: BlockingExecutor
+    private let source: ExportSource
+    private let pace: Pace
+    private let make: @Sendable (ExportConnection) -> any ExportTarget
+    private let tell: @Sendable (ExportNews) -> Void
+    private let connection = ExportConnection()
+    private let file: ExportPositionFile
+    private var position: ExportPosition
+    private var lastKind: ExportFailure.Kind?
+    private var companionsDueNs: UInt64 = 0
+    private let shown: Mutex<Shown>
+    private let isFinishing = Atomic<Bool>(false)
+
+    /// What others may look at while the exporter waits for the network.
+    private struct Shown: Sendable {
+        var status: ExporterStatus
+        var sent = SentSegments()
+        /// The segment under way.
+        var current: SegmentName?
+        /// The same, where retention removed it meanwhile. It is open, so it can still arrive.
+        var removed: SegmentFacts?
+    }
+
+    /// After each so many failures in a row it is worth a look whether the segment is at fault: that reads all of it.
+    private static let refusalsUntilCheck = 5
+
+    /// - Parameter make: Makes the target, which uses the connection.
+    init(
+        name: String,
+        source: ExportSource,
+        pace: Pace,
+        tell: @escaping @Sendable (ExportNews) -> Void,
+        make: @escaping @Sendable (ExportConnection) -> any ExportTarget
+    ) {
+        self.name = name
+        self.source = source
+        self.pace = pace
+        self.tell = tell
+        self.make = make
+        executor = BlockingExecutor(label: "tapio.export.\(name)")
+        file = ExportPositionFile(source, exporter: name)
+        position = ExportPosition(place: "")
+        shown = Mutex(Shown(status: ExporterStatus(name: name, place: "")))
+    }
+
+    // MARK: - From outside
+
+    /// What it does just now. Never waits.
+    public nonisolated var status: ExporterStatus {
+        let all = source.segments()
+        return shown.withLock { shown in
+            var status = shown.status
+            for segment in all where !shown.sent.contains(segment.name) {
+                status.waitingSegments += 1
+                status.waitingBytes += segment.bytes
+                let first = segment.totals.minTimestampNs ?? .max
+                status.oldestWaitingNs = min(status.oldestWaitingNs ?? first, first)
+            }
+            return status
+        }
+    }
+
+    /// Hears that retention removed a segment. Never waits.
+    public nonisolated func noteRemoved(_ segment: SegmentFacts) {
+        let isLost = shown.withLock { shown in
+            guard !shown.sent.contains(segment.name) else { return false }
+            if shown.current == segment.name {
+                shown.removed = segment
+                return false
+            }
+            shown.status.count(lost: segment)
+            return true
+        }
+        if isLost { tell(.lost(segment, .removed)) }
+    }
+
+    /// Lets it end by itself once all is sent, or something fails.
+    public nonisolated func finish() { isFinishing.store(true, ordering: .relaxed) }
+
+    /// Works until its task is cancelled, or until it has finished.
+    public func run() async {
+        await withTaskCancellationHandler {
+            await follow()
+        } onCancel: {
+            connection.cancel()
+        }
+        show { $0.status.state = .stopped }
+    }
+
+    // MARK: - Following
+
+    private func follow() async {
+        let target = make(connection)
+        load(target.place)
+        abandonPart(target)
+        var failures = 0
+        while !Task.isCancelled {
+            let wait: Duration
+            do throws(ExportFailure) {
+                let hasSent = try step(target)
+                if failures > 0 {
+                    tell(.recovered(failures: failures))
+                    failures = 0
+                    lastKind = nil
+                    show { $0.status.failuresInARow = 0 }
+                }
+                if hasSent { continue }
+                if isFinishing.load(ordering: .relaxed) { return }
+                wait = pace.poll
+            } catch {
+                if error.kind == .cancelled || Task.isCancelled { return }
+                failures += 1
+                note(error, failures: failures)
+                if settleFailure(error, failures: failures, target) { failures = 0 }
+                if isFinishing.load(ordering: .relaxed) { return }
+                wait =
+                    failures == 0
+                    ? .zero
+                    : pace.retry.delay(
+                        failures: failures,
+                        chance: Double.random(in: 0..<1),
+                        retryAfterSeconds: error.retryAfterSeconds
+                    )
+                show { $0.status.retries += 1 }
+            }
+            guard (try? await Task.sleep(for: wait)) != nil else { return }
+        }
+    }
+
+    /// Sends the next segment, or what lies beside the segments; false where nothing waits.
+    private func step(_ target: any ExportTarget) throws(ExportFailure) -> Bool {
+        let all = source.segments()
+        guard let next = all.first(where: { !position.sent.contains($0.name) }) else {
+            try deliverCompanions(target)
+            show { $0.status.state = .idle }
+            return false
+        }
+        show { shown in
+            shown.status.state = .sending
+            shown.current = next.name
+            shown.removed = nil
+        }
+        let segment = source.sealed(next)
+        let part = position.part?.segment == next.name.description ? position.part : nil
+        let delivery = try target.deliver(segment, after: part) { part in
+            position.part = part
+            savePosition()
+        }
+        position.sent.forget(keeping: all.map(\.name))
+        settle(next)
+        show { shown in
+            shown.status.sentSegments += 1
+            shown.status.sentRows += UInt64(clamping: delivery.rows)
+            shown.status.sentBytes += UInt64(clamping: delivery.bytes)
+            shown.status.lastSentNs = SystemArchiveClock().utcNs()
+        }
+        return true
+    }
+
+    /// A segment is done with, sent or not.
+    private func settle(_ segment: SegmentFacts) {
+        position.sent.insert(segment.name)
+        position.part = nil
+        savePosition()
+        show { [sent = position.sent] shown in
+            shown.sent = sent
+            shown.current = nil
+        }
+    }
+
+    private func deliverCompanions(_ target: any ExportTarget) throws(ExportFailure) {
+        let now = MonotonicClock.monotonicNs
+        guard now >= companionsDueNs || isFinishing.load(ordering: .relaxed) else { return }
+        let since = try target.deliverCompanions(root: source.root, node: source.node, since: position.companionsNs)
+        companionsDueNs = now &+ UInt64(max(0, pace.companions / .nanoseconds(1)))
+        guard since != position.companionsNs else { return }
+        position.companionsNs = since
+        savePosition()
+    }
+
+    // MARK: - Failing
+
+    private func note(_ failure: ExportFailure, failures: Int) {
+        show { shown in
+            shown.status.state = .waiting
+            shown.status.failuresInARow = failures
+            shown.status.lastError = failure.description
+            shown.status.lastErrorNs = SystemArchiveClock().utcNs()
+            shown.status.errors[failure.kind.rawValue, default: 0] += 1
+        }
+        // Once for each way of failing: the status has the rest.
+        guard lastKind != failure.kind, failure.kind != .gone else { return }
+        lastKind = failure.kind
+        tell(.failing(failure))
+    }
+
+    /// Whether the failure is over because its segment is: removed, or damaged.
+    private func settleFailure(_ failure: ExportFailure, failures: Int, _ target: any ExportTarget) -> Bool {
+        let (current, removed) = shown.withLock { ($0.current, $0.removed) }
+        guard let current else { return false }
+        let facts = source.segments().first { $0.name == current }
+        if let gone = removed ?? (failure.kind == .gone ? facts : nil) {
+            if let part = position.part, part.segment == gone.name.description { target.abandon(part) }
+            lose(gone, .removed)
+            return true
+        }
+        if failure.kind == .gone {
+            // Retention is about to say so itself.
+            show { $0.current = nil }
+            return true
+        }
+        // Servers have many words for a file that they cannot read.
+        guard failure.kind == .refused || failure.kind == .server, failures.isMultiple(of: Self.refusalsUntilCheck),
+            let facts
+        else { return false }
+        let path = source.sealed(facts).path
+        guard let verdict = try? SegmentVerifier().verify(path), verdict.state != .sealed else { return false }
+        lose(facts, .damaged)
+        return true
+    }
+
+    private func lose(_ segment: SegmentFacts, _ reason: ExportNews.LossReason) {
+        show { $0.status.count(lost: segment) }
+        settle(segment)
+        tell(.lost(segment, reason))
+    }
+
+    // MARK: - The position
+
+    private func load(_ place: String) {
+        position = ExportPosition(place: place)
+        do throws(ExportFailure) {
+            if let saved = try file.load() {
+                if saved.place == place {
+                    position = saved
+                } else {
+                    tell(.notice("goes to another place than before: it begins with the oldest segment there is"))
+                }
+            }
+        } catch {
+            tell(.notice("\(error): it begins with the oldest segment there is, and may send again what arrived"))
+        }
+        show { [sent = position.sent] shown in
+            shown.status.place = place
+            shown.sent = sent
+        }
+    }
+
+    /// Gives up a part of a segment that is no longer there.
+    private func abandonPart(_ target: any ExportTarget) {
+        guard let part = position.part else { return }
+        if source.segments().contains(where: { $0.name.description == part.segment }) { return }
+        target.abandon(part)
+        position.part = nil
+        savePosition()
+    }
+
+    private func savePosition() {
+        do throws(ExportFailure) {
+            try file.save(position)
+        } catch {
+            show { $0.status.errors[error.kind.rawValue, default: 0] += 1 }
+            show { $0.status.lastError = error.description }
+        }
+    }
+
+    private func show(_ change: (inout Shown) -> Void) { shown.withLock { change(&$0) } }
+}
