@@ -173,7 +173,7 @@ extension EndToEnd {
             let escaped = query.utf8.map { byte in
                 let character = Character(UnicodeScalar(byte))
                 return character.isLetter || character.isNumber
-                    ? String(character) : "%" + String(byte + 256, radix: 16).suffix(2)
+                    ? String(character) : "%" + String(Int(byte) + 256, radix: 16).suffix(2)
             }.joined()
             guard let response = HTTPConnection.get(.port(port), "/api/v1/query?query=" + escaped),
                 let answer = try? JSONDecoder().decode(Answer.self, from: Data(response.body.utf8)),

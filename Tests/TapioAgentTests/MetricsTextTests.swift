@@ -130,7 +130,8 @@ struct MetricsTextTests {
         var random = SystemRandomNumberGenerator()
         var values: [UInt64] = [0, 1, 15, 16, 17, 1 << 40]
         for _ in 0..<10_000 {
-            values.append(UInt64.random(in: 0..<(1 << .random(in: 1..<40, using: &random)), using: &random))
+            let bound = UInt64(1) << Int.random(in: 1..<40, using: &random)
+            values.append(UInt64.random(in: 0..<bound, using: &random))
         }
         for value in values { histogram.add(nanoseconds: Int64(value)) }
         let bounds: [UInt64] = [0, 15, 16, 1000, 1_000_000, 1_000_000_000, .max]
