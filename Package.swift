@@ -42,6 +42,7 @@ let package = Package(
         // C: system libraries, shims, and the kernel programs with the record header that both sides share.
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CTapioSystem", cSettings: strictC),
         .target(name: "CTapioBench", cSettings: strictC),
@@ -83,7 +84,7 @@ let package = Package(
         ),
         .target(
             name: "TapioExport",
-            dependencies: ["CCurl", "CTapioCurl", "CTapioSystem", "TapioRings", "TapioArchive"],
+            dependencies: ["CCurl", "CZlib", "CZstd", "CTapioCurl", "CTapioSystem", "TapioRings", "TapioArchive"],
             swiftSettings: strict
         ),
         .target(
@@ -221,7 +222,8 @@ let kubernetes: Set = [
     "TapioTestSupport",
 ]
 let export: Set = [
-    "BPFCompiler", "CCurl", "CLibBPF", "CTapioBench", "CTapioCurl", "CTapioLibBPF", "CTapioSystem", "CZstd", "TapioBPF",
+    "BPFCompiler", "CCurl", "CZlib", "CLibBPF", "CTapioBench", "CTapioCurl", "CTapioLibBPF", "CTapioSystem", "CZstd",
+    "TapioBPF",
     "TapioRings", "TapioKernel", "TapioEvents", "TapioArchive", "TapioExport", "TapioExportTests", "TapioTestSupport",
 ]
 let parts = [

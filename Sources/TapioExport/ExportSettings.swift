@@ -4,6 +4,8 @@ public struct ExportSettings: Sendable, Hashable {
     public var s3: S3Settings?
     /// A table of ClickHouse.
     public var clickHouse: ClickHouseSettings?
+    /// A receiver of OTLP over HTTP.
+    public var otlp: OTLPSettings?
     /// How often exporters look and try.
     public var pace = SegmentExporter.Pace()
 
@@ -43,6 +45,19 @@ extension SegmentExporter {
     ) {
         self.init(name: "clickhouse", source: source, pace: pace, tell: tell) { connection in
             ClickHouseTarget(settings, environment: environment, connection: connection)
+        }
+    }
+
+    /// An exporter of log records to a receiver of OTLP.
+    public init(
+        _ settings: OTLPSettings,
+        pace: Pace,
+        source: ExportSource,
+        environment: [String: String],
+        tell: @escaping @Sendable (ExportNews) -> Void
+    ) {
+        self.init(name: "otlp", source: source, pace: pace, tell: tell) { connection in
+            OTLPLogTarget(settings, environment: environment, connection: connection)
         }
     }
 }

@@ -23,6 +23,13 @@ final class NewsLog: Sendable {
         return rows
     }
 
+    /// Rows that are lost one by one, by reason.
+    var lostRows: [ExportNews.LossReason: UInt64] {
+        var rows: [ExportNews.LossReason: UInt64] = [:]
+        for case .lostRows(_, let reason, let count) in all.withLock({ $0 }) { rows[reason, default: 0] += count }
+        return rows
+    }
+
     var notices: [String] {
         all.withLock { $0 }.compactMap { if case .notice(let text) = $0 { text } else { nil } }
     }

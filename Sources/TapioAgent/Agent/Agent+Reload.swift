@@ -68,6 +68,7 @@ extension Agent {
             retention: configuration.retentionPolicy
         )
         await exports.apply(configuration.exportSettings)
+        await applyMetricsExport()
         let errors = await supervisor.apply(configuration.wantedCollectors)
         await followNames()
         await noteUnavailable()

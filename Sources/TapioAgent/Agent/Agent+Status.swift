@@ -25,7 +25,7 @@ extension Agent {
         let collectors = await supervisor.status()
         report.collectors = collectors.map { line(of: $0) }
         report.archive = archiveStatus()
-        report.exporters = exports.status.map(StatusReport.Exporter.init)
+        report.exporters = (exports.status + [metricsExport.status].compactMap(\.self)).map(StatusReport.Exporter.init)
         report.pipeline = pipelineStatus()
         report.enrichment = await enrichmentStatus()
         let reading = try? LedgerReading.now(ledger: ledger, plane: plane, registry: registry)

@@ -51,6 +51,8 @@ public actor Agent {
     let exporter: ArchiveExporter
     /// What goes elsewhere.
     let exports: ExportDesk
+    /// Metrics that go elsewhere.
+    let metricsExport: MetricsDesk
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
     let overflow: OverflowController
@@ -210,6 +212,7 @@ public actor Agent {
         } catch {
             throw .memory(error)
         }
+        metricsExport = MetricsDesk(environment: ConfigurationSources.processEnvironment, logger: logger)
         exports = ExportDesk(
             ExportSource(archive),
             environment: ConfigurationSources.processEnvironment,
@@ -286,6 +289,7 @@ public actor Agent {
         await exporter.writeLedger()
 
         await exports.apply(configuration.exportSettings)
+        await applyMetricsExport()
 
         let wanted = configuration.wantedCollectors
         let errors = await supervisor.apply(wanted)
@@ -370,6 +374,7 @@ public actor Agent {
         row.reason = "stopped"
         await noteSampling(now)
         await exporter.finish(row)
+        await metricsExport.stop()
         await exports.stop(within: Self.exportLimit)
         syncer.stop()
         cluster.stop()

@@ -9,6 +9,8 @@ extension AgentConfiguration {
         public var s3 = S3()
         /// A table of ClickHouse.
         public var clickHouse = ClickHouse()
+        /// A receiver of OTLP.
+        public var otlp = OTLP()
 
         /// The defaults: none.
         public init() {}
@@ -72,6 +74,7 @@ extension AgentConfiguration {
         settings.pace = SegmentExporter.Pace(longestRetry: .nanoseconds(Int64(clamping: export.maxRetryNs)))
         settings.s3 = export.s3.settings
         settings.clickHouse = export.clickHouse.settings
+        settings.otlp = export.otlp.settings
         return settings
     }
 }

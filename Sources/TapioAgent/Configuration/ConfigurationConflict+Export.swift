@@ -8,6 +8,7 @@ extension ConfigurationConflict {
         let flaws =
             (settings.s3?.flaws ?? []).map { ("export.s3.\($0.part)", $0.message) }
             + (settings.clickHouse?.flaws ?? []).map { ("export.clickhouse.\($0.part)", $0.message) }
+            + (settings.otlp?.flaws ?? []).map { ("export.otlp.\($0.part)", $0.message) }
         return flaws.map { key, message in
             Self(
                 key: key,
@@ -27,7 +28,13 @@ extension ConfigurationConflict {
             files.append(("export.clickhouse.ca_file", export.clickHouse.caFile))
             files.append(("export.clickhouse.password_file", export.clickHouse.passwordFile))
         }
-        return files.compactMap { key, path in
+        if export.otlp.endpoint != nil {
+            files.append(("export.otlp.ca_file", export.otlp.caFile))
+            files.append(("export.otlp.client_cert", export.otlp.clientCertificate))
+            files.append(("export.otlp.client_key", export.otlp.clientKey))
+            files.append(("export.otlp.headers_file", export.otlp.headersFile))
+        }
+        let missing: [Self] = files.compactMap { key, path in
             guard let path, unsafe access(path, R_OK) != 0 else { return nil }
             // Static text, or a buffer of this thread (glibc 2.32 and later).
             let reason = unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "errno \(errno)"
@@ -38,5 +45,8 @@ extension ConfigurationConflict {
                 remedy: "check the path and its permissions"
             )
         }
+        guard missing.isEmpty, let flaw = configuration.exportSettings.otlp?.headerFlaw(nil) else { return missing }
+        let key = "export.otlp.\(flaw.part)"
+        return [Self(key: key, other: key, message: flaw.message, remedy: "check what was written there")]
     }
 }

@@ -9,6 +9,7 @@ extension ConfigurationSchema {
             "Where sealed segments are sent beside the archive; see docs/export.md. Nowhere, unless a place is named.",
         "export.s3": "A bucket of an S3 store: each segment an object, in the archive's own layout.",
         "export.clickhouse": "A table of ClickHouse: each segment one INSERT, kept once however often it is sent.",
+        "export.otlp": "A receiver of OTLP over HTTP: rows as log records, and the agent's metrics.",
     ]
 
     static let exportKeys: [ConfigurationKey] =
@@ -20,7 +21,7 @@ extension ConfigurationSchema {
                 .live,
                 "The most between two attempts while a place cannot be reached; it may ask for longer, up to an hour."
             )
-        ] + s3Keys + clickHouseKeys
+        ] + s3Keys + clickHouseKeys + otlpKeys
 
     private static let s3Keys: [ConfigurationKey] = [
         .text(
@@ -76,7 +77,7 @@ extension ConfigurationSchema {
             .live,
             "PEM file of the authorities that sign its certificate; auto is the system's."
         ),
-        flag(
+        exportFlag(
             "export.s3.instance_credentials",
             \.export.s3.usesInstanceCredentials,
             "Whether the machine's metadata service is asked where neither environment, files nor container give credentials."
@@ -139,7 +140,7 @@ extension ConfigurationSchema {
             .live,
             "Name of the environment variable with the user's password."
         ),
-        flag(
+        exportFlag(
             "export.clickhouse.create_table",
             \.export.clickHouse.createsTable,
             "Whether the table is made where it is missing, and columns that it lacks are added."
@@ -167,7 +168,7 @@ extension ConfigurationSchema {
         ),
     ]
 
-    private static func flag(
+    static func exportFlag(
         _ path: String,
         _ storage: ConfigurationStorage<Bool>,
         _ summary: String

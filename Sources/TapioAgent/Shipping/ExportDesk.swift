@@ -30,6 +30,8 @@ final class ExportDesk: Sendable {
         var exporter: String
         var segment: SegmentFacts
         var reason: ExportNews.LossReason
+        /// nil: all of the segment's.
+        var rows: UInt64?
     }
 
     /// Rows that the ledger gets at a time, at most.
@@ -47,6 +49,7 @@ final class ExportDesk: Sendable {
     func apply(_ settings: ExportSettings) async {
         await set("s3", settings.s3.map { .s3($0, settings.pace) })
         await set("clickhouse", settings.clickHouse.map { .clickHouse($0, settings.pace) })
+        await set("otlp", settings.otlp.flatMap { $0.sendsLogs ? .otlp($0, settings.pace) : nil })
     }
 
     private func set(_ name: String, _ wanted: Wanted?) async {
@@ -72,6 +75,8 @@ final class ExportDesk: Sendable {
         case .s3(let settings, let pace):
             return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
         case .clickHouse(let settings, let pace):
+            return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
+        case .otlp(let settings, let pace):
             return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
         }
     }
@@ -117,9 +122,23 @@ final class ExportDesk: Sendable {
             logger.error(
                 "export \(name): \(segment.relativePath), \(segment.totals.rows) rows, will never be sent (\(reason.rawValue))"
             )
-            state.withLock { state in
-                guard state.losses.count < Self.mostLosses else { return }
-                state.losses.append(Loss(exporter: name, segment: segment, reason: reason))
+            note(Loss(exporter: name, segment: segment, reason: reason))
+        case .lostRows(let segment, let reason, let rows):
+            note(Loss(exporter: name, segment: segment, reason: reason, rows: rows))
+        }
+    }
+
+    private func note(_ loss: Loss) {
+        state.withLock { state in
+            // One row for all that is lost of a segment in the same way.
+            let same = state.losses.firstIndex {
+                $0.rows != nil && $0.exporter == loss.exporter && $0.segment.name == loss.segment.name
+                    && $0.reason == loss.reason
+            }
+            if let same, let rows = loss.rows {
+                state.losses[same].rows = (state.losses[same].rows ?? 0) + rows
+            } else if state.losses.count < Self.mostLosses {
+                state.losses.append(loss)
             }
         }
     }
@@ -139,7 +158,7 @@ final class ExportDesk: Sendable {
             )
             row.stage = "export"
             row.reason = loss.reason.rawValue
-            row.count = UInt64(clamping: totals.rows)
+            row.count = loss.rows ?? UInt64(clamping: totals.rows)
             row.note = "\(loss.exporter): \(loss.segment.relativePath), \(loss.segment.bytes) bytes"
             return row
         }
@@ -150,4 +169,5 @@ final class ExportDesk: Sendable {
 private enum Wanted: Sendable, Equatable {
     case s3(S3Settings, SegmentExporter.Pace)
     case clickHouse(ClickHouseSettings, SegmentExporter.Pace)
+    case otlp(OTLPSettings, SegmentExporter.Pace)
 }

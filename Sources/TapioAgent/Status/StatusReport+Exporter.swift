@@ -3,7 +3,7 @@ import TapioExport
 extension StatusReport {
     /// What is sent to one place beside the archive. Counts are since the exporter started.
     public struct Exporter: Codable, Sendable {
-        /// s3 or clickhouse.
+        /// s3, clickhouse, otlp (logs) or otlp_metrics, whose rows are data points.
         public var name: String
         /// Where it sends to, without secrets.
         public var place: String
@@ -36,10 +36,13 @@ extension StatusReport {
         public var oldestWaitingAt: Int64?
         /// Segments that this place will never get: removed by retention before they were sent, or damaged.
         public var lostSegments: UInt64
-        /// Their rows.
+        /// Their rows, and others that it will never get.
         public var lostRows: UInt64
         /// Their bytes.
         public var lostBytes: UInt64
+        /// Rows that this place will never get, one by one (``lostRows`` has them too), by why: rejected (it took the request
+        /// without them), refused (the request that had them), too_large, damaged (here).
+        public var refusedRows: [String: UInt64]
 
         init(_ status: ExporterStatus) {
             name = status.name
@@ -60,6 +63,7 @@ extension StatusReport {
             lostSegments = status.lostSegments
             lostRows = status.lostRows
             lostBytes = status.lostBytes
+            refusedRows = status.refusedRows
         }
     }
 }

@@ -37,7 +37,7 @@ public struct ClickHouseSettings: Sendable, Hashable {
     /// What is wrong with it as far as that shows without asking anybody, a line each with the part that it is about.
     public var flaws: [(part: String, message: String)] {
         var flaws: [(String, String)] = []
-        if let flaw = ServerURL.flaw(url) { flaws.append(("url", "\"\(url)\" \(flaw)")) }
+        if let flaw = ServerURL.complaint(url) { flaws.append(("url", flaw)) }
         for (part, name) in [("database", database), ("table", table)] where !Self.isName(name) {
             flaws.append((part, "\"\(name)\" is no name: letters, digits and underscores, not a digit first"))
         }

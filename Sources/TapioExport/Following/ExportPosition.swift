@@ -13,6 +13,16 @@ struct ExportPosition: Sendable, Hashable, Codable {
         var uploadID: String
         /// Bytes of its parts.
         var partBytes: Int64
+        /// The row to go on with, for places that take rows; nil: this one takes files.
+        var rows: Rows?
+    }
+
+    /// A row of a segment.
+    struct Rows: Sendable, Hashable, Codable {
+        /// Which row group.
+        var group: Int
+        /// Which row of it.
+        var row: Int
     }
 
     /// Version of the file's form.

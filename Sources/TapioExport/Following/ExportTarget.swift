@@ -14,6 +14,9 @@ protocol ExportTarget: AnyObject {
         keep: (ExportPosition.Part) -> Void
     ) throws(ExportFailure) -> Delivery
 
+    /// What was sent, or lost, since this was last asked, where ``deliver(_:after:keep:)`` does not tell it at its end.
+    func takeProgress() -> DeliveryProgress
+
     /// Gives up a segment of which a part was sent: it is not in the archive any more.
     func abandon(_ part: ExportPosition.Part)
 
@@ -24,14 +27,15 @@ protocol ExportTarget: AnyObject {
 }
 
 extension ExportTarget {
+    func takeProgress() -> DeliveryProgress { DeliveryProgress() }
     func abandon(_ part: ExportPosition.Part) {}
     func deliverCompanions(root: String, node: String, since sinceNs: Int64?) throws(ExportFailure) -> Int64? { nil }
 }
 
 /// What became of a segment that was sent.
 struct Delivery: Sendable, Hashable {
-    /// Rows that the place took.
+    /// Rows that the place took, without those told as progress.
     var rows: Int64
-    /// Bytes that were sent for it now.
+    /// Bytes that were sent for it now, without those told as progress.
     var bytes: Int64
 }

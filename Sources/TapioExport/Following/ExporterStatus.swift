@@ -14,7 +14,7 @@ public struct ExporterStatus: Sendable, Hashable {
         case stopped
     }
 
-    /// `s3` or `clickhouse`.
+    /// `s3`, `clickhouse`, `otlp` (logs) or `otlp_metrics`.
     public var name: String
     /// Where it sends to, without secrets.
     public var place: String
@@ -44,9 +44,11 @@ public struct ExporterStatus: Sendable, Hashable {
     public var waitingBytes: Int64 = 0
     /// Time of the oldest event that waits, UTC nanoseconds since 1970; nil: none does.
     public var oldestWaitingNs: Int64?
+    /// Rows that were lost for this place one by one, by ``ExportNews/LossReason``; ``lostRows`` has them too.
+    public var refusedRows: [String: UInt64] = [:]
     /// Segments that were lost for this place: removed before they were sent, or damaged.
     public var lostSegments: UInt64 = 0
-    /// Their rows.
+    /// Their rows, and ``refusedRows``.
     public var lostRows: UInt64 = 0
     /// Their bytes.
     public var lostBytes: UInt64 = 0
@@ -72,6 +74,12 @@ public enum ExportNews: Sendable {
         case removed = "removed_before_sent"
         /// It is damaged, and the place will not have it.
         case damaged = "damaged"
+        /// The place took the request, but not these rows.
+        case rejected = "rejected"
+        /// The place refused the request that had these rows, and not the others.
+        case refused = "refused"
+        /// The place refused a single row as too large.
+        case tooLarge = "too_large"
     }
 
     /// It fails, or fails in another way than before; it goes on trying.
@@ -80,6 +88,8 @@ public enum ExportNews: Sendable {
     case recovered(failures: Int)
     /// A segment will never be sent.
     case lost(SegmentFacts, LossReason)
+    /// So many rows of a segment will never be sent.
+    case lostRows(SegmentFacts, LossReason, rows: UInt64)
     /// Something else, in one line.
     case notice(String)
 }

@@ -22,7 +22,7 @@ public actor SegmentExporter {
         public init() {}
     }
 
-    /// `s3` or `clickhouse`.
+    /// `s3`, `clickhouse` or `otlp`.
     public nonisolated let name: String
     /// The queue on which it waits.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -125,6 +125,7 @@ public actor SegmentExporter {
         var failures = 0
         while !Task.isCancelled {
             let wait: Duration
+            let before = position.part
             do throws(ExportFailure) {
                 let hasSent = try step(target)
                 if failures > 0 {
@@ -138,6 +139,8 @@ public actor SegmentExporter {
                 wait = pace.poll
             } catch {
                 if error.kind == .cancelled || Task.isCancelled { return }
+                // What moved on meanwhile begins to wait anew.
+                if let part = position.part, part != before { failures = 0 }
                 failures += 1
                 note(error, failures: failures)
                 if settleFailure(error, failures: failures, target) { failures = 0 }
@@ -171,9 +174,11 @@ public actor SegmentExporter {
         }
         let segment = source.sealed(next)
         let part = position.part?.segment == next.name.description ? position.part : nil
+        defer { noteProgress(target, next) }
         let delivery = try target.deliver(segment, after: part) { part in
             position.part = part
             savePosition()
+            noteProgress(target, next)
         }
         position.sent.forget(keeping: all.map(\.name))
         settle(next)
@@ -184,6 +189,23 @@ public actor SegmentExporter {
             shown.status.lastSentNs = SystemArchiveClock().utcNs()
         }
         return true
+    }
+
+    /// Counts what a target sends piece by piece.
+    private func noteProgress(_ target: any ExportTarget, _ segment: SegmentFacts) {
+        let progress = target.takeProgress()
+        guard progress != DeliveryProgress() else { return }
+        show { shown in
+            shown.status.sentRows += progress.rows
+            shown.status.sentBytes += progress.bytes
+            if progress.rows > 0 { shown.status.lastSentNs = SystemArchiveClock().utcNs() }
+            for (reason, rows) in progress.lost {
+                shown.status.refusedRows[reason.rawValue, default: 0] += rows
+                shown.status.lostRows += rows
+            }
+        }
+        for (reason, rows) in progress.lost { tell(.lostRows(segment, reason, rows: rows)) }
+        for notice in progress.notices { tell(.notice(notice)) }
     }
 
     /// A segment is done with, sent or not.

@@ -98,6 +98,8 @@ final class ExportConnection: @unchecked Sendable {
         }
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         if let caFile = request.caFile { try set(CURLOPT_CAINFO, caFile) }
+        if let certificate = request.clientCertificate { try set(CURLOPT_SSLCERT, certificate) }
+        if let key = request.clientKey { try set(CURLOPT_SSLKEY, key) }
         let limits = request.limits
         try set(CURLOPT_CONNECTTIMEOUT_MS, limits.connectMs)
         try set(CURLOPT_TIMEOUT_MS, limits.totalMs)
@@ -134,6 +136,7 @@ final class ExportConnection: @unchecked Sendable {
         case CURLE_PEER_FAILED_VERIFICATION:
             (.tls, "check that the CA file is that of the server's certificate, and the name in the URL")
         case CURLE_SSL_CACERT_BADFILE: (.tls, "check that the CA file is readable and holds PEM certificates")
+        case CURLE_SSL_CERTPROBLEM: (.tls, "check the files of the client's certificate and key")
         case CURLE_SSL_CONNECT_ERROR: (.tls, "check that the server speaks TLS 1.2 or later there")
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2:
             (.answer, "check that the URL is that of an HTTP server")

@@ -70,6 +70,9 @@ struct ExportRequest {
     var signature: Signature?
     /// PEM file of the authorities that count; nil: those of the system.
     var caFile: String?
+    /// PEM files of the certificate that is shown to the server, and of its key; nil: none is.
+    var clientCertificate: String?
+    var clientKey: String?
     var limits = Limits()
 
     /// The URL without its query: that may be long.

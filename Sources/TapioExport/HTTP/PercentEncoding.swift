@@ -17,6 +17,23 @@ enum PercentEncoding {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// What was encoded; nil where a percent sign is not followed by two digits.
+    static func decode(_ text: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2).map { Character(Unicode.Scalar($0)).hexDigitValue }
+            guard digits.count == 2, let high = digits[0], let low = digits[1] else { return nil }
+            bytes.append(UInt8(high * 16 + low))
+            rest = rest.dropFirst(2)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// `name=value&…`, in the order given.
     static func query(_ items: [(String, String)]) -> String {
         items.map { "\(encode($0.0))=\(encode($0.1))" }.joined(separator: "&")
@@ -36,6 +53,18 @@ enum ServerURL {
         let rest = url.dropFirst(scheme.count)
         if rest.contains(where: { "?#@\\".contains($0) }) { return "has a query, a fragment or a user" }
         return rest.isEmpty || rest.hasPrefix("/") || rest.hasPrefix(":") ? "has no host" : nil
+    }
+
+    /// The same as a line that names the URL, without what may be secret in it; nil where nothing is wrong.
+    static func complaint(_ url: String) -> String? { flaw(url).map { "\"\(shown(url))\" \($0)" } }
+
+    /// A URL without user, password, query and fragment.
+    static func shown(_ url: String) -> String {
+        var shown = String(url.prefix { !"?#".contains($0) })
+        guard let at = shown.lastIndex(of: "@") else { return shown.count < url.count ? shown + "…" : shown }
+        let start = shown.firstRange(of: "://")?.upperBound ?? shown.startIndex
+        shown.replaceSubrange((start < at ? start : shown.startIndex)..<at, with: "…")
+        return shown
     }
 
     /// Without slashes at its end.

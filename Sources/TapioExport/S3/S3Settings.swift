@@ -45,7 +45,7 @@ public struct S3Settings: Sendable, Hashable {
         if !isName || bucket.utf8.count < 3 || bucket.utf8.count > 255 {
             flaws.append(("bucket", "\"\(bucket)\" is no name of a bucket: 3..255 letters, digits, dots and hyphens"))
         }
-        if let endpoint, let flaw = ServerURL.flaw(endpoint) { flaws.append(("endpoint", "\"\(endpoint)\" \(flaw)")) }
+        if let endpoint, let flaw = ServerURL.complaint(endpoint) { flaws.append(("endpoint", flaw)) }
         if prefix.hasPrefix("/") || prefix.hasSuffix("/") || prefix.contains("//") {
             flaws.append(("prefix", "\"\(prefix)\" begins or ends with a slash, or has two in a row"))
         }

@@ -40,6 +40,13 @@ public final class ExportServer {
         try ExportServer("clickhouse_server.py", [directory.path, user, password])
     }
 
+    /// A receiver of OTLP that keeps what it gets.
+    ///
+    /// - Parameter authorization: What the header of that name must say; nil: nothing.
+    public static func otlp(authorization: String? = nil) throws -> ExportServer {
+        try ExportServer("otlp_server.py", authorization.map { [$0] } ?? [])
+    }
+
     private init(_ script: String, _ arguments: [String]) throws {
         let path = Self.here.path + "/Servers/" + script
         process = try InteractiveProcess([Self.python, "-B", path] + arguments)
