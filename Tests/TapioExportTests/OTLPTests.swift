@@ -215,7 +215,7 @@ struct OTLPTests {
     func wrongServer() async throws {
         let archive = try ExportedArchive()
         try archive.seal(rows: 10)
-        try server.fault(["mode": "status", "status": 400, "body": "speak TLS", "count": 6])
+        try server.fault(["mode": "status", "status": 400, "body": "speak TLS", "count": 9])
         let running = start(archive.source)
         #expect(running.awaitSent(1), "\(running.status)")
         #expect(running.status.errors == ["refused": 3] && running.status.lostRows == 0)

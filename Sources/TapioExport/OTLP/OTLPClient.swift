@@ -17,7 +17,11 @@ final class OTLPClient {
     private let settings: OTLPSettings
     private let environment: [String: String]
     private let connection: ExportConnection
-    private let compressor: BodyCompressor
+    private var compression: BodyCompression
+    private var compressor: BodyCompressor
+    /// Whether something was taken that was compressed this way.
+    private var isProven = false
+    private var notice: String?
     /// Bytes of the last body as it was sent.
     private(set) var sentBytes = 0
 
@@ -28,20 +32,46 @@ final class OTLPClient {
         self.settings = settings
         self.environment = environment
         self.connection = connection
+        compression = settings.compression
         compressor = BodyCompressor(settings.compression)
         url = ServerURL.trimmed(settings.endpoint) + path
     }
 
-    /// Posts a request.
+    /// What people should hear, once.
+    func takeNotice() -> String? {
+        defer { notice = nil }
+        return notice
+    }
+
+    /// Posts a request. Some receivers pass over a `Content-Encoding` that they do not know, and find the body wrong: what
+    /// is refused before anything was taken is posted again in a way that more of them know.
     ///
     /// - Parameter what: What it is for, for errors.
     /// - Throws: What may go better another time.
     func post(_ body: [UInt8], _ what: String) throws(ExportFailure) -> Verdict {
+        let verdict = try post(body, what, compression, compressor)
+        if case .taken = verdict, !body.isEmpty { isProven = true }
+        guard case .refused = verdict, !isProven, !body.isEmpty, compression != .none else { return verdict }
+        let simpler: BodyCompression = compression == .zstd ? .gzip : .none
+        let other = BodyCompressor(simpler)
+        let again = try post(body, what, simpler, other)
+        guard case .taken = again else { return verdict }
+        notice = "the receiver takes no \(compression): it gets \(simpler) from now on; set export.otlp.compression"
+        (compression, compressor, isProven) = (simpler, other, true)
+        return again
+    }
+
+    private func post(
+        _ body: [UInt8],
+        _ what: String,
+        _ compression: BodyCompression,
+        _ compressor: BodyCompressor
+    ) throws(ExportFailure) -> Verdict {
         let secrets = try OTLPHeaders.read(settings, environment)
         let compressed = compressor.compress(body)
         sentBytes = compressed.count
         var headers = [("Content-Type", "application/x-protobuf")]
-        if let encoding = settings.compression.contentEncoding { headers.append(("Content-Encoding", encoding)) }
+        if let encoding = compression.contentEncoding { headers.append(("Content-Encoding", encoding)) }
         var request = ExportRequest(
             what: what,
             method: "POST",

@@ -140,6 +140,7 @@ final class OTLPLogTarget: ExportTarget {
         while let rows = waiting.popLast() {
             let verdict = try client.post(envelope.request(batch.bytes(rows)), "send log records")
             progress.bytes += UInt64(client.sentBytes)
+            if let notice = client.takeNotice() { tell(notice) }
             let (failure, reason, smallest): (ExportFailure, ExportNews.LossReason, Int)
             switch verdict {
             case .taken(let rejected, let why):

@@ -71,6 +71,7 @@ public actor OTLPMetricsExporter {
     }
 
     private func note(_ metrics: OTLPMetrics, rejected: UInt64, _ reason: String) {
+        if let notice = client.takeNotice() { tell(.notice(notice)) }
         let failures = status.failuresInARow
         let count = UInt64(metrics.pointCount)
         show { shown in
