@@ -93,14 +93,12 @@ public actor SegmentExporter {
     public nonisolated func noteRemoved(_ segment: SegmentFacts) {
         let isLost = shown.withLock { shown in
             guard !shown.sent.contains(segment.name) else { return false }
-            if shown.current == segment.name {
-                shown.removed = segment
-                return false
-            }
-            shown.status.count(lost: segment)
-            return true
+            if shown.current == segment.name { shown.removed = segment }
+            return shown.current != segment.name
         }
-        if isLost { tell(.lost(segment, .removed)) }
+        guard isLost else { return }
+        tell(.lost(segment, .removed))
+        show { $0.status.count(lost: segment) }
     }
 
     /// Lets it end by itself once all is sent, or something fails.
@@ -158,6 +156,8 @@ public actor SegmentExporter {
 
     /// Sends the next segment, or what lies beside the segments; false where nothing waits.
     private func step(_ target: any ExportTarget) throws(ExportFailure) -> Bool {
+        // Retention came between two attempts.
+        if let removed = shown.withLock({ $0.removed }) { loseRemoved(removed, target) }
         let all = source.segments()
         guard let next = all.first(where: { !position.sent.contains($0.name) }) else {
             try deliverCompanions(target)
@@ -194,6 +194,7 @@ public actor SegmentExporter {
         show { [sent = position.sent] shown in
             shown.sent = sent
             shown.current = nil
+            shown.removed = nil
         }
     }
 
@@ -229,8 +230,7 @@ public actor SegmentExporter {
         guard let current else { return false }
         let facts = source.segments().first { $0.name == current }
         if let gone = removed ?? (failure.kind == .gone ? facts : nil) {
-            if let part = position.part, part.segment == gone.name.description { target.abandon(part) }
-            lose(gone, .removed)
+            loseRemoved(gone, target)
             return true
         }
         if failure.kind == .gone {
@@ -248,10 +248,15 @@ public actor SegmentExporter {
         return true
     }
 
+    private func loseRemoved(_ segment: SegmentFacts, _ target: any ExportTarget) {
+        if let part = position.part, part.segment == segment.name.description { target.abandon(part) }
+        lose(segment, .removed)
+    }
+
     private func lose(_ segment: SegmentFacts, _ reason: ExportNews.LossReason) {
-        show { $0.status.count(lost: segment) }
-        settle(segment)
         tell(.lost(segment, reason))
+        settle(segment)
+        show { $0.status.count(lost: segment) }
     }
 
     // MARK: - The position
@@ -293,5 +298,5 @@ public actor SegmentExporter {
         }
     }
 
-    private func show(_ change: (inout Shown) -> Void) { shown.withLock { change(&$0) } }
+    private nonisolated func show(_ change: (inout Shown) -> Void) { shown.withLock { change(&$0) } }
 }

@@ -187,7 +187,8 @@ final class S3Target: ExportTarget {
             return nil
         }
         let list = XMLText(answer.body)
-        guard list.elements("ListPartsResult", most: 1).count == 1 else {
+        // Stores call the whole by different names.
+        guard list.first("UploadId") == uploadID else {
             throw ExportFailure(.answer, "list an upload's parts at \(client.url)/\(key): the answer is no list")
         }
         var there: [Int64: StoredPart] = [:]
