@@ -74,7 +74,7 @@ extension EndToEnd {
         @Test("works without an agent, without root and with a broken configuration, and says what is missing")
         func bare() throws {
             let place = TemporaryDirectory()
-            chmod(place.path, 0o777)
+            chmod(place.path, 0o1777)
             let config = place.file("broken.yaml")
             TestFile.write(config, "archive:\n  no_such_key: 1\n", mode: 0o644)
             let path = place.file("report.tar.zst")

@@ -17,7 +17,7 @@ struct Canary: Sendable {
         var file: String?
         var tcpPort: UInt16 = 0
         var asksName = false
-        var makesNamespace = false
+        var readsMemory = false
     }
 
     /// Why a collector has none; nil: it has one.
@@ -74,7 +74,7 @@ struct Canary: Sendable {
         self.excused = excused
         if expected.contains("file") { deed.file = Self.file(configurations["file"]) }
         deed.asksName = expected.contains("dns")
-        deed.makesNamespace = expected.contains("security")
+        deed.readsMemory = expected.contains("security")
     }
 
     /// What the child could do.
@@ -104,7 +104,7 @@ struct Canary: Sendable {
         var outcome = Outcome()
         var canary = unsafe tapio_canary()
         unsafe canary.asks_name = deed.asksName ? 1 : 0
-        unsafe canary.makes_namespace = deed.makesNamespace ? 1 : 0
+        unsafe canary.reads_memory = deed.readsMemory ? 1 : 0
         var listener: Int32 = -1
         if expected.contains("network") {
             listener = listenOnLoopback()
@@ -125,7 +125,7 @@ struct Canary: Sendable {
         for (collector, what, error) in [
             ("network", "the loopback refused its connection", unsafe canary.tcp_error),
             ("dns", "it could not answer at port 53 of 127.83.53.53", unsafe canary.dns_error),
-            ("security", "it may not make a namespace", unsafe canary.namespace_error),
+            ("security", "it may not look into its own memory", unsafe canary.memory_error),
         ] where error != 0 {
             outcome.excused[collector] = "\(what): \(unsafe String(cString: strerror(error)))"
         }
