@@ -62,6 +62,7 @@ extension EndToEnd {
             #expect(status.pid == agent.pid)
             #expect(files["kernel.txt"]?.contains("/proc/version\nLinux version") == true)
             #expect(files["archive.txt"]?.contains(".parquet") == true)
+            #expect(files["metrics.txt"]?.contains("\ntapio_build_info{") == true)
             #expect(files["MANIFEST"]?.contains("status.json") == true)
 
             let again = try TapioProgram.run(arguments)

@@ -1,6 +1,7 @@
 import Glibc
 import TapioCollectors
 import TapioEvents
+import TapioExport
 import TapioHTTP
 import Testing
 
@@ -34,6 +35,7 @@ struct MetricsCatalogTests {
                 eventsPerSecond: 0
             )
         }
+        snapshot.status.exporters = ["s3", "clickhouse"].map { .init(ExporterStatus(name: $0, place: "there")) }
         snapshot.status.enrichment.caches = ["cgroups", "names", "services"].map { StatusReport.Cache(name: $0) }
         return snapshot
     }

@@ -14,16 +14,32 @@ struct StatusCommand: ParsableCommand {
               tapio status --json | jq .health
               tapio status > /dev/null || systemctl restart tapio
               tapio status --alive --json > /dev/null
+              tapio status --metrics > /var/lib/node_exporter/tapio.prom
             """
     )
 
     @Flag(help: "Exit code 0 whenever the agent answers, well or not: for a liveness probe.")
     var alive = false
 
+    @Flag(
+        help:
+            "Print the metrics instead, as Prometheus reads them: for a textfile collector, where nothing shall listen."
+    )
+    var metrics = false
+
     @OptionGroup var agent: AgentOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if metrics && output.json { throw ValidationError("--metrics and --json are two forms: give one of them") }
+    }
+
     func run() throws {
+        if metrics {
+            let out = Output()
+            try out.text(agent.client.metrics())
+            return try out.flush()
+        }
         let report = try agent.client.status()
         let out = Output()
         if output.json {
