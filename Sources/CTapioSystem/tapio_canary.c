@@ -119,7 +119,7 @@ static int sing(void *argument)
 	prctl(PR_SET_NAME, "tapio-canary");
 	syscall(SYS_close, -1);
 	if (canary->file) {
-		int file = open(canary->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		int file = open(canary->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 		if (file >= 0)
 			close(file);
 	}

@@ -22,6 +22,8 @@ final class CommandsAgent {
 
         func status() -> StatusReport { report }
 
+        func readiness() -> ReadinessReport { ReadinessReport(report, CanaryReport()) }
+
         func metrics() -> [UInt8] { MetricsText.write(MetricsSnapshot(), .text) }
 
         func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {

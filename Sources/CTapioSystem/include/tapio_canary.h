@@ -5,7 +5,7 @@
 
 /// What it is to do, and what became of it.
 struct tapio_canary {
-	/// Opened to be read; NULL: nothing is. Need not exist.
+	/// Opened to be read, unless it is a link; NULL: nothing is. Need not exist.
 	const char *file;
 	/// A port of 127.0.0.1 to which it connects; 0: none.
 	uint16_t tcp_port;

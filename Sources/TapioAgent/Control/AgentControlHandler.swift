@@ -16,6 +16,10 @@ final class AgentControlHandler: ControlHandler {
         waiting { [agent] in await agent.status() }
     }
 
+    func readiness() -> ReadinessReport {
+        waiting { [agent] in await agent.readiness() }
+    }
+
     func metrics() -> [UInt8] {
         MetricsText.write(waiting { [agent] in await agent.metrics() }, .text)
     }

@@ -19,6 +19,11 @@ public struct ControlClient: Sendable {
         try JSONDecoder().decode(StatusReport.self, from: Data(answer(to: .status)))
     }
 
+    /// Whether it does its work: each collector proves itself, which may take some seconds. Throws as ``status()`` does.
+    public func readiness() throws -> ReadinessReport {
+        try JSONDecoder().decode(ReadinessReport.self, from: Data(answer(to: .readiness)))
+    }
+
     /// Its metrics in Prometheus' text format. Throws a ``ControlSocketError`` or a ``ControlRefusal``.
     public func metrics() throws -> String {
         String(decoding: try answer(to: .metrics), as: UTF8.self)

@@ -2,6 +2,8 @@
 public enum ControlRequest: Codable, Sendable, Equatable {
     /// Answered with one line: a ``StatusReport``.
     case status
+    /// Answered with one line: a ``ReadinessReport``.
+    case readiness
     /// Answered with Prometheus' text format.
     case metrics
     /// Answered with a line per event until either side closes.

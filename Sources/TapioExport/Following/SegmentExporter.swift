@@ -48,7 +48,14 @@ public actor SegmentExporter {
         var current: SegmentName?
         /// The same, where retention removed it meanwhile. It is open, so it can still arrive.
         var removed: SegmentFacts?
+        /// Whether it is known what was sent before.
+        var isLoaded = false
+        /// What was removed before that.
+        var removedEarly: [SegmentFacts] = []
     }
+
+    /// Segments that are remembered until the position is read, at most. Of more, the log has a line.
+    private static let mostRemovedEarly = 16_384
 
     /// After each so many failures in a row it is worth a look whether the segment is at fault: that reads all of it.
     private static let refusalsUntilCheck = 5
@@ -79,6 +86,7 @@ public actor SegmentExporter {
         let all = source.segments()
         return shown.withLock { shown in
             var status = shown.status
+            guard shown.isLoaded else { return status }
             for segment in all where !shown.sent.contains(segment.name) {
                 status.waitingSegments += 1
                 status.waitingBytes += segment.bytes
@@ -92,6 +100,10 @@ public actor SegmentExporter {
     /// Hears that retention removed a segment. Never waits.
     public nonisolated func noteRemoved(_ segment: SegmentFacts) {
         let isLost = shown.withLock { shown in
+            guard shown.isLoaded else {
+                if shown.removedEarly.count < Self.mostRemovedEarly { shown.removedEarly.append(segment) }
+                return false
+            }
             guard !shown.sent.contains(segment.name) else { return false }
             if shown.current == segment.name { shown.removed = segment }
             return shown.current != segment.name
@@ -156,8 +168,15 @@ public actor SegmentExporter {
 
     /// Sends the next segment, or what lies beside the segments; false where nothing waits.
     private func step(_ target: any ExportTarget) throws(ExportFailure) -> Bool {
-        // Retention came between two attempts.
-        if let removed = shown.withLock({ $0.removed }) { loseRemoved(removed, target) }
+        // Between two attempts nothing is under way: what was, and retention removed meanwhile, will not arrive.
+        let removed = shown.withLock { shown in
+            defer {
+                shown.removed = nil
+                shown.current = nil
+            }
+            return shown.removed
+        }
+        if let removed { loseRemoved(removed, target) }
         let all = source.segments()
         guard let next = all.first(where: { !position.sent.contains($0.name) }) else {
             try deliverCompanions(target)
@@ -167,7 +186,11 @@ public actor SegmentExporter {
         show { shown in
             shown.status.state = .sending
             shown.current = next.name
-            shown.removed = nil
+        }
+        // One upload at a time is remembered.
+        if let other = position.part, other.segment != next.name.description {
+            target.abandon(other)
+            position.part = nil
         }
         let segment = source.sealed(next)
         let part = position.part?.segment == next.name.description ? position.part : nil
@@ -239,7 +262,7 @@ public actor SegmentExporter {
             return true
         }
         // Servers have many words for a file that they cannot read.
-        guard failure.kind == .refused || failure.kind == .server, failures.isMultiple(of: Self.refusalsUntilCheck),
+        guard [.refused, .server, .file].contains(failure.kind), failures.isMultiple(of: Self.refusalsUntilCheck),
             let facts
         else { return false }
         let path = source.sealed(facts).path
@@ -263,10 +286,12 @@ public actor SegmentExporter {
 
     private func load(_ place: String) {
         position = ExportPosition(place: place)
+        var isKnown = false
         do throws(ExportFailure) {
             if let saved = try file.load() {
                 if saved.place == place {
                     position = saved
+                    isKnown = true
                 } else {
                     tell(.notice("goes to another place than before: it begins with the oldest segment there is"))
                 }
@@ -274,10 +299,19 @@ public actor SegmentExporter {
         } catch {
             tell(.notice("\(error): it begins with the oldest segment there is, and may send again what arrived"))
         }
-        show { [sent = position.sent] shown in
+        let early = shown.withLock { [sent = position.sent] shown in
+            defer { shown.removedEarly = [] }
             shown.status.place = place
             shown.sent = sent
+            shown.isLoaded = true
+            return shown.removedEarly
         }
+        guard isKnown else { return }
+        // Who sent to this place before would have sent these too.
+        if early.count == Self.mostRemovedEarly {
+            tell(.notice("more segments were removed at the start than it counts"))
+        }
+        for segment in early { noteRemoved(segment) }
     }
 
     /// Gives up a part of a segment that is no longer there.

@@ -98,6 +98,7 @@ final class ExportConnection: @unchecked Sendable {
         }
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         if let caFile = request.caFile { try set(CURLOPT_CAINFO, caFile) }
+        if request.isLocal { try set(CURLOPT_NOPROXY, "*") }
         let limits = request.limits
         try set(CURLOPT_CONNECTTIMEOUT_MS, limits.connectMs)
         try set(CURLOPT_TIMEOUT_MS, limits.totalMs)

@@ -71,6 +71,8 @@ struct ExportRequest {
     /// PEM file of the authorities that count; nil: those of the system.
     var caFile: String?
     var limits = Limits()
+    /// Whether it never leaves the machine, so that no proxy of the environment may see it.
+    var isLocal = false
 
     /// The URL without its query: that may be long.
     var place: String { String(url.prefix { $0 != "?" }) }
