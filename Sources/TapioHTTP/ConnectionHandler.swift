@@ -22,6 +22,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private static let lingerTime = TimeAmount.seconds(1)
 
     private let limits: HTTPServerLimits
+    /// Whether it listens on the loopback alone.
+    private let isLocal: Bool
     private let register: ConnectionRegister
     private let statistics: HTTPServerStatistics
     private let answer: @Sendable (HTTPRequest) async -> HTTPResponse
@@ -34,11 +36,13 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     init(
         limits: HTTPServerLimits,
+        isLocal: Bool,
         register: ConnectionRegister,
         statistics: HTTPServerStatistics,
         answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse
     ) {
         self.limits = limits
+        self.isLocal = isLocal
         self.register = register
         self.statistics = statistics
         self.answer = answer
@@ -76,7 +80,8 @@ final class ConnectionHandler: ChannelInboundHandler {
                 state = .receiving(head)
             }
         case (.receiving(.some(let head)), .end): begin(context, head)
-        case (.answering, .head): isLast = true
+        // After the response that is under way the connection ends, so that the client does not wait for one to this.
+        case (.answering, .head), (.sending, .head): isLast = true
         default: break
         }
     }
@@ -107,6 +112,13 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    /// Whether a Host field names an address, or localhost, and not what a name server leads anywhere.
+    private static func isLocalName(_ host: String) -> Bool {
+        if host.isEmpty || host.hasPrefix("[") { return true }
+        let name = host.prefix { $0 != ":" }
+        return name.lowercased() == "localhost" || (try? SocketAddress(ipAddress: String(name), port: 0)) != nil
+    }
+
     private func isOverflow(_ error: any Error) -> Bool {
         (error as? HTTPParserError) == .headerOverflow || error is ByteToMessageDecoderError.PayloadTooLargeError
     }
@@ -119,6 +131,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         let length = head.headers.first(name: "content-length")
         guard length == nil || length == "0", !head.headers.contains(name: "transfer-encoding") else {
             return HTTPResponse(status: 413, text: "a request has no body here\n")
+        }
+        // A page of the web that has its own name lead here must not read what it finds.
+        if isLocal, let host = head.headers.first(name: "host"), !Self.isLocalName(host) {
+            return HTTPResponse(status: 421, text: "ask for this place by its address, or as localhost\n")
         }
         guard head.uri.utf8.first == UInt8(ascii: "/") else {
             return HTTPResponse(status: 400, text: "a request's target begins with /\n")

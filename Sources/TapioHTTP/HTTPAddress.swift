@@ -53,6 +53,11 @@ public enum HTTPAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether only this machine reaches it over TCP.
+    var isLoopback: Bool {
+        if case .tcp(let host, _) = self { host.hasPrefix("127.") || host == "::1" } else { false }
+    }
+
     /// The port; nil for a Unix socket.
     public var port: UInt16? {
         if case .tcp(_, let port) = self { port } else { nil }

@@ -35,6 +35,7 @@ public final class HTTPServer: Sendable {
         answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse
     ) async throws(HTTPBindError) -> HTTPServer {
         let descriptor = try listen(address)
+        let isLocal = address.isLoopback
         let register = ConnectionRegister(limit: limits.connections, statistics: statistics)
         var decoding = NIOHTTPDecoderLimitConfiguration()
         decoding.maxHeaderFieldSize = limits.headBytes
@@ -51,7 +52,13 @@ public final class HTTPServer: Sendable {
                     try pipeline.addHandler(ByteToMessageHandler(decoder, maximumBufferSize: limits.headBytes))
                     try pipeline.addHandler(HTTPResponseEncoder())
                     try pipeline.addHandler(
-                        ConnectionHandler(limits: limits, register: register, statistics: statistics, answer: answer)
+                        ConnectionHandler(
+                            limits: limits,
+                            isLocal: isLocal,
+                            register: register,
+                            statistics: statistics,
+                            answer: answer
+                        )
                     )
                 }
             }

@@ -32,19 +32,18 @@ extension EndToEnd {
         func running() throws {
             let place = TemporaryDirectory()
             let secret = "hunter2-s3cr3t"
-            // In a URL, which the agent refuses and shows in its status and its log.
-            let agent = try AgentProcess(
-                in: place,
-                settings: ["kubernetes.url": "https://admin:\(secret)@127.0.0.1:9"],
-                isAwaited: false
-            )
-            #expect(agent.wait { $0.collectors.contains { $0.state == "running" } }, "\(agent.log)")
+            // In a URL that a reload refuses, and that log and status then tell of.
+            let agent = try AgentProcess(in: place)
+            TestFile.write(agent.configPath, "collectors: {file: {paths: ['https://admin:\(secret)@127.0.0.1:9']}}\n")
+            agent.signal(SIGHUP)
+            #expect(agent.wait { $0.configuration.failedReloads == 1 }, "\(agent.log)")
             #expect(agent.log.contains(secret), "it was planted")
+            TestFile.write(agent.configPath, "")
             let child = SpawnedProcess("/bin/true", ["true"])
             child.wait()
             let path = place.file("report.tar.zst")
             let arguments = ["bugreport", "--socket", agent.socket, "--config", agent.configPath, "-o", path]
-            let settings = ["--set", "kubernetes.url=https://admin:\(secret)@127.0.0.1:9"]
+            let settings = ["--set", "collectors.file.paths=/https://admin:\(secret)@127.0.0.1:9"]
             let result = try TapioProgram.run(arguments + settings)
             #expect(result.exitCode == 0, "\(result.errors)")
             #expect(result.output.hasPrefix(path))
@@ -53,7 +52,7 @@ extension EndToEnd {
             let files = try Self.unpack(path, in: place)
             let wanted = [
                 "MANIFEST", "agent.log", "archive.txt", "configuration.json", "doctor.json", "doctor.txt", "kernel.txt",
-                "ledger.txt", "process.txt", "status.json", "status.txt", "version.txt",
+                "ledger.txt", "metrics.txt", "process.txt", "status.json", "status.txt", "version.txt",
             ]
             for name in wanted { #expect(files[name]?.isEmpty == false, "\(name) in \(files.keys.sorted())") }
             for (name, text) in files { #expect(!text.contains(secret), "\(name) holds the secret") }
@@ -62,6 +61,7 @@ extension EndToEnd {
             #expect(status.pid == agent.pid)
             #expect(files["kernel.txt"]?.contains("/proc/version\nLinux version") == true)
             #expect(files["archive.txt"]?.contains(".parquet") == true)
+            #expect(files["metrics.txt"]?.contains("\ntapio_build_info{") == true)
             #expect(files["MANIFEST"]?.contains("status.json") == true)
 
             let again = try TapioProgram.run(arguments)
@@ -74,7 +74,7 @@ extension EndToEnd {
         @Test("works without an agent, without root and with a broken configuration, and says what is missing")
         func bare() throws {
             let place = TemporaryDirectory()
-            chmod(place.path, 0o777)
+            chmod(place.path, 0o1777)
             let config = place.file("broken.yaml")
             TestFile.write(config, "archive:\n  no_such_key: 1\n", mode: 0o644)
             let path = place.file("report.tar.zst")
@@ -114,6 +114,7 @@ extension EndToEnd {
             arguments: [
                 "url: https://user:hunter2@example.org/x", "postgres://hunter2@db:5432/x",
                 "Authorization: Bearer hunter2hunter2",
+                "Authorization: hunter2 hunter2", "x-clickhouse-key: hunter2", "Set-Cookie: a=b; c=hunter2",
                 "token=hunter2&x=1", #"{"password": "hunter2 hunter2", "x": 1}"#, "API_KEY='hunter2'",
                 "secret: hunter2",
                 "https://s3/x?X-Amz-Signature=hunter2&a=b",
@@ -133,7 +134,7 @@ extension EndToEnd {
             "what is none stays",
             arguments: [
                 "https://example.org/a@b", "kubernetes.token_file: /run/token", "a line\n\nand another\n",
-                "12:00 process_exec",
+                "12:00 process_exec", "cookies are counted: 3", "authorization failed",
                 "unix:///run/containerd.sock", "basic facts", "tokens of text", "",
             ]
         )

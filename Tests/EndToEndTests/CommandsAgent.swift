@@ -22,6 +22,10 @@ final class CommandsAgent {
 
         func status() -> StatusReport { report }
 
+        func readiness() -> ReadinessReport { ReadinessReport(report, CanaryReport()) }
+
+        func metrics() -> [UInt8] { MetricsText.write(MetricsSnapshot(), .text) }
+
         func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {
             for line in lines where !send(Array(line.utf8) + [UInt8(ascii: "\n")]) { return }
         }

@@ -142,7 +142,11 @@ struct ConfigurationLoaderTests {
     func environmentNames() throws {
         #expect(Set(testSchema.keys.map(\.environmentVariable)).count == testSchema.keys.count)
         let environment = Dictionary(
-            uniqueKeysWithValues: testSchema.keys.map { ($0.environmentVariable, $0.defaultValue.description) }
+            uniqueKeysWithValues: testSchema.keys.map { key in
+                // A variable needs no quotes.
+                if case .text(let text) = key.defaultValue { return (key.environmentVariable, text) }
+                return (key.environmentVariable, key.defaultValue.description)
+            }
         )
         let loaded = try load("", environment: environment)
         #expect(loaded.configuration == testSchema.defaults)

@@ -247,6 +247,21 @@ import Testing
         #expect(finding.detail.contains("only 64MiB"))
     }
 
+    @Test("a quota of CPU time is told in events; hardly any is a warning, whichever parent sets it")
+    func cpuLimit() throws {
+        let tree = try DoctorTree()
+        #expect(try finding("cpu budget", in: examine(tree.view())).detail.contains("no quota"))
+        try tree.write("/sys/fs/cgroup/system.slice/tapio.service/cpu.max", "max 100000\n")
+        try tree.write("/sys/fs/cgroup/system.slice/cpu.max", "50000 100000\n")
+        let half = try finding("cpu budget", in: examine(tree.view()))
+        #expect(
+            half.verdict == .ok && half.detail.contains("0.5") && half.detail.contains("500,000 events/s"),
+            "\(half)"
+        )
+        try tree.write("/sys/fs/cgroup/system.slice/tapio.service/cpu.max", "5000 100000\n")
+        #expect(try finding("cpu budget", in: examine(tree.view())).verdict == .warning)
+    }
+
     @Test("the budget follows the configuration")
     func budget() throws {
         let tree = try DoctorTree()

@@ -1,6 +1,7 @@
 import Glibc
 import TapioCollectors
 import TapioEvents
+import TapioExport
 import TapioHTTP
 import Testing
 
@@ -22,6 +23,19 @@ struct MetricsCatalogTests {
             let program = StatusReport.Program(name: "p", runs: 1, runTimeNs: 2, missed: 3)
             return StatusReport.Collector(name: $0.name, state: "running", since: 0, programs: [program])
         }
+        snapshot.status.overflow.kinds = snapshot.kinds.map {
+            StatusReport.KindSampling(
+                kind: $0.name,
+                rung: "full",
+                keep: 1,
+                configuredKeep: 1,
+                mode: "independent",
+                epochs: 0,
+                since: nil,
+                eventsPerSecond: 0
+            )
+        }
+        snapshot.status.exporters = ["s3", "clickhouse"].map { .init(ExporterStatus(name: $0, place: "there")) }
         snapshot.status.enrichment.caches = ["cgroups", "names", "services"].map { StatusReport.Cache(name: $0) }
         return snapshot
     }

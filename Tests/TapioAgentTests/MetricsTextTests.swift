@@ -81,7 +81,8 @@ struct MetricsTextTests {
         )
         #expect(text(metric, samples, .openMetrics).hasPrefix("# HELP tapio_x a \\\"b\\\" \\\\ c\\nd\n"))
         for (number, written) in [
-            (0, "0"), (-1.5, "-1.5"), (1e15, "1e+15"), (0.1, "0.1"), (1e-7, "1e-07"), (123_456_789_012, "123456789012"),
+            (0, "0"), (-1.5, "-1.5"), (1e15, "1000000000000000"), (1e21, "1e+21"), (0.1, "0.1"), (1e-7, "1e-07"),
+            (123_456_789_012, "123456789012"),
         ] as [(Double, String)] {
             #expect(MetricsText.number(number) == written)
         }

@@ -88,10 +88,12 @@ struct ClickHouseTests {
 
     @Test("columns that come later are added; where that is not wanted, they are named")
     func columns() async throws {
-        let first = start(try ExportedArchiveWithSegment().archive)
-        #expect(first.awaitSent(1))
+        let archive = try ExportedArchive()
+        try archive.seal(rows: 100)
+        let first = start(archive)
+        #expect(first.awaitSent(1), "\(first.status)")
         let later = try ExportedArchive(extra: "bytes")
-        try later.seal(rows: 10)
+        try later.seal(rows: 10, hour: 1)
         var strict = settings
         strict.createsTable = false
         let refused = start(later, strict)
@@ -200,11 +202,3 @@ struct ClickHouseTests {
 }
 
 /// An archive with one segment of 100 rows.
-private struct ExportedArchiveWithSegment {
-    let archive: ExportedArchive
-
-    init() throws {
-        archive = try ExportedArchive()
-        try archive.seal(rows: 100)
-    }
-}

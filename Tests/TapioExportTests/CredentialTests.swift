@@ -71,9 +71,15 @@ struct CredentialTests {
         #expect(try chain.current() == first)
         #expect(try server.requests().count == 1)
         now = (first.expiresAt ?? 0) - 299
-        _ = try chain.current()
+        let second = try chain.current()
         #expect(try server.requests().count == 1)
-        try server.fault(["mode": "status", "status": 403, "body": "<Error><Code>ExpiredTokenException</Code></Error>"])
+        try server.fault([
+            "mode": "status", "status": 403, "count": 9, "body": "<Error><Code>ExpiredTokenException</Code></Error>",
+        ])
+        // Those that can't be renewed yet are good until they expire, and no longer.
+        #expect(try chain.current() == second)
+        #expect(try server.requests().count == 1)
+        now = second.expiresAt ?? 0
         #expect(throws: ExportFailure.self) { try chain.current() }
     }
 

@@ -135,6 +135,26 @@ struct S3Tests {
         #expect(second.status.sentBytes == UInt64(facts.bytes - 2 * settings.partBytes))
     }
 
+    @Test("who may not list an upload's parts begins it anew")
+    func unlistable() async throws {
+        let archive = try ExportedArchive()
+        try archive.seal(rows: 250_000, groups: 4, isRandom: true)
+        var settings = settings
+        settings.partBytes = 5 << 20
+        try server.fault(["method": "PUT", "contains": "partNumber=2", "mode": "status", "status": 500])
+        let denied = "<Error><Code>AccessDenied</Code></Error>"
+        try server.fault([
+            "method": "GET", "contains": "uploadId", "mode": "status", "status": 403, "body": denied, "count": 100,
+        ])
+        let running = start(archive, settings)
+        #expect(running.awaitSent(1), "\(running.status)")
+        await running.cancel()
+        #expect(running.news.failures == [.server])
+        #expect(try server.objects(Self.bucket) == archive.digests())
+        let left = try server.command("uploads", ["name": Self.bucket])["uploads"] as? [String]
+        #expect(left == [])
+    }
+
     @Test("an upload that the store has forgotten begins anew; one whose segment is gone is aborted")
     func forgotten() async throws {
         let archive = try ExportedArchive()
@@ -275,6 +295,43 @@ struct S3Tests {
         #expect(running.status.lostSegments == 2)
         await running.cancel()
         #expect(try server.objects(Self.bucket).count == 2)
+    }
+
+    @Test("what retention removes before it is known what was sent is lost only for a place that got segments before")
+    func removedEarly() async throws {
+        let archive = try ExportedArchive()
+        try archive.seal(rows: 10)
+        let first = start(archive)
+        #expect(first.awaitSent(1), "\(first.status)")
+        await first.cancel()
+        try archive.seal(rows: 10)
+        try archive.seal(rows: 10)
+        let removed = archive.removeAllButNewest()
+        #expect(removed.count == 2)
+        func started(_ settings: S3Settings) -> RunningExporter {
+            RunningExporter { tell in
+                let exporter = SegmentExporter(
+                    settings,
+                    pace: .fast,
+                    source: archive.source,
+                    environment: Self.keys,
+                    tell: tell
+                )
+                for segment in removed { exporter.noteRemoved(segment) }
+                #expect(exporter.status.waitingSegments == 0)
+                return exporter
+            }
+        }
+        let known = started(settings)
+        #expect(known.wait { $0.sentSegments == 1 && $0.lostSegments == 1 }, "\(known.status)")
+        #expect(known.news.lost == [.removed: 10])
+        await known.cancel()
+        var other = settings
+        other.prefix = "other"
+        let new = started(other)
+        #expect(new.wait { $0.sentSegments == 1 }, "\(new.status)")
+        #expect(new.status.lostSegments == 0)
+        await new.cancel()
     }
 
     @Test("one that hangs does not hold up another, nor the archive, and ends at once when it is told to")

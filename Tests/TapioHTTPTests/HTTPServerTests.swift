@@ -11,21 +11,37 @@ struct HTTPServerTests {
     func basics() async throws {
         let test = try await TestServer()
         let connection = try #require(HTTPConnection(test.place))
-        connection.send("GET /a/b?c=d HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\naccept: */*;q=0.1\r\n\r\n")
+        connection.send("GET /a/b?c=d HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\naccept: */*;q=0.1\r\n\r\n")
         let first = try #require(connection.response())
         #expect(first.status == 200)
         #expect(first.body == "/a/b text/plain,*/*;q=0.1")
         #expect(first.headers["content-type"] == "text/plain; charset=utf-8")
         #expect(first.headers["connection"] == nil)
-        connection.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.send("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         let second = try #require(connection.response(isHead: true))
         #expect(second.headers["content-length"] == "2")
-        connection.send("GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.send("GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         let last = try #require(connection.response())
         #expect(last.headers["connection"] == "close")
         #expect(connection.receiveAll() == [])
         #expect(test.statistics.snapshot.responses == [200: 3])
         await test.server.stop()
+    }
+
+    @Test("on the loopback it answers to addresses and localhost, not to a name that may lead anywhere")
+    func hosts() async throws {
+        let test = try await TestServer()
+        for host in ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:80", "10.1.2.3", ""] {
+            let connection = try #require(HTTPConnection(test.place))
+            connection.send("GET /x HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+            #expect(try #require(connection.response()).status == 200, "\(host)")
+        }
+        await test.server.stop()
+        let open = try await TestServer("0.0.0.0:0")
+        let connection = try #require(HTTPConnection(open.place))
+        connection.send("GET /x HTTP/1.1\r\nHost: tapio.monitoring.svc\r\n\r\n")
+        #expect(try #require(connection.response()).status == 200)
+        await open.server.stop()
     }
 
     @Test("HTTP/1.0 and a client that has finished sending get their answer, and the end")
@@ -36,7 +52,7 @@ struct HTTPServerTests {
         #expect(try #require(old.response()).body == "/old ")
         #expect(old.receiveAll() == [])
         let half = try #require(HTTPConnection(test.place))
-        half.send("GET /half HTTP/1.1\r\nHost: x\r\n\r\n")
+        half.send("GET /half HTTP/1.1\r\nHost: localhost\r\n\r\n")
         half.finish()
         #expect(try #require(half.response()).body == "/half ")
         #expect(half.receiveAll() == [])
@@ -46,12 +62,13 @@ struct HTTPServerTests {
     @Test(
         "what is not served is refused with the reason's code, and the connection ends",
         arguments: [
-            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", 405),
-            ("DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", 405),
-            ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", 413),
-            ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 413),
-            ("GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n", 400), ("hello\r\n\r\n", 400),
-            ("GET / HTTP/9.9\r\n\r\n", 400), ("GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 405),
+            ("DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 413),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 413),
+            ("GET http://elsewhere/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400), ("hello\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: evil.example:80\r\n\r\n", 421), ("GET / HTTP/9.9\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
             ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", 400),
             ("GET /" + String(repeating: "x", count: 40_000) + " HTTP/1.1\r\n\r\n", 431),
             ("GET / HTTP/1.1\r\nA: " + String(repeating: "x", count: 40_000) + "\r\n\r\n", 431),
@@ -75,7 +92,7 @@ struct HTTPServerTests {
     func pipelining() async throws {
         let test = try await TestServer()
         let connection = try #require(HTTPConnection(test.place))
-        connection.send(String(repeating: "GET /p HTTP/1.1\r\nHost: x\r\n\r\n", count: 3))
+        connection.send(String(repeating: "GET /p HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 3))
         #expect(try #require(connection.response()).headers["connection"] == "close")
         #expect(connection.receiveAll() == [])
         #expect(test.statistics.snapshot.responses == [200: 1])
@@ -104,7 +121,7 @@ struct HTTPServerTests {
             return HTTPResponse(text: request.path)
         }
         let connections = (0..<2).compactMap { _ in HTTPConnection(test.place) }
-        for connection in connections { connection.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n") }
+        for connection in connections { connection.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n") }
         #expect(await test.wait { $0.connections == 2 })
         try await Task.sleep(for: .milliseconds(200))
         #expect(try #require(HTTPConnection(test.place)).receiveAll() == [])
@@ -129,7 +146,7 @@ struct HTTPServerTests {
         dripping.send("GET / HT")
         let deaf = try #require(HTTPConnection(test.place))
         deaf.shrinkReceiveBuffer()
-        deaf.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        deaf.send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         #expect(test.get("/other")?.body == "x")
         #expect(await test.wait { $0.endings[.requestTimeout] == 2 && $0.endings[.readTimeout] == 1 })
         #expect(silent.receiveAll() == [])
@@ -194,7 +211,7 @@ struct HTTPServerTests {
         #expect(error?.description.contains("another program listens there") == true)
         #expect(error?.description.contains("\n") == false)
         let kept = try #require(HTTPConnection(test.place))
-        kept.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        kept.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         #expect(kept.response()?.status == 200)
         await test.server.stop()
         #expect(kept.receiveAll() == [])

@@ -118,7 +118,7 @@ public final class HTTPConnection {
     public static func get(_ place: Place, _ path: String, accept: String? = nil) -> Response? {
         guard let connection = HTTPConnection(place) else { return nil }
         let accepting = accept.map { "Accept: \($0)\r\n" } ?? ""
-        connection.send("GET \(path) HTTP/1.1\r\nHost: test\r\n\(accepting)Connection: close\r\n\r\n")
+        connection.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\(accepting)Connection: close\r\n\r\n")
         return connection.response()
     }
 

@@ -5,18 +5,19 @@
 
 /// What it is to do, and what became of it.
 struct tapio_canary {
-	/// Opened to be read; NULL: nothing is. Need not exist.
+	/// Opened to be read, unless it is a link; NULL: nothing is. Need not exist.
 	const char *file;
 	/// A port of 127.0.0.1 to which it connects; 0: none.
 	uint16_t tcp_port;
-	/// Whether it asks itself for a name, over UDP at port 53 of 127.83.53.53.
+	/// Whether it asks itself for a name, over UDP at port 53 of 127.83.53.53: in a network namespace of its own
+	/// where it may make one, with no more rights than anybody has there, else in the caller's.
 	uint8_t asks_name;
-	/// Whether it makes a UTS namespace for itself.
-	uint8_t makes_namespace;
+	/// Whether it looks into its own memory as a debugger would.
+	uint8_t reads_memory;
 	/// The errno of each; 0: done.
 	int32_t tcp_error;
 	int32_t dns_error;
-	int32_t namespace_error;
+	int32_t memory_error;
 };
 
 /// The name that it asks for.

@@ -20,7 +20,7 @@ extension Agent {
         report.configuration.reloads = reloads
         report.configuration.failedReloads = failedReloads
         report.configuration.lastReload = lastReload
-        report.process = ProcessUsage.now()
+        report.process = ProcessUsage.now(mappedTwice: Int64(plane.rings.reduce(0) { $0 + $1.size }))
         report.privileges = privileges
         let collectors = await supervisor.status()
         report.collectors = collectors.map { line(of: $0) }
@@ -178,6 +178,8 @@ extension Agent {
         var result = StatusReport.Archive()
         result.path = archive.directory
         result.openSegment = archive.openPath.map { String($0.split(separator: "/").last ?? "") }
+        result.openSeconds = archive.openAgeNs.map { $0 / 1_000_000_000 }
+        result.sealSeconds = Int64(clamping: configuration.archive.segment.maxAgeNs / 1_000_000_000)
         result.sealedSegments = segments.count
         result.bytesOnDisk = segments.reduce(0) { $0 + $1.bytes }
         result.rowsWritten = counters.rowsWritten

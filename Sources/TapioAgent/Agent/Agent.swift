@@ -67,6 +67,15 @@ public actor Agent {
     let cluster: ClusterSource
     /// The HTTP endpoint.
     let surface: HTTPSurface
+    /// Whether a canary is under way, or hangs.
+    let canaryIsAtLarge = Guarded(false)
+    /// The proof of the collectors, for whoever asks.
+    private(set) lazy var proof = SharedAnswer(goodFor: AgentEndpoint.proofLife, or: AgentEndpoint.doubtLife) {
+        [weak self] in
+        await self?.sendCanaries() ?? CanaryReport()
+    } isGood: {
+        $0.isProven
+    }
     private var server: ControlServer?
     private var restarts: Task<Void, Never>?
     private var exporting: Task<Void, Never>?
@@ -323,41 +332,37 @@ public actor Agent {
         manager: ServiceManager? = nil
     ) async {
         await withTaskGroup(of: Void.self) { group in
-            // Bounded: ticks that find no room are not missed.
-            let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(256))
+            let due = DueWork()
             group.addTask {
-                for await signal in signals { continuation.yield(.signal(signal)) }
+                for await signal in signals { due.add(DueWork.Kinds(signal)) }
             }
             group.addTask {
-                while (try? await Task.sleep(for: Agent.tick)) != nil { continuation.yield(.tick) }
+                while (try? await Task.sleep(for: Agent.tick)) != nil { due.add(.tick) }
             }
             if let limit {
                 group.addTask {
-                    if (try? await Task.sleep(for: limit)) != nil { continuation.yield(.signal(.stop)) }
+                    if (try? await Task.sleep(for: limit)) != nil { due.add(.stop) }
                 }
             }
-            for await event in events {
-                switch event {
-                case .signal(.stop):
+            for await _ in due.calls {
+                let kinds = due.take()
+                if kinds.contains(.stop) {
                     manager?.stopping()
                     group.cancelAll()
                     return
-                case .signal(.reload):
+                }
+                if kinds.contains(.reload) {
                     manager?.reloading()
                     await reload()
                     manager?.ready(lastReload.map { "reload: \($0.message)" } ?? "")
-                case .signal(.seal):
+                }
+                if kinds.contains(.seal) {
                     await pipeline.seal()
                     await exporter.seal(.close)
-                case .tick: await onTick()
                 }
+                if kinds.contains(.tick) { await onTick() }
             }
         }
-    }
-
-    private enum Event: Sendable {
-        case signal(AgentSignal)
-        case tick
     }
 
     /// Detaches, drains everything, closes the ledger's books, seals, and gives the archive's lock back.
@@ -373,6 +378,7 @@ public actor Agent {
         row.stage = "agent"
         row.reason = "stopped"
         await noteSampling(now)
+        for row in exports.takeLedgerRows(clock) { await exporter.note(row) }
         await exporter.finish(row)
         await metricsExport.stop()
         await exports.stop(within: Self.exportLimit)

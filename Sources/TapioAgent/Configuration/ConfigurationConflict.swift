@@ -1,4 +1,5 @@
 import TapioHTTP
+import TapioKubernetes
 import TapioRings
 
 /// Two keys whose values are each allowed and make no sense together.
@@ -84,6 +85,16 @@ struct ConfigurationConflict {
             }
         }
         let kubernetes = configuration.kubernetes
+        if let url = kubernetes.url, let flaw = APIServer.flaw(inURL: url) {
+            conflicts.append(
+                Self(
+                    key: "kubernetes.url",
+                    other: "kubernetes.url",
+                    message: "is no URL of an API server: \(flaw)",
+                    remedy: "give it as https://host:port"
+                )
+            )
+        }
         if kubernetes.kubeconfig != nil {
             for (key, value) in [
                 ("url", kubernetes.url), ("ca_file", kubernetes.caFile), ("token_file", kubernetes.tokenFile),

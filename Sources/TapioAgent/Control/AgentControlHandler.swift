@@ -16,6 +16,14 @@ final class AgentControlHandler: ControlHandler {
         waiting { [agent] in await agent.status() }
     }
 
+    func readiness() -> ReadinessReport {
+        waiting { [agent] in await agent.readiness() }
+    }
+
+    func metrics() -> [UInt8] {
+        MetricsText.write(waiting { [agent] in await agent.metrics() }, .text)
+    }
+
     func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {
         let registry = agent.registry
         let kinds = Set(request.kinds.compactMap { registry.schema(named: $0)?.kind })

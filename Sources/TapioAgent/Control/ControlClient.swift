@@ -16,7 +16,21 @@ public struct ControlClient: Sendable {
 
     /// A snapshot of the agent. Throws a ``ControlSocketError``, a ``ControlRefusal`` or a `DecodingError`.
     public func status() throws -> StatusReport {
-        let socket = try open(.status)
+        try JSONDecoder().decode(StatusReport.self, from: Data(answer(to: .status)))
+    }
+
+    /// Whether it does its work: each collector proves itself, which may take some seconds. Throws as ``status()`` does.
+    public func readiness() throws -> ReadinessReport {
+        try JSONDecoder().decode(ReadinessReport.self, from: Data(answer(to: .readiness)))
+    }
+
+    /// Its metrics in Prometheus' text format. Throws a ``ControlSocketError`` or a ``ControlRefusal``.
+    public func metrics() throws -> String {
+        String(decoding: try answer(to: .metrics), as: UTF8.self)
+    }
+
+    private func answer(to request: ControlRequest) throws -> [UInt8] {
+        let socket = try open(request)
         socket.setTimeout(seconds: ControlClient.timeoutSeconds)
         var answer: [UInt8] = []
         while true {
@@ -31,7 +45,7 @@ public struct ControlClient: Sendable {
         }
         guard !answer.isEmpty else { throw ControlSocketError(.talk, path: path, errno: ECONNRESET) }
         if let refusal = try? JSONDecoder().decode(ControlRefusal.self, from: Data(answer)) { throw refusal }
-        return try JSONDecoder().decode(StatusReport.self, from: Data(answer))
+        return answer
     }
 
     /// Hands over each line of a stream of events, without its line feed, until the agent stops or `body` returns false.

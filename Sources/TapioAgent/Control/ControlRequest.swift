@@ -2,6 +2,10 @@
 public enum ControlRequest: Codable, Sendable, Equatable {
     /// Answered with one line: a ``StatusReport``.
     case status
+    /// Answered with one line: a ``ReadinessReport``.
+    case readiness
+    /// Answered with Prometheus' text format.
+    case metrics
     /// Answered with a line per event until either side closes.
     case events(EventStream)
     /// Answered with a line per interval, a ``TopReading``, until either side closes.

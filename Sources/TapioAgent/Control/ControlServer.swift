@@ -7,6 +7,10 @@ import TapioRings
 protocol ControlHandler: Sendable {
     /// A snapshot of the agent.
     func status() -> StatusReport
+    /// Whether the agent does its work.
+    func readiness() -> ReadinessReport
+    /// Its metrics as Prometheus reads them.
+    func metrics() -> [UInt8]
     /// Sends lines until `send` returns false (the client is gone) or the agent stops.
     func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool)
     /// Hands over a reading at each interval until `send` or `wait`, which waits for so many milliseconds, returns false (the
@@ -103,6 +107,8 @@ final class ControlServer: Sendable {
         do {
             switch try JSONDecoder().decode(ControlRequest.self, from: Data(line)) {
             case .status: connection.answer(handler.status())
+            case .readiness: connection.answer(handler.readiness())
+            case .metrics: _ = connection.socket.send(handler.metrics())
             case .events(let request): handler.stream(request) { connection.socket.send($0) }
             case .top(let request): handler.top(request.bounded, send: connection.answer, wait: connection.wait)
             }

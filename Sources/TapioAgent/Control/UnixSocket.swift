@@ -17,12 +17,11 @@ struct UnixSocket: ~Copyable {
 
     static func listen(path: String, backlog: Int32) throws(ControlSocketError) -> UnixSocket {
         let made = try UnixSocket.make(path)
-        // Only the owner may connect: the mode is in force before anybody can.
-        let mask = umask(0o177)
         let bound = unsafe withAddress(path) { unsafe bind(made.descriptor, $0, $1) }
-        let code = errno
-        umask(mask)
-        guard bound == 0 else { throw ControlSocketError(.listen, path: path, errno: code) }
+        // Only the owner may connect; before the listen(2) below nobody can. The umask is that of all threads.
+        guard bound == 0, unsafe chmod(path, 0o600) == 0 else {
+            throw ControlSocketError(.listen, path: path, errno: errno)
+        }
         guard Glibc.listen(made.descriptor, backlog) == 0 else {
             throw ControlSocketError(.listen, path: path, errno: errno)
         }

@@ -183,6 +183,33 @@ extension Doctor {
         return [.init(.memory, "budget", .ok, detail)]
     }
 
+    /// CPU time of an event from ring to archive is below this, nanoseconds (docs/benchmarks.md).
+    private static let nsPerEvent = 1000.0
+    /// With less, looking at the rings alone takes too great a part of it.
+    private static let leastCores = 0.1
+
+    var cpuFindings: [DoctorReport.Finding] {
+        let encoders = configuration.encoders ?? 1
+        guard let cores = system.cpuLimit else {
+            let threads = "\(encoders) encoder\(encoders == 1 ? "" : "s") and the readers"
+            return [.init(.cpu, "cpu budget", .ok, "no quota: \(threads) take what they need, below 1 µs an event")]
+        }
+        let rate = HumanUnits.count(Int64(cores * 1e9 / Self.nsPerEvent))
+        let detail =
+            "\(HumanUnits.decimal(cores, decimals: 2)) cores by the control group's quota: \(rate) events/s at 1 µs each"
+        guard cores < Self.leastCores else { return [.init(.cpu, "cpu budget", .ok, detail)] }
+        return [
+            .init(
+                .cpu,
+                "cpu budget",
+                .warning,
+                "\(detail), fewer while it waits for its turn",
+                remedy:
+                    "raise the quota: resources.limits.cpu in Kubernetes, CPUQuota= of systemd; half a core is plenty"
+            )
+        ]
+    }
+
     var archiveFindings: [DoctorReport.Finding] {
         let path = configuration.archive.path
         guard system.mayWrite(path) else {

@@ -26,7 +26,8 @@ public struct Doctor: Sendable {
     /// Looks at everything.
     public func examine() -> DoctorReport {
         let machine = systemFindings + privilegeFindings + mountFindings
-        let findings = machine + collectorFindings(machine) + ringFindings + memoryFindings + archiveFindings
+        let findings =
+            machine + collectorFindings(machine) + ringFindings + memoryFindings + cpuFindings + archiveFindings
         return DoctorReport(findings: findings)
     }
 

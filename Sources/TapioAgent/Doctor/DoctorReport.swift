@@ -19,7 +19,7 @@ public struct DoctorReport: Codable, Sendable, Equatable {
 
     /// What belongs together.
     public enum Section: String, Codable, Sendable, CaseIterable {
-        case system, privileges, mounts, collectors, rings, memory, archive, agent
+        case system, privileges, mounts, collectors, rings, memory, cpu, archive, agent
     }
 
     /// One thing that was looked at.

@@ -70,25 +70,54 @@ extension SystemView {
 
     /// Bytes that the control groups of this process allow, the least of all its parents'; nil for no limit.
     var memoryLimitBytes: Int64? {
+        leastOfControlGroups("memory") { directory, isUnified in
+            let file = isUnified ? "memory.max" : "memory.limit_in_bytes"
+            // v1 says "no limit" with a number near 2^63.
+            guard let text = text("\(directory)/\(file)"), let bytes = Int64(text), bytes < 1 << 62 else { return nil }
+            return bytes
+        }
+    }
+
+    /// Cores that the control groups of this process allow, the least of all its parents'; nil for no quota.
+    var cpuLimit: Double? {
+        leastOfControlGroups("cpu") { directory, isUnified in
+            // "max 100000" is none of either; v1's is -1.
+            let numbers =
+                isUnified
+                ? (text("\(directory)/cpu.max") ?? "").split(separator: " ").map { Double($0) }
+                : ["quota", "period"].map { text("\(directory)/cpu.cfs_\($0)_us").flatMap { Double($0) } }
+            guard numbers.count == 2, let quota = numbers[0], let period = numbers[1], quota > 0, period > 0 else {
+                return nil
+            }
+            return quota / period
+        }
+    }
+
+    /// The least that the control groups of this process and their parents say.
+    ///
+    /// - Parameters:
+    ///   - controller: Its name in version 1.
+    ///   - limit: What the group in a directory says; nil: nothing.
+    private func leastOfControlGroups<Limit: Comparable>(
+        _ controller: Substring,
+        _ limit: (_ directory: String, _ isUnified: Bool) -> Limit?
+    ) -> Limit? {
         let mounts = mounts
-        var least: Int64?
+        var least: Limit?
         for line in (text("/proc/self/cgroup") ?? "").split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
             let isUnified = parts[1].isEmpty
-            guard isUnified || parts[1].split(separator: ",").contains("memory") else { continue }
+            guard isUnified || parts[1].split(separator: ",").contains(controller) else { continue }
             let mount = mounts.last {
-                isUnified ? $0.type == "cgroup2" : $0.type == "cgroup" && $0.options.contains("memory")
+                isUnified
+                    ? $0.type == "cgroup2" : $0.type == "cgroup" && $0.options.contains(controller)
             }
             guard let mount else { continue }
             var group = String(parts[2])
             while true {
-                let file = isUnified ? "memory.max" : "memory.limit_in_bytes"
-                // v1 says "no limit" with a number near 2^63.
-                if let text = text("\(mount.path)\(group == "/" ? "" : group)/\(file)"), let bytes = Int64(text),
-                    bytes < 1 << 62
-                {
-                    least = min(least ?? bytes, bytes)
+                if let found = limit("\(mount.path)\(group == "/" ? "" : group)", isUnified) {
+                    least = min(least ?? found, found)
                 }
                 guard group.count > 1, let slash = group.lastIndex(of: "/") else { break }
                 group = slash == group.startIndex ? "/" : String(group[..<slash])

@@ -3,28 +3,37 @@ import TapioHTTP
 
 /// What the agent answers over HTTP.
 ///
-/// A flood of questions costs little: they share one snapshot for a moment, and one set of canaries for longer.
+/// A flood of questions costs little: they share one answer for a moment, and one set of canaries for longer.
 struct AgentEndpoint: Sendable {
     /// How old a snapshot may be.
     private static let snapshotLife = Duration.milliseconds(200)
     /// How long the agent may take to show that it lives.
     private static let lifeSign = Duration.seconds(5)
     /// How old a proof of the collectors may be: a canary leaves rows in the archive.
-    private static let proofLife = Duration.seconds(30)
+    static let proofLife = Duration.seconds(30)
     /// How long one may be while something is not ready: it may become so at any moment.
-    private static let doubtLife = Duration.seconds(3)
+    static let doubtLife = Duration.seconds(3)
 
     private let agent: Agent
-    private let snapshot: SharedAnswer<MetricsSnapshot>
-    private let proof: SharedAnswer<CanaryReport>
+    private let text: SharedAnswer<HTTPResponse>
+    private let openMetrics: SharedAnswer<HTTPResponse>
+    private let status: SharedAnswer<HTTPResponse>
+    private let ready: SharedAnswer<HTTPResponse>
 
     init(_ agent: Agent) {
         self.agent = agent
-        snapshot = SharedAnswer(goodFor: Self.snapshotLife) { await agent.metrics() }
-        proof = SharedAnswer(goodFor: Self.proofLife, or: Self.doubtLife) {
-            await agent.sendCanaries()
-        } isGood: {
-            $0.isProven
+        let snapshot = SharedAnswer(goodFor: Self.snapshotLife) { await agent.metrics() }
+        func metrics(_ format: MetricsFormat) -> SharedAnswer<HTTPResponse> {
+            SharedAnswer(goodFor: Self.snapshotLife) {
+                HTTPResponse(contentType: format.contentType, body: MetricsText.write(await snapshot.value, format))
+            }
+        }
+        text = metrics(.text)
+        openMetrics = metrics(.openMetrics)
+        status = SharedAnswer(goodFor: Self.snapshotLife) { Self.json(await snapshot.value.status) }
+        ready = SharedAnswer(goodFor: Self.snapshotLife) {
+            let report = await agent.readiness()
+            return Self.json(report, status: report.isReady ? 200 : 503)
         }
     }
 
@@ -32,10 +41,10 @@ struct AgentEndpoint: Sendable {
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
         switch request.path {
         case "/": HTTPResponse(text: Self.index)
-        case "/metrics": await metrics(request.accept)
+        case "/metrics": await MetricsFormat(accept: request.accept) == .text ? text.value : openMetrics.value
         case "/healthz": await life()
-        case "/readyz": await readiness()
-        case "/status": Self.json(await snapshot.value.status)
+        case "/readyz": await ready.value
+        case "/status": await status.value
         default: HTTPResponse(status: 404, text: "there is no such page\n\n" + Self.index)
         }
     }
@@ -48,22 +57,11 @@ struct AgentEndpoint: Sendable {
 
         """
 
-    private func metrics(_ accept: String) async -> HTTPResponse {
-        let format = MetricsFormat(accept: accept)
-        return HTTPResponse(contentType: format.contentType, body: MetricsText.write(await snapshot.value, format))
-    }
-
     private func life() async -> HTTPResponse {
         let isAlive = await Patience.value(within: Self.lifeSign) { [agent] in await agent.isAlive }
         return isAlive == true
             ? HTTPResponse(text: "ok\n")
             : HTTPResponse(status: 503, text: "the agent does not answer\n")
-    }
-
-    private func readiness() async -> HTTPResponse {
-        let canaries = await proof.value
-        let report = ReadinessReport(await snapshot.value.status, canaries)
-        return Self.json(report, status: report.isReady ? 200 : 503)
     }
 
     private static func json(_ value: some Encodable, status: Int = 200) -> HTTPResponse {

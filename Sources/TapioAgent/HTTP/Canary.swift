@@ -14,10 +14,10 @@ struct Canary: Sendable {
 
     /// What the child is to do.
     private struct Deed: Sendable {
-        var file: String?
+        var places: [String] = []
         var tcpPort: UInt16 = 0
         var asksName = false
-        var makesNamespace = false
+        var readsMemory = false
     }
 
     /// Why a collector has none; nil: it has one.
@@ -32,8 +32,7 @@ struct Canary: Sendable {
         case "syscall":
             configuration?.list("ignore")?.contains("EBADF") == true
                 ? "its canary's error, EBADF, is among those that the configuration ignores" : nil
-        case "file":
-            file(configuration) == nil ? "none of its paths is a directory in which a name could be tried" : nil
+        case "file": places(configuration).isEmpty ? noPlace : nil
         case "cgroup": "a cgroup is not made only to be seen"
         case "memory": "want of memory is not harmless"
         case "drops", "udp", "flow", "storage", "scheduler":
@@ -44,13 +43,20 @@ struct Canary: Sendable {
         }
     }
 
-    /// A name that is not there, in a directory whose files are watched.
-    private static func file(_ configuration: AgentConfiguration.CollectorConfiguration?) -> String? {
-        for path in configuration?.list("paths") ?? [] where !path.contains(where: { "*?[".contains($0) }) {
+    private static let noPlace = "none of its paths is a directory in which a name could be tried"
+
+    /// What may be directories whose files are watched.
+    private static func places(_ configuration: AgentConfiguration.CollectorConfiguration?) -> [String] {
+        (configuration?.list("paths") ?? []).filter { path in !path.contains { "*?[".contains($0) } }
+    }
+
+    /// A name that is not there, in the first of these that is a directory. May wait for as long as the file system does.
+    private static func file(in places: [String]) -> String? {
+        let directory = places.first { path in
             var status = stat()
-            if unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return path + "/.tapio-canary" }
+            return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
         }
-        return nil
+        return directory.map { $0 + "/.tapio-canary" }
     }
 
     private var deed = Deed()
@@ -72,9 +78,9 @@ struct Canary: Sendable {
         }
         self.expected = expected
         self.excused = excused
-        if expected.contains("file") { deed.file = Self.file(configurations["file"]) }
+        if expected.contains("file") { deed.places = Self.places(configurations["file"]) }
         deed.asksName = expected.contains("dns")
-        deed.makesNamespace = expected.contains("security")
+        deed.readsMemory = expected.contains("security")
     }
 
     /// What the child could do.
@@ -104,7 +110,7 @@ struct Canary: Sendable {
         var outcome = Outcome()
         var canary = unsafe tapio_canary()
         unsafe canary.asks_name = deed.asksName ? 1 : 0
-        unsafe canary.makes_namespace = deed.makesNamespace ? 1 : 0
+        unsafe canary.reads_memory = deed.readsMemory ? 1 : 0
         var listener: Int32 = -1
         if expected.contains("network") {
             listener = listenOnLoopback()
@@ -113,7 +119,9 @@ struct Canary: Sendable {
             if port == nil { outcome.excused["network"] = "no port of the loopback to connect to" }
         }
         defer { if listener >= 0 { close(listener) } }
-        let path = unsafe deed.file.map { unsafe strdup($0) } ?? nil
+        let file = file(in: deed.places)
+        if file == nil { outcome.excused["file"] = noPlace }
+        let path = unsafe file.map { unsafe strdup($0) } ?? nil
         defer { unsafe free(path) }
         unsafe canary.file = unsafe UnsafePointer(path)
         let result = unsafe tapio_run_canary(&canary)
@@ -125,7 +133,7 @@ struct Canary: Sendable {
         for (collector, what, error) in [
             ("network", "the loopback refused its connection", unsafe canary.tcp_error),
             ("dns", "it could not answer at port 53 of 127.83.53.53", unsafe canary.dns_error),
-            ("security", "it may not make a namespace", unsafe canary.namespace_error),
+            ("security", "it may not look into its own memory", unsafe canary.memory_error),
         ] where error != 0 {
             outcome.excused[collector] = "\(what): \(unsafe String(cString: strerror(error)))"
         }

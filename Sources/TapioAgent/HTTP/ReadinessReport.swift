@@ -1,26 +1,35 @@
 /// What `/readyz` says: whether the agent does its work, check by check.
-struct ReadinessReport: Codable, Sendable {
+public struct ReadinessReport: Codable, Sendable {
     /// What came of a check.
-    enum State: String, Codable, Sendable {
+    public enum State: String, Codable, Sendable {
+        /// It is as it should be.
         case ok
+        /// It is not.
         case failed
         /// Nothing speaks against it, and nothing proves it.
         case unproven
     }
 
     /// One check.
-    struct Check: Codable, Sendable {
-        var name: String
-        var state: State
-        var message: String
+    public struct Check: Codable, Sendable {
+        /// `archive`, `ledger`, or `collector.` and its name.
+        public var name: String
+        /// What came of it.
+        public var state: State
+        /// One line.
+        public var message: String
     }
 
     /// False as soon as one check failed.
-    var isReady: Bool
-    var checks: [Check]
+    public var isReady: Bool
+    /// All that was looked at.
+    public var checks: [Check]
 
     /// How long an encoded batch may wait for the archive, nanoseconds.
     private static let longestWaitNs: UInt64 = 10_000_000_000
+
+    /// How much later than it is due a segment may be sealed.
+    private static let sealDelaySeconds: Int64 = 60
 
     init(_ status: StatusReport, _ canaries: CanaryReport) {
         checks = [Self.archive(status), Self.ledger(status)]
@@ -39,6 +48,12 @@ struct ReadinessReport: Codable, Sendable {
         let waitNs = status.overflow.pressure.exportAgeNs
         guard waitNs < longestWaitNs else {
             return check(.failed, "the oldest batch has waited for \(waitNs / 1_000_000_000) s to be written")
+        }
+        if let age = archive.openSeconds, age > archive.sealSeconds + sealDelaySeconds {
+            return check(
+                .failed,
+                "the open segment has been so for \(age) s, and was to be sealed after \(archive.sealSeconds) s"
+            )
         }
         guard let open = archive.openSegment else {
             return archive.sealedSegments > 0

@@ -68,41 +68,83 @@ extension MetricCatalog {
         ]
     }
 
-    private static let exporter = Metric.Label("exporter", "archive")
+    private static let exporter = Metric.Label("exporter", "archive, or the name of a place to which segments are sent")
 
-    /// A figure of the archive as one of the exporters.
+    /// A figure of the archive and of each place beside it.
     private static func exported(
         _ name: String,
         _ kind: Metric.Kind,
         _ unit: Metric.Unit,
         _ help: String,
-        _ value: @escaping @Sendable (StatusReport) -> Metric.Value
+        archive: @escaping @Sendable (StatusReport) -> Metric.Value,
+        place: @escaping @Sendable (StatusReport.Exporter, StatusReport) -> Metric.Value
     ) -> Metric {
-        Metric(name, kind, unit: unit, help, [exporter]) { [Metric.Sample(["archive"], value($0.status))] }
+        Metric(name, kind, unit: unit, help, [exporter]) { snapshot in
+            let status = snapshot.status
+            return [Metric.Sample(["archive"], archive(status))]
+                + status.exporters.map { Metric.Sample([$0.name], place($0, status)) }
+        }
+    }
+
+    /// A figure of the places beside the archive.
+    private static func sent(
+        _ name: String,
+        _ kind: Metric.Kind,
+        _ unit: Metric.Unit? = nil,
+        _ help: String,
+        _ value: @escaping @Sendable (StatusReport.Exporter) -> Metric.Value
+    ) -> Metric {
+        Metric(name, kind, unit: unit, help, [exporter]) { snapshot in
+            snapshot.status.exporters.map { Metric.Sample([$0.name], value($0)) }
+        }
     }
 
     static let export: [Metric] = [
         exported("tapio_export_bytes", .counter, .bytes, "Compressed bytes that were written or sent.") {
             .count($0.archive.bytesWritten)
+        } place: { exporter, _ in
+            .count(exporter.sentBytes)
         },
         exported("tapio_export_rows", .counter, .rows, "Rows that were written or sent, the ledger's included.") {
             .count($0.archive.rowsWritten)
+        } place: { exporter, _ in
+            .count(exporter.sentRows)
         },
         exported(
             "tapio_export_errors",
             .counter,
             .errors,
-            "Writes that failed or were refused; each further try counts."
+            "Writes or requests that failed or were refused; each further try counts."
         ) {
             .count($0.archive.writeErrors)
+        } place: { exporter, _ in
+            .count(exporter.errors.values.reduce(0) { $0 &+ $1 })
         },
-        exported("tapio_export_lost_batches", .counter, .batches, "Batches that were given up.") {
-            .count($0.archive.batchesLost)
-        },
-        exported("tapio_export_age_seconds", .gauge, .seconds, "How long the oldest encoded batch has waited; 0: none.")
-        {
+        exported(
+            "tapio_export_age_seconds",
+            .gauge,
+            .seconds,
+            "How long the oldest encoded batch has waited to be written, or how old the oldest event is that waits to be sent; 0: none."
+        ) {
             .number(Double($0.overflow.pressure.exportAgeNs) / 1e9)
+        } place: { exporter, status in
+            .number(exporter.oldestWaitingAt.map { max(0, Double(status.takenAt - $0) / 1e6) } ?? 0)
         },
+        Metric("tapio_export_lost_batches", .counter, unit: .batches, "Batches that the archive gave up.") {
+            .count($0.status.archive.batchesLost)
+        },
+        sent("tapio_export_segments", .counter, .segments, "Segments that arrived.") { .count($0.sentSegments) },
+        sent("tapio_export_lost_segments", .counter, .segments, "Segments that a place will never get.") {
+            .count($0.lostSegments)
+        },
+        sent("tapio_export_lost_rows", .counter, .rows, "Rows that a place will never get.") { .count($0.lostRows) },
+        sent("tapio_export_queue_segments", .gauge, .segments, "Sealed segments that wait to be sent.") {
+            .size($0.waitingSegments)
+        },
+        sent("tapio_export_queue_bytes", .gauge, .bytes, "Bytes of the sealed segments that wait to be sent.") {
+            .size($0.waitingBytes)
+        },
+        sent("tapio_export_failing", .gauge, nil, "1 while the last attempt failed.") { .flag($0.failuresInARow > 0) },
         Metric("tapio_archive_writable", .gauge, "1 while the archive can be written.") {
             .flag($0.status.archive.trouble == nil)
         },

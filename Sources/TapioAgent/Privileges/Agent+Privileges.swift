@@ -46,7 +46,8 @@ extension Agent {
         let lost = droppedCapabilities & PrivilegePlan.needed(held: ~0, circumstances)
         guard lost != 0 else { return nil }
         let names = CapabilityNames.names(in: lost).map { "CAP_\($0.uppercased())" }.joined(separator: ", ")
-        return "collectors.leak sees few processes until a restart: \(names) went when the agent had started without it"
+        return
+            "a restart is needed: what is wanted now takes \(names) (docs/privileges.md), which went once the agent had started without need of it"
     }
 
     private var circumstances: PrivilegePlan.Circumstances {

@@ -22,6 +22,8 @@ final class ExportDesk: Sendable {
 
     private struct State: Sendable {
         var running: [String: Running] = [:]
+        /// What retention removed before it was known which exporters there are; nil: it is.
+        var removedEarly: [SegmentFacts]? = []
         /// Losses that the ledger does not know of yet. Those that find no place are in the log and the exporter's counts.
         var losses: [Loss] = []
     }
@@ -36,6 +38,8 @@ final class ExportDesk: Sendable {
 
     /// Rows that the ledger gets at a time, at most.
     private static let mostLosses = 1024
+    /// Segments that are remembered until the exporters are made, at most.
+    private static let mostRemovedEarly = 16_384
 
     init(_ source: ExportSource, environment: [String: String], logger: Logger) {
         self.source = source
@@ -50,6 +54,11 @@ final class ExportDesk: Sendable {
         await set("s3", settings.s3.map { .s3($0, settings.pace) })
         await set("clickhouse", settings.clickHouse.map { .clickHouse($0, settings.pace) })
         await set("otlp", settings.otlp.flatMap { $0.sendsLogs ? .otlp($0, settings.pace) : nil })
+        let early = state.withLock { state in
+            defer { state.removedEarly = nil }
+            return state.removedEarly ?? []
+        }
+        for segment in early { noteRemoved(segment) }
     }
 
     private func set(_ name: String, _ wanted: Wanted?) async {
@@ -110,7 +119,13 @@ final class ExportDesk: Sendable {
 
     /// Hears that retention removed a segment.
     func noteRemoved(_ segment: SegmentFacts) {
-        for one in state.withLock({ Array($0.running.values) }) { one.exporter.noteRemoved(segment) }
+        let running = state.withLock { state in
+            if let count = state.removedEarly?.count, count < Self.mostRemovedEarly {
+                state.removedEarly?.append(segment)
+            }
+            return state.removedEarly == nil ? Array(state.running.values) : []
+        }
+        for one in running { one.exporter.noteRemoved(segment) }
     }
 
     private func hear(_ news: ExportNews, of name: String) {

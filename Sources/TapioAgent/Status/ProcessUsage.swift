@@ -6,9 +6,12 @@ enum ProcessUsage {
     static var pid: Int32 { getpid() }
 
     /// Resident memory from `/proc/self/statm` and CPU time from getrusage(2).
-    static func now() -> StatusReport.Process {
+    ///
+    /// - Parameter mappedTwice: Bytes of memory that is mapped twice in a row, as rings of BPF are: of these statm counts each page
+    ///   as often as it is mapped.
+    static func now(mappedTwice: Int64 = 0) -> StatusReport.Process {
         var usage = StatusReport.Process()
-        usage.residentBytes = residentBytes()
+        usage.residentBytes = max(0, residentBytes() - mappedTwice)
         var times = rusage()
         if unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &times) == 0 {
             usage.userSeconds = seconds(times.ru_utime)

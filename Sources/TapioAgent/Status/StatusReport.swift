@@ -419,6 +419,10 @@ public struct StatusReport: Codable, Sendable {
         public var path = ""
         /// Name of the segment that is being written; nil while there is none.
         public var openSegment: String?
+        /// Whole seconds that it has been so.
+        public var openSeconds: Int64?
+        /// Whole seconds after which it is due to be sealed.
+        public var sealSeconds: Int64 = 0
         /// Segments that are complete.
         public var sealedSegments = 0
         /// Bytes of the sealed segments.
@@ -461,7 +465,7 @@ public struct StatusReport: Codable, Sendable {
 
     /// What the agent itself uses.
     public struct Process: Codable, Sendable {
-        /// Resident memory, bytes.
+        /// Resident memory, bytes. The rings, whose pages the process has mapped twice, count once.
         public var residentBytes: Int64 = 0
         /// CPU time in user mode, seconds.
         public var userSeconds = 0.0

@@ -21,11 +21,15 @@ public final class Archive: Sendable {
         var counters: ArchiveCounters
         var segments: [SegmentFacts]
         var openPath: String?
+        var openedAtNs: Int64?
+        let clock: any ArchiveClock
 
         init(_ state: ArchiveState) {
             counters = state.counters
             segments = state.sealed
             openPath = state.open?.openPath
+            openedAtNs = state.open?.openedAtNs
+            clock = state.options.clock
         }
     }
 
@@ -236,6 +240,11 @@ public final class Archive: Sendable {
 
     /// The open segment's path, or nil between segments.
     public var openPath: String? { shown.withLock { $0.openPath } }
+
+    /// How long the open segment has been so, nanoseconds; nil between segments. Never waits for the disk.
+    public var openAgeNs: Int64? {
+        shown.withLock { shown in shown.openedAtNs.map { max(0, shown.clock.monotonicNs() - $0) } }
+    }
 
     /// Whether the pause after a failed write lasts: an append would be refused without being tried.
     public var isPaused: Bool {

@@ -9,6 +9,9 @@ enum ClickHouseTable {
     /// So many blocks are remembered by the server, so that one that is sent twice is kept once: about eight hours of 1,000
     /// nodes with a segment of up to 1,048,576 rows every five minutes.
     static let deduplicationWindow = 100_000
+    /// Replicated tables also forget by time, newer servers after an hour. A week: an answer may be lost with a node that is
+    /// off for days.
+    static let deduplicationSeconds = 604_800
 
     /// A column's declaration.
     static func declaration(_ column: ParquetColumn) -> String {
@@ -31,12 +34,17 @@ enum ClickHouseTable {
         let partition = schema.index(of: "ts") == nil ? "" : " PARTITION BY toDate(ts)"
         let (engine, window) =
             switch settings.engine {
-            case .mergeTree: ("MergeTree", "non_replicated_deduplication_window")
-            case .replicated: ("ReplicatedMergeTree", "replicated_deduplication_window")
+            case .mergeTree: ("MergeTree", "non_replicated_deduplication_window = \(deduplicationWindow)")
+            case .replicated:
+                (
+                    "ReplicatedMergeTree",
+                    "replicated_deduplication_window = \(deduplicationWindow), "
+                        + "replicated_deduplication_window_seconds = \(deduplicationSeconds)"
+                )
             }
         return """
             CREATE TABLE IF NOT EXISTS \(settings.table) (\(columns.joined(separator: ", "))) ENGINE = \(engine)\
-            \(partition) ORDER BY (\(order.joined(separator: ", "))) SETTINGS \(window) = \(deduplicationWindow)
+            \(partition) ORDER BY (\(order.joined(separator: ", "))) SETTINGS \(window)
             """
     }
 

@@ -48,7 +48,14 @@ public actor SegmentExporter {
         var current: SegmentName?
         /// The same, where retention removed it meanwhile. It is open, so it can still arrive.
         var removed: SegmentFacts?
+        /// Whether it is known what was sent before.
+        var isLoaded = false
+        /// What was removed before that.
+        var removedEarly: [SegmentFacts] = []
     }
+
+    /// Segments that are remembered until the position is read, at most. Of more, the log has a line.
+    private static let mostRemovedEarly = 16_384
 
     /// After each so many failures in a row it is worth a look whether the segment is at fault: that reads all of it.
     private static let refusalsUntilCheck = 5
@@ -79,6 +86,7 @@ public actor SegmentExporter {
         let all = source.segments()
         return shown.withLock { shown in
             var status = shown.status
+            guard shown.isLoaded else { return status }
             for segment in all where !shown.sent.contains(segment.name) {
                 status.waitingSegments += 1
                 status.waitingBytes += segment.bytes
@@ -92,15 +100,17 @@ public actor SegmentExporter {
     /// Hears that retention removed a segment. Never waits.
     public nonisolated func noteRemoved(_ segment: SegmentFacts) {
         let isLost = shown.withLock { shown in
-            guard !shown.sent.contains(segment.name) else { return false }
-            if shown.current == segment.name {
-                shown.removed = segment
+            guard shown.isLoaded else {
+                if shown.removedEarly.count < Self.mostRemovedEarly { shown.removedEarly.append(segment) }
                 return false
             }
-            shown.status.count(lost: segment)
-            return true
+            guard !shown.sent.contains(segment.name) else { return false }
+            if shown.current == segment.name { shown.removed = segment }
+            return shown.current != segment.name
         }
-        if isLost { tell(.lost(segment, .removed)) }
+        guard isLost else { return }
+        tell(.lost(segment, .removed))
+        show { $0.status.count(lost: segment) }
     }
 
     /// Lets it end by itself once all is sent, or something fails.
@@ -161,6 +171,15 @@ public actor SegmentExporter {
 
     /// Sends the next segment, or what lies beside the segments; false where nothing waits.
     private func step(_ target: any ExportTarget) throws(ExportFailure) -> Bool {
+        // Between two attempts nothing is under way: what was, and retention removed meanwhile, will not arrive.
+        let removed = shown.withLock { shown in
+            defer {
+                shown.removed = nil
+                shown.current = nil
+            }
+            return shown.removed
+        }
+        if let removed { loseRemoved(removed, target) }
         let all = source.segments()
         guard let next = all.first(where: { !position.sent.contains($0.name) }) else {
             try deliverCompanions(target)
@@ -170,7 +189,11 @@ public actor SegmentExporter {
         show { shown in
             shown.status.state = .sending
             shown.current = next.name
-            shown.removed = nil
+        }
+        // One upload at a time is remembered.
+        if let other = position.part, other.segment != next.name.description {
+            target.abandon(other)
+            position.part = nil
         }
         let segment = source.sealed(next)
         let part = position.part?.segment == next.name.description ? position.part : nil
@@ -216,6 +239,7 @@ public actor SegmentExporter {
         show { [sent = position.sent] shown in
             shown.sent = sent
             shown.current = nil
+            shown.removed = nil
         }
     }
 
@@ -251,8 +275,7 @@ public actor SegmentExporter {
         guard let current else { return false }
         let facts = source.segments().first { $0.name == current }
         if let gone = removed ?? (failure.kind == .gone ? facts : nil) {
-            if let part = position.part, part.segment == gone.name.description { target.abandon(part) }
-            lose(gone, .removed)
+            loseRemoved(gone, target)
             return true
         }
         if failure.kind == .gone {
@@ -261,7 +284,7 @@ public actor SegmentExporter {
             return true
         }
         // Servers have many words for a file that they cannot read.
-        guard failure.kind == .refused || failure.kind == .server, failures.isMultiple(of: Self.refusalsUntilCheck),
+        guard [.refused, .server, .file].contains(failure.kind), failures.isMultiple(of: Self.refusalsUntilCheck),
             let facts
         else { return false }
         let path = source.sealed(facts).path
@@ -270,20 +293,27 @@ public actor SegmentExporter {
         return true
     }
 
+    private func loseRemoved(_ segment: SegmentFacts, _ target: any ExportTarget) {
+        if let part = position.part, part.segment == segment.name.description { target.abandon(part) }
+        lose(segment, .removed)
+    }
+
     private func lose(_ segment: SegmentFacts, _ reason: ExportNews.LossReason) {
-        show { $0.status.count(lost: segment) }
-        settle(segment)
         tell(.lost(segment, reason))
+        settle(segment)
+        show { $0.status.count(lost: segment) }
     }
 
     // MARK: - The position
 
     private func load(_ place: String) {
         position = ExportPosition(place: place)
+        var isKnown = false
         do throws(ExportFailure) {
             if let saved = try file.load() {
                 if saved.place == place {
                     position = saved
+                    isKnown = true
                 } else {
                     tell(.notice("goes to another place than before: it begins with the oldest segment there is"))
                 }
@@ -291,10 +321,19 @@ public actor SegmentExporter {
         } catch {
             tell(.notice("\(error): it begins with the oldest segment there is, and may send again what arrived"))
         }
-        show { [sent = position.sent] shown in
+        let early = shown.withLock { [sent = position.sent] shown in
+            defer { shown.removedEarly = [] }
             shown.status.place = place
             shown.sent = sent
+            shown.isLoaded = true
+            return shown.removedEarly
         }
+        guard isKnown else { return }
+        // Who sent to this place before would have sent these too.
+        if early.count == Self.mostRemovedEarly {
+            tell(.notice("more segments were removed at the start than it counts"))
+        }
+        for segment in early { noteRemoved(segment) }
     }
 
     /// Gives up a part of a segment that is no longer there.
@@ -315,5 +354,5 @@ public actor SegmentExporter {
         }
     }
 
-    private func show(_ change: (inout Shown) -> Void) { shown.withLock { change(&$0) } }
+    private nonisolated func show(_ change: (inout Shown) -> Void) { shown.withLock { change(&$0) } }
 }

@@ -31,6 +31,20 @@ struct SentSegments: Sendable, Hashable, Codable {
             lastMicros = max(lastMicros, name.startMicros)
             return true
         }
+
+        /// Whether the other one goes on right where this one ends.
+        func precedes(_ other: Run) -> Bool {
+            lastSequence &+ 1 == other.firstSequence && lastMicros <= other.firstMicros
+        }
+
+        func joined(with other: Run) -> Run {
+            Run(
+                firstSequence: min(firstSequence, other.firstSequence),
+                lastSequence: max(lastSequence, other.lastSequence),
+                firstMicros: min(firstMicros, other.firstMicros),
+                lastMicros: max(lastMicros, other.lastMicros)
+            )
+        }
     }
 
     /// In the order in which they began.
@@ -41,7 +55,10 @@ struct SentSegments: Sendable, Hashable, Codable {
     mutating func insert(_ name: SegmentName) {
         guard !contains(name) else { return }
         // The newest first: after the numbers began anew, an old run may end just before this number too.
-        for index in runs.indices.reversed() where runs[index].extend(with: name) { return }
+        for index in runs.indices.reversed() where runs[index].extend(with: name) {
+            joinNeighbours(of: index)
+            return
+        }
         runs.append(
             Run(
                 firstSequence: name.sequence,
@@ -50,6 +67,17 @@ struct SentSegments: Sendable, Hashable, Codable {
                 lastMicros: name.startMicros
             )
         )
+    }
+
+    /// Makes one of a run and the one that it has grown up to.
+    private mutating func joinNeighbours(of index: Int) {
+        for other in runs.indices where other != index {
+            guard runs[index].precedes(runs[other]) || runs[other].precedes(runs[index]) else { continue }
+            let joined = runs[index].joined(with: runs[other])
+            runs[max(index, other)] = joined
+            runs.remove(at: min(index, other))
+            return
+        }
     }
 
     /// Lets go of runs of which the archive has no segment any more. The newest stays.

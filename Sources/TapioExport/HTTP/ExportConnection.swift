@@ -100,6 +100,7 @@ final class ExportConnection: @unchecked Sendable {
         if let caFile = request.caFile { try set(CURLOPT_CAINFO, caFile) }
         if let certificate = request.clientCertificate { try set(CURLOPT_SSLCERT, certificate) }
         if let key = request.clientKey { try set(CURLOPT_SSLKEY, key) }
+        if request.isLocal { try set(CURLOPT_NOPROXY, "*") }
         let limits = request.limits
         try set(CURLOPT_CONNECTTIMEOUT_MS, limits.connectMs)
         try set(CURLOPT_TIMEOUT_MS, limits.totalMs)

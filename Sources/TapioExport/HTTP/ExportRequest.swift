@@ -74,6 +74,8 @@ struct ExportRequest {
     var clientCertificate: String?
     var clientKey: String?
     var limits = Limits()
+    /// Whether it never leaves the machine, so that no proxy of the environment may see it.
+    var isLocal = false
 
     /// The URL without its query: that may be long.
     var place: String { String(url.prefix { $0 != "?" }) }

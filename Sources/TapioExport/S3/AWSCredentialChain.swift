@@ -39,8 +39,16 @@ final class AWSCredentialChain {
     /// Credentials to sign with now.
     func current() throws(ExportFailure) -> AWSCredentials {
         if let cached, let expiresAt = cached.expiresAt, expiresAt - nowSeconds() > Self.earlySeconds { return cached }
+        let found: AWSCredentials
+        do throws(ExportFailure) {
+            found = try find()
+        } catch {
+            // Those that can't be renewed yet are good until they expire.
+            if let cached, let expiresAt = cached.expiresAt, expiresAt > nowSeconds() { return cached }
+            cached = nil
+            throw error
+        }
         cached = nil
-        let found = try find()
         if found.expiresAt != nil { cached = found }
         return found
     }
@@ -136,6 +144,7 @@ final class AWSCredentialChain {
             return nil
         }
         var request = ExportRequest(what: "ask for the container's credentials", method: "GET", url: url)
+        request.isLocal = true
         if let path = value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
             request.headers = [("Authorization", try SecretFile.text(path, "the container's token"))]
         } else if let token = value("AWS_CONTAINER_AUTHORIZATION_TOKEN") {
@@ -149,10 +158,12 @@ final class AWSCredentialChain {
         var start = ExportRequest(what: "ask the instance for a token", method: "PUT", url: base + "/latest/api/token")
         start.headers = [("X-aws-ec2-metadata-token-ttl-seconds", "300")]
         start.body = .bytes([])
+        start.isLocal = true
         let token = try ask(start).text.trimmingBlanks
         let path = "/latest/meta-data/iam/security-credentials/"
         var list = ExportRequest(what: "ask the instance for its role", method: "GET", url: base + path)
         list.headers = [("X-aws-ec2-metadata-token", token)]
+        list.isLocal = true
         let role = try ask(list).text.split(whereSeparator: \.isNewline).first.map(\.trimmingBlanks) ?? ""
         guard !role.isEmpty else {
             throw ExportFailure(.credentials, "the instance has no role", remedy: "attach an instance profile")

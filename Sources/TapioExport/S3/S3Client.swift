@@ -69,7 +69,8 @@ final class S3Client {
             failure.remedy = "check the \(keys), and the region (\(region))"
         case "AccessDenied":
             failure.kind = .credentials
-            failure.remedy = "allow s3:PutObject and s3:AbortMultipartUpload on the bucket to the \(keys)"
+            failure.remedy =
+                "allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the bucket to the \(keys)"
         case "RequestTimeTooSkewed":
             failure.kind = .credentials
             failure.remedy = "set this node's clock"

@@ -36,18 +36,25 @@ final class S3Target: ExportTarget {
     }
 
     func abandon(_ part: ExportPosition.Part) {
+        abandon(key: settings.key(part.key), uploadID: part.uploadID)
+    }
+
+    private func abandon(key: String, uploadID: String) {
         // Where that fails, the bucket's rule for unfinished uploads cleans up.
         _ = try? client.send(
             "abort an upload",
             "DELETE",
-            key: settings.key(part.key),
-            query: [("uploadId", part.uploadID)],
+            key: key,
+            query: [("uploadId", uploadID)],
             accepted: [200, 204, 404]
         )
     }
 
     func deliverCompanions(root: String, node: String, since sinceNs: Int64?) throws(ExportFailure) -> Int64? {
         let fileSystem = PosixFileSystem()
+        // A clock that ran ahead and was set back: all of them again, rather than none for so long.
+        let isAhead = (sinceNs ?? .min) > SystemArchiveClock().utcNs()
+        let sinceNs = isAhead ? nil : sinceNs
         var latest = sinceNs
         for table in (try? fileSystem.list("\(root)/_dimensions")) ?? [] where table.isDirectory {
             let directory = "_dimensions/\(table.name)/node=\(node)"
@@ -178,8 +185,13 @@ final class S3Target: ExportTarget {
             "GET",
             key: key,
             query: [("uploadId", uploadID)],
-            accepted: [200, 404]
+            accepted: [200, 400, 403, 404]
         )
+        if answer.status == 400 || answer.status == 403 {
+            // Who may not look can begin anew: the keys themselves are put to the test by that.
+            abandon(key: key, uploadID: uploadID)
+            return nil
+        }
         if answer.status == 404 {
             guard XMLText(answer.body).first("Code") == "NoSuchUpload" else {
                 throw answer.failure("list an upload's parts", at: "\(client.url)/\(key)")
@@ -187,7 +199,8 @@ final class S3Target: ExportTarget {
             return nil
         }
         let list = XMLText(answer.body)
-        guard list.elements("ListPartsResult", most: 1).count == 1 else {
+        // Stores call the whole by different names.
+        guard list.first("UploadId") == uploadID else {
             throw ExportFailure(.answer, "list an upload's parts at \(client.url)/\(key): the answer is no list")
         }
         var there: [Int64: StoredPart] = [:]
@@ -214,6 +227,7 @@ final class S3Target: ExportTarget {
         there: [Int64: StoredPart]
     ) throws(ExportFailure) -> Int64 {
         var sent: Int64 = 0
+        var isChecked = true
         var list = ""
         var number: Int64 = 1
         for offset in stride(from: 0, to: size, by: Int64.Stride(partBytes)) {
@@ -237,6 +251,7 @@ final class S3Target: ExportTarget {
                     throw ExportFailure(.answer, "put a part at \(client.url)/\(key): the answer names no ETag")
                 }
                 try check(answer.headers[Self.checksumHeader], digest, key)
+                isChecked = isChecked && answer.headers[Self.checksumHeader] != nil
                 tag = given
                 sent += count
             }
@@ -245,6 +260,8 @@ final class S3Target: ExportTarget {
             number += 1
         }
         try complete("<CompleteMultipartUpload>\(list)</CompleteMultipartUpload>", key: key, uploadID: uploadID)
+        // A store that does not say what it has computed is asked at least how much it has.
+        if !isChecked { try checkSize(size, key: key) }
         return sent
     }
 

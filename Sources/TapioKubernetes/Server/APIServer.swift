@@ -90,7 +90,7 @@ public struct APIServer: Sendable, Equatable {
         if let flaw = Self.flaw(inURL: url) {
             throw KubernetesError(
                 action: "use the API server's URL",
-                place: "'\(url)'",
+                place: "'\(Self.withoutUser(url))'",
                 reason: flaw,
                 remedy: "give it as https://host:port"
             )
@@ -98,7 +98,7 @@ public struct APIServer: Sendable, Equatable {
         guard credentials == .none || url.hasPrefix("https://") else {
             throw KubernetesError(
                 action: "use the API server's URL",
-                place: "'\(url)'",
+                place: "'\(Self.withoutUser(url))'",
                 reason: "credentials would go over plain HTTP",
                 remedy: "use https, or no credentials"
             )
@@ -142,7 +142,15 @@ public struct APIServer: Sendable, Equatable {
         }
     }
 
-    private static func flaw(inURL url: String) -> String? {
+    /// The URL without what may be a password.
+    private static func withoutUser(_ url: String) -> String {
+        guard let end = url.lastIndex(of: "@") else { return url }
+        let scheme = ["https://", "http://"].first(where: url.hasPrefix) ?? ""
+        return scheme + "…" + url[end...]
+    }
+
+    /// What is wrong with a URL of an API server, or nil.
+    public static func flaw(inURL url: String) -> String? {
         guard let scheme = ["https://", "http://"].first(where: url.hasPrefix) else {
             return "it begins with neither https:// nor http://"
         }

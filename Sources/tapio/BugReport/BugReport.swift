@@ -35,7 +35,10 @@ struct BugReport {
         let loaded = report.loadConfiguration(source, runningPath: status?.configuration.path)
         // From here on the configuration's secrets are known.
         report.addConfiguration(loaded)
-        if let status { report.add(status) }
+        if let status {
+            report.add(status)
+            report.addMetrics(agent.client)
+        }
         report.addVersion()
         report.addDoctor(loaded, status)
         report.addKernel()
@@ -85,7 +88,7 @@ struct BugReport {
             node = status.node
             return status
         } catch {
-            missing.append("status.json, status.txt, ledger.txt, process.txt: \(error)")
+            missing.append("status.json, status.txt, ledger.txt, metrics.txt, process.txt: \(error)")
             return nil
         }
     }
@@ -161,6 +164,14 @@ struct BugReport {
             (ledger.table + ledger.violations).joined(separator: "\n") + "\n",
             "what became of every event"
         )
+    }
+
+    private mutating func addMetrics(_ client: ControlClient) {
+        do {
+            add("metrics.txt", try client.metrics(), "what /metrics says")
+        } catch {
+            missing.append("metrics.txt: \(error)")
+        }
     }
 
     private mutating func addVersion() {

@@ -78,7 +78,7 @@ struct SecretRemover {
     /// A line that has none of these holds nothing that looks like a secret. Patterns cost a thousand times as much.
     private static let signs = [
         "://", "eyj", "private key", "token", "passw", "passphrase", "secret", "api", "access", "credential", "bearer",
-        "basic", "sig",
+        "basic", "sig", "authoriz", "cookie", "-key:",
     ].map { Array($0.utf8) }
 
     private func line(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
@@ -96,6 +96,10 @@ struct SecretRemover {
         text = text.replacing(/eyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)?/, with: mark)
         text = text.replacing(/([A-Za-z][A-Za-z0-9+.\-]*:\/\/)[^\/\s"'@]*@/) { "\($0.1)\(mark)@" }
         text = text.replacing(/((?i)\b(?:bearer|basic)\s+)[A-Za-z0-9+\/=._~\-]{8,}/) { "\($0.1)\(mark)" }
+        // A header's value goes on to the end of the line, or of the quotes.
+        text = text.replacing(
+            /((?i)\b(?:proxy-)?(?:authorization|(?:set-)?cookie|x-[a-z\-]*(?:key|token))["']?\s*:\s*["']?)[^"'\r\n]+/
+        ) { "\($0.1)\(mark)" }
         let assigned =
             /((?i)\b[a-z0-9_\-]*(?:token|password|passwd|passphrase|secret|api[_\-]?key|access[_\-]?key|credential|signature|sig)s?["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"'}\]]+)/
         return text.replacing(assigned) { match in

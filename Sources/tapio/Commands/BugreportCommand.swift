@@ -14,10 +14,12 @@ struct BugreportCommand: ParsableCommand {
             Secrets are removed: values of keys that name one, user parts of URLs, tokens, passwords and private keys. \
             Needs neither an agent nor root; what is missing without them is said, and stands in the MANIFEST inside.
 
-            Only its owner may read the file. An existing one is replaced with --force alone.
+            Only its owner may read the file. An existing one is replaced with --force alone. `-o -` writes to standard \
+            output, as out of a container.
 
             EXAMPLES
               sudo tapio bugreport
+              kubectl exec POD -- tapio bugreport -o - > report.tar.zst
               tapio bugreport -o /tmp/report.tar.zst --force
               tar --zstd -xOf report.tar.zst --wildcards '*/MANIFEST'
             """
@@ -26,7 +28,7 @@ struct BugreportCommand: ParsableCommand {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "The file to write. Default: tapio-bugreport-<node>-<time>.tar.zst in this directory.",
+            "The file to write; - is standard output. Default: tapio-bugreport-<node>-<time>.tar.zst in this directory.",
             valueName: "file"
         )
     )
@@ -44,15 +46,29 @@ struct BugreportCommand: ParsableCommand {
     func run() throws {
         let now = ClockOffset.measure().utcMicroseconds(boot: ClockOffset.bootNow()) / 1_000_000
         // Before the work: a name that is taken is known at once.
-        if let output, !force { try refuseExisting(output) }
+        let isPiped = output == "-"
+        if isPiped && isatty(STDOUT_FILENO) != 0 {
+            throw CommandFailure(
+                .usage,
+                "a report is no text for a terminal: send it on with | or >, or name a file with -o"
+            )
+        }
+        if let output, !isPiped { try refuseExisting(output) }
         let report = BugReport.collect(source, agent, archive: archive)
         let name = "tapio-bugreport-\(BugreportCommand.plain(report.node))-\(BugreportCommand.stamp(now))"
         let path = output ?? name + ".tar.zst"
         guard let bytes = ZstdFrame.compress(report.tar(directory: name, time: max(0, now))) else {
             throw CommandFailure(.failed, "no memory to compress the report")
         }
-        try write(bytes, to: path)
+        if isPiped {
+            guard BugreportCommand.write(bytes, to: STDOUT_FILENO) else {
+                throw BugreportCommand.failure("standard output")
+            }
+        } else {
+            try write(bytes, to: path)
+        }
         for line in report.missing { StandardError.line("tapio: note: not in it: " + TerminalText.escape(line)) }
+        if isPiped { return }
         let out = Output()
         try out.line("\(TerminalText.escape(path)) (\(HumanUnits.bytes(Int64(bytes.count))))")
         try out.flush()
@@ -61,6 +77,13 @@ struct BugreportCommand: ParsableCommand {
     private func refuseExisting(_ path: String) throws {
         var facts = stat()
         guard unsafe lstat(path, &facts) == 0 else { return }
+        if facts.st_mode & S_IFMT != S_IFREG && facts.st_mode & S_IFMT != S_IFLNK {
+            throw CommandFailure(
+                .usage,
+                "\(TerminalText.escape(path)) is no file: name another one with -o, or - for standard output"
+            )
+        }
+        if force { return }
         throw CommandFailure(
             .usage,
             "\(TerminalText.escape(path)) is there already: name another file with -o, or replace it with --force"
@@ -72,21 +95,25 @@ struct BugreportCommand: ParsableCommand {
         let temporary = force ? "\(path).\(getpid()).part" : path
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            if errno == EEXIST { try refuseExisting(temporary) }
+            if errno == EEXIST { try refuseExisting(path) }
             throw BugreportCommand.failure(path)
         }
         defer { close(descriptor) }
-        var isWritten = fchmod(descriptor, 0o600) == 0
-        var rest = bytes[...]
-        while isWritten && !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { isWritten = false }
-        }
+        var isWritten = fchmod(descriptor, 0o600) == 0 && BugreportCommand.write(bytes, to: descriptor)
         if isWritten && force { isWritten = unsafe rename(temporary, path) == 0 }
         if isWritten { return }
         let failure = BugreportCommand.failure(path)
         unsafe unlink(temporary)
         throw failure
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return false }
+        }
+        return true
     }
 
     private static func failure(_ path: String) -> CommandFailure {

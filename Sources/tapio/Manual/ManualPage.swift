@@ -29,12 +29,14 @@ struct ManualPage {
         let discussion = Discussion(command.discussion ?? "")
         lines += [".Sh DESCRIPTION"] + Self.paragraphs(discussion.paragraphs)
         lines += options
-        for section in discussion.sections where section.title != "EXIT CODES" && section.title != "ENVIRONMENT" {
+        // Those that every manual may have come under its names and in its order, after all others.
+        let ordered = [("ENVIRONMENT", "ENVIRONMENT"), ("EXIT CODES", "EXIT STATUS"), ("EXAMPLES", "EXAMPLES")]
+        let (known, own) = (ordered.map(\.0), discussion.sections)
+        for section in own where !known.contains(section.title) {
             lines += [".Sh \(section.title)"] + Self.literal(section.lines)
         }
-        // Where other manuals have them, and under the same names.
-        for (title, heading) in [("ENVIRONMENT", "ENVIRONMENT"), ("EXIT CODES", "EXIT STATUS")] {
-            guard let section = discussion.sections.first(where: { $0.title == title }) else { continue }
+        for (title, heading) in ordered {
+            guard let section = own.first(where: { $0.title == title }) else { continue }
             lines += [".Sh \(heading)"] + Self.literal(section.lines)
         }
         lines += seeAlso
