@@ -323,6 +323,41 @@ struct OTLPTests {
         #expect(right.awaitSent(1), "\(right.status)")
     }
 
+    @Test("TLS of both sides; an authority, a certificate or a key that is wrong is one line, and mended where it lies")
+    func tls() async throws {
+        let certificates = try TestCertificates()
+        let strict = try ExportServer.otlp(certificates: certificates)
+        let archive = try ExportedArchive()
+        try archive.seal(rows: 10)
+        var settings = OTLPSettings(endpoint: "https://127.0.0.1:\(strict.port)")
+        settings.caFile = certificates.authority
+        let unknown = start(archive.source, settings)
+        // TLS 1.3 tells it only once the request is under way.
+        #expect(unknown.wait { !$0.errors.isEmpty }, "\(unknown.status)")
+        #expect(unknown.status.sentRows == 0)
+        await unknown.cancel()
+
+        let place = TemporaryDirectory()
+        TestFile.write(place.file("key"), "no key")
+        settings.clientCertificate = certificates.client
+        settings.clientKey = place.file("key")
+        let running = start(archive.source, settings)
+        #expect(running.wait { $0.errors["tls", default: 0] >= 1 }, "\(running.status)")
+        #expect(running.status.lastError?.contains("the client's certificate and key") == true, "\(running.status)")
+        TestFile.write(place.file("key"), try #require(TestFile.read(certificates.clientKey)))
+        #expect(running.awaitSent(1), "\(running.status)")
+        #expect(
+            try strict.command("rows", ["fields": ["tapio.seq"]])["rows"] as? [[String]] == (0..<10).map { ["\($0)"] }
+        )
+        await running.cancel()
+
+        try archive.seal(rows: 10, hour: 1)
+        settings.caFile = nil
+        let distrusting = start(archive.source, settings)
+        #expect(distrusting.wait { $0.errors["tls", default: 0] >= 1 }, "\(distrusting.status)")
+        #expect(distrusting.status.lastError?.contains("CA file") == true, "\(distrusting.status)")
+    }
+
     @Test("one that hangs is alone: another of the same archive goes on")
     func isolation() async throws {
         let archive = try ExportedArchive()

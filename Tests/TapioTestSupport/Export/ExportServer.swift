@@ -42,9 +42,14 @@ public final class ExportServer {
 
     /// A receiver of OTLP that keeps what it gets.
     ///
-    /// - Parameter authorization: What the header of that name must say; nil: nothing.
-    public static func otlp(authorization: String? = nil) throws -> ExportServer {
-        try ExportServer("otlp_server.py", authorization.map { [$0] } ?? [])
+    /// - Parameters:
+    ///   - authorization: What the header of that name must say; nil: nothing.
+    ///   - certificates: Where there are certificates of both sides, which must know each other; nil: plain HTTP.
+    public static func otlp(
+        authorization: String? = nil,
+        certificates: TestCertificates? = nil
+    ) throws -> ExportServer {
+        try ExportServer("otlp_server.py", [authorization ?? ""] + (certificates.map { [$0.folder] } ?? []))
     }
 
     private init(_ script: String, _ arguments: [String]) throws {

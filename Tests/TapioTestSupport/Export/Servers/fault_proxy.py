@@ -7,14 +7,17 @@ the last time), close and open (nobody listens), and those of the server behind 
 import http.client
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
 
 
 class Proxy:
-    def __init__(self, upstream):
+    def __init__(self, upstream, tls=None):
+        """tls: a folder with server.pem (with its key) and ca.pem, which signs the clients' certificates."""
         self.upstream = upstream
+        self.tls = tls
         self.lock = threading.Lock()
         self.faults = []
         self.requests = []
@@ -80,6 +83,12 @@ class Proxy:
                 pass
 
         self.server = Server(("127.0.0.1", self.port), Handler)
+        if self.tls:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=f"{self.tls}/ca.pem")
+            context.load_cert_chain(f"{self.tls}/server.pem")
+            context.verify_mode = ssl.CERT_REQUIRED
+            # The handshake is each connection's own thread's.
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

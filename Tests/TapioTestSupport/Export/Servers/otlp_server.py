@@ -1,5 +1,6 @@
 """A receiver of OTLP over HTTP that keeps what it got, behind a way on which things go wrong. It decodes with
-opentelemetry-proto, the protocol's own definition. Arguments: nothing, or the value that Authorization must have."""
+opentelemetry-proto, the protocol's own definition. Arguments: the value that Authorization must have, or nothing, and a folder
+of certificates where it speaks TLS."""
 
 import gzip
 import sys
@@ -11,7 +12,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metr
 
 from fault_proxy import Proxy
 
-authorization = sys.argv[1] if len(sys.argv) > 1 else None
+authorization = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else None
 plain = {"Content-Type": "text/plain"}
 protobuf = {"Content-Type": "application/x-protobuf"}
 log_requests = []
@@ -134,4 +135,4 @@ def counted():
 
 
 commands = [limit, rows, find, resource, batches, counted]
-Proxy(answer).serve({command.__name__: command for command in commands})
+Proxy(answer, sys.argv[2] if len(sys.argv) > 2 else None).serve({command.__name__: command for command in commands})
