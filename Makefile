@@ -98,8 +98,9 @@ install: $(if $(SUDO_USER),built,release) ## Install program, configuration, uni
 built:
 	@[ -x $(RELEASE) ] || { echo "there is no $(RELEASE): run \`make release\` first, without sudo" >&2; exit 1; }
 
-# Unpacked at the root of a node it is what install puts there, without the configuration and the archive's directory: those
-# are the node's own; nor are directories in it, whose modes would become those of the node's. No debugger's tables, which are four fifths of it; names of functions stay, for backtraces.
+# Unpacked at the root of a node it is what install puts there, without the configuration and the archive's directory, which are
+# the node's own, and without directories, whose modes would become those of the node's. No debugger's tables, a quarter of it;
+# names of functions stay, for backtraces.
 DIST    := tapio-$(VERSION)-linux-$(shell uname -m)
 DISTDIR ?= .build-dist
 dist: release ## Pack what install installs, for nodes without a toolchain: DISTDIR/tapio-VERSION-linux-ARCH.tar.gz
