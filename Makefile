@@ -2,7 +2,7 @@
 #
 #   make run FOR=30s ARCHIVE=./tapio-archive     how long, and where the archive goes
 #   make test FILTER=TapioArchiveTests           a part of the tests
-#   make install PREFIX=/usr/local DESTDIR=
+#   make release && sudo make install PREFIX=/usr/local DESTDIR=
 
 SHELL       := /bin/bash
 PREFIX      ?= /usr/local
@@ -15,6 +15,9 @@ AS_ROOT     := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env "PATH=$$PATH")
 # On a terminal the agent runs until Ctrl-C, elsewhere for half a minute.
 FOR         ?= $(shell [ -t 1 ] || echo 30s)
 RELEASE     := .build/release/tapio
+# Swift's libraries are in the program: it runs where no toolchain is. The container's image is built with the same.
+RELEASE_FLAGS := -c release --product tapio --static-swift-stdlib
+VERSION     := $(shell sed -n 's/.*static let current = "\(.*\)".*/\1/p' Sources/TapioAgent/Status/TapioVersion.swift)
 # The rings' tests send millions of items each: optimised, and built without the rest of the package.
 RING_TESTS  := TAPIO_PACKAGE=rings $(SWIFT) test -c release -Xswiftc -enable-testing --no-parallel
 
@@ -22,7 +25,7 @@ RING_TESTS  := TAPIO_PACKAGE=rings $(SWIFT) test -c release -Xswiftc -enable-tes
 TSAN_SUITES := TapioPipelineTests.(PipelineTests|AggregationPipelineTests|AggregationSwitchTests|KernelPipelineTests|EventTapTests|LaneIntakeTests|LatencyHistogramTests|PressureGaugeTests|LaterNamesTests)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rings test-kernels tsan build release format lint install uninstall clean deps test-deps bench
+.PHONY: built help run test test-rings test-kernels tsan build release format lint rules install dist uninstall clean deps test-deps bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +53,7 @@ build: deps ## Build for debugging
 	$(SWIFT) build --build-tests
 
 release: deps ## Build the optimised program: .build/release/tapio
-	$(SWIFT) build -c release --product tapio
+	$(SWIFT) build $(RELEASE_FLAGS)
 
 bench: release ## Measure on this machine (see bench-results/)
 	$(AS_ROOT) $(RELEASE) bench all
@@ -63,16 +66,25 @@ lint: deps ## Check format and style, warnings being errors
 	swift format lint --strict -r Package.swift Plugins Sources Tests
 	clang-format --dry-run -Werror bpf/*.c bpf/include/*.h bpf/kernel/*.h Sources/C*/*.c Sources/C*/include/*.h
 
+rules: ## Write the alert rules anew as Prometheus' operator and the chart take them
+	.ci/prometheus-rules
+
 # Completions are where each shell looks for them by itself; the unit says where the program is.
+UNITDIR         ?= $(PREFIX)/lib/systemd/system
 BASH_COMPLETION := $(PREFIX)/share/bash-completion/completions/tapio
 ZSH_COMPLETION  := $(PREFIX)/share/zsh/site-functions/_tapio
 FISH_COMPLETION := $(PREFIX)/share/fish/vendor_completions.d/tapio.fish
-UNIT            := $(PREFIX)/lib/systemd/system/tapio.service
+UNIT            := $(UNITDIR)/tapio.service
 MANUAL          := $(PREFIX)/share/man/man1
+DOCUMENTS       := $(PREFIX)/share/doc/tapio
+CONFIGURATION   := $(SYSCONFDIR)/tapio
 
-install: release ## Install program, configuration, unit, completions and manual (PREFIX, SYSCONFDIR, DESTDIR)
+# Under sudo nothing is built: root's path has no toolchain, and what root builds the user cannot build again.
+install: $(if $(SUDO_USER),built,release) ## Install program, configuration, unit, completions and manual (PREFIX, UNITDIR, SYSCONFDIR, DESTDIR)
 	install -D -m 0755 $(RELEASE) "$(DESTDIR)$(PREFIX)/bin/tapio"
-	[ -e "$(DESTDIR)$(SYSCONFDIR)/tapio/tapio.yaml" ] || install -D -m 0644 config/tapio.yaml "$(DESTDIR)$(SYSCONFDIR)/tapio/tapio.yaml"
+	install -D -m 0644 LICENSE "$(DESTDIR)$(DOCUMENTS)/LICENSE"
+	install -D -m 0644 config/tapio.yaml "$(DESTDIR)$(CONFIGURATION)/tapio.yaml.example"
+	[ -e "$(DESTDIR)$(CONFIGURATION)/tapio.yaml" ] || install -m 0644 deploy/systemd/tapio.yaml "$(DESTDIR)$(CONFIGURATION)/tapio.yaml"
 	install -d -m 0750 "$(DESTDIR)/var/lib/tapio"
 	install -D -m 0644 deploy/systemd/tapio.service "$(DESTDIR)$(UNIT)"
 	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' "$(DESTDIR)$(UNIT)"
@@ -83,8 +95,27 @@ install: release ## Install program, configuration, unit, completions and manual
 	done
 	$(RELEASE) manual --into "$(DESTDIR)$(MANUAL)"
 
+built:
+	@[ -x $(RELEASE) ] || { echo "there is no $(RELEASE): run \`make release\` first, without sudo" >&2; exit 1; }
+
+# Unpacked at the root of a node it is what install puts there, without the configuration and the archive's directory, which are
+# the node's own, and without directories, whose modes would become those of the node's. No debugger's tables, a quarter of it;
+# names of functions stay, for backtraces.
+DIST    := tapio-$(VERSION)-linux-$(shell uname -m)
+DISTDIR ?= .build-dist
+dist: release ## Pack what install installs, for nodes without a toolchain: DISTDIR/tapio-VERSION-linux-ARCH.tar.gz
+	mkdir -p "$(DISTDIR)" && rm -rf "$(DISTDIR)/$(DIST)"
+	$(MAKE) -s -o release -o built install DESTDIR="$(abspath $(DISTDIR))/$(DIST)"
+	rm -r "$(DISTDIR)/$(DIST)/var" "$(DISTDIR)/$(DIST)$(CONFIGURATION)/tapio.yaml"
+	strip --strip-debug "$(DISTDIR)/$(DIST)$(PREFIX)/bin/tapio"
+	cd "$(DISTDIR)" && find "$(DIST)" -type f | LC_ALL=C sort | tar -czf "$(DIST).tar.gz" --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX --mtime="@$${SOURCE_DATE_EPOCH:-$$(stat -c %Y "$(abspath $(RELEASE))")}" -T -
+	cd "$(DISTDIR)" && sha256sum "$(DIST).tar.gz" | tee "$(DIST).tar.gz.sha256"
+	rm -rf "$(DISTDIR)/$(DIST)"
+
 uninstall: ## Remove what install put there; configuration and archives stay
 	rm -f "$(DESTDIR)$(PREFIX)/bin/tapio" "$(DESTDIR)$(BASH_COMPLETION)" "$(DESTDIR)$(ZSH_COMPLETION)" "$(DESTDIR)$(FISH_COMPLETION)" "$(DESTDIR)$(UNIT)"
+	rm -f "$(DESTDIR)$(DOCUMENTS)/LICENSE" "$(DESTDIR)$(CONFIGURATION)/tapio.yaml.example"
 	rm -f "$(DESTDIR)$(MANUAL)/tapio.1" "$(DESTDIR)$(MANUAL)"/tapio-*.1
 
 clean: ## Remove what builds made; archives stay

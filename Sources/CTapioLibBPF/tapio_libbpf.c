@@ -190,7 +190,9 @@ int tapio_bpf_probe(void)
 	if (fd < 0)
 		return -errno;
 	close(fd);
-	return 0;
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_ringbuf_reserve_dynptr, NULL) == 0
+	           ? -EOPNOTSUPP
+	           : 0;
 }
 
 int tapio_bpf_wait_for_running(void)

@@ -16,8 +16,7 @@ import Testing
         var text = """
             # Commands
 
-            Every command answers `--help` with examples; this page holds those texts. `CommandsReferenceTests` writes it when
-            `TAPIO_WRITE_DOCS` is set, and fails when it is out of date.
+            Every command answers `--help` with examples; this page holds those texts.
 
             - **Output** is for people on a terminal and the same without colours in a pipe; `--json` is for programs. What a
               monitored process chose (names, arguments, paths) is escaped wherever a person reads it, and exact in JSON.

@@ -1,46 +1,29 @@
 import Foundation
 import Glibc
+import TapioAgent
 import TapioTestSupport
 import Testing
 
 /// What deploy/ holds, checked by those who will read it: systemd, kustomize, Helm's engine, the API's schemas, bash, mandoc.
 @Suite("What is deployed") struct DeploymentTests {
-    private static let root = String(#filePath.prefix(upTo: #filePath.range(of: "/Tests/")!.lowerBound))
-    private static var isCI: Bool { ProcessInfo.processInfo.environment["CI"] == "true" }
-
-    private static func has(_ program: String) -> Bool {
-        isCI || ["/usr/bin/", "/bin/", "/usr/sbin/"].contains { access($0 + program, X_OK) == 0 }
-    }
-
-    private static let python: String = {
-        (getenv("TAPIO_TEST_VENV").map { String(cString: $0) } ?? root + "/.build-venv") + "/bin/python"
-    }()
-
-    private func shell(_ script: String, _ arguments: [String] = []) throws -> TapioProgram.Result {
-        let place = TemporaryDirectory()
-        let child = try ChildProcess("/bin/bash", ["-ec", script, "bash"] + arguments, directory: place)
-        guard let ending = child.wait(seconds: 120) else { throw AgentFailure("does not end: \(script)") }
-        return TapioProgram.Result(ending: ending, output: child.output, errors: child.errors)
-    }
-
     // MARK: systemd
 
     @Test(
         "systemd finds nothing to complain about in the unit, and its exposure is no worse than is documented",
-        .enabled(if: has("systemd-analyze"))
+        .enabled(if: Repository.has("systemd-analyze"))
     )
     func unit() throws {
         let place = TemporaryDirectory()
-        let text = String(
-            decoding: try #require(TestFile.read(Self.root + "/deploy/systemd/tapio.service")),
-            as: UTF8.self
-        )
+        let text = Repository.text("deploy/systemd/tapio.service")
         let unit = place.file("tapio.service")
         TestFile.write(unit, text.replacingOccurrences(of: "/usr/local/bin/tapio", with: TapioProgram.path))
-        let verified = try shell("systemd-analyze verify --man=no \"$1\"", [unit])
+        let verified = try Repository.shell("systemd-analyze verify --man=no \"$1\"", [unit])
         #expect(verified.exitCode == 0, "\(verified.errors)")
         #expect(!verified.errors.contains("tapio.service"), "\(verified.errors)")
-        let judged = try shell("systemd-analyze security --offline=true --no-pager --threshold=35 \"$1\"", [unit])
+        let judged = try Repository.shell(
+            "systemd-analyze security --offline=true --no-pager --threshold=35 \"$1\"",
+            [unit]
+        )
         #expect(judged.exitCode == 0, "\(judged.output.suffix(200)) \(judged.errors)")
         // What its page in docs/ says is what it says.
         let figure = try #require(
@@ -48,20 +31,16 @@ import Testing
                 $0.contains(".") && Double($0) != nil && judged.output.contains("tapio.service: \($0)")
             }
         )
-        let page = String(decoding: TestFile.read(Self.root + "/docs/deployment.md") ?? [], as: UTF8.self)
-        #expect(page.contains("exposure level \(figure)"), "it is \(figure)")
+        #expect(Repository.text("docs/deployment.md").contains("exposure level \(figure)"), "it is \(figure)")
     }
 
-    @Test("the unit lets through what the agent keeps, and what older kernels and heaps take")
+    @Test("the unit lets through what the agent keeps, and what heaps take")
     func unitCapabilities() throws {
-        let text = String(
-            decoding: try #require(TestFile.read(Self.root + "/deploy/systemd/tapio.service")),
-            as: UTF8.self
-        )
+        let text = Repository.text("deploy/systemd/tapio.service")
         let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("CapabilityBoundingSet=") })
         #expect(
             Set(line.dropFirst("CapabilityBoundingSet=".count).split(separator: " ").map(String.init)) == [
-                "CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_SYS_RESOURCE", "CAP_SYS_PTRACE",
+                "CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE",
                 "CAP_CHECKPOINT_RESTORE",
             ]
         )
@@ -75,10 +54,11 @@ import Testing
 
         var kind: String { json["kind"] as? String ?? "" }
 
+        /// What is at a path; `~` stands for a slash in a key.
         func at(_ path: String) -> Any? {
             path.split(separator: "/").reduce(json as Any?) { value, key in
                 if let index = Int(key), let list = value as? [Any] { return index < list.count ? list[index] : nil }
-                return (value as? [String: Any])?[String(key)]
+                return (value as? [String: Any])?[String(key).replacing("~", with: "/")]
             }
         }
         func text(_ path: String) -> String? { at(path) as? String }
@@ -86,7 +66,7 @@ import Testing
     }
 
     private func objects(_ command: String) throws -> [Object] {
-        let result = try shell("set -o pipefail; cd \"$1\"; \(command)", [Self.root])
+        let result = try Repository.shell(command)
         guard result.exitCode == 0 else { throw AgentFailure("\(command): \(result.errors)") }
         return try result.output.split(separator: "\n").map {
             Object(json: try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]))
@@ -124,6 +104,7 @@ import Testing
         let volumes = Set((set.at(pod + "volumes") as? [[String: Any]] ?? []).compactMap { $0["name"] as? String })
         let mounts = (set.at(container + "volumeMounts") as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
         #expect(Set(mounts) == volumes && mounts.count == volumes.count, sourceLocation: place)
+        #expect((set.at(pod + "volumes") as? [Any])?.count == volumes.count, sourceLocation: place)
         let account = try one("ServiceAccount")
         #expect(set.text(pod + "serviceAccountName") == account.text("metadata/name"), sourceLocation: place)
         #expect(
@@ -151,9 +132,19 @@ import Testing
         let resources = ["pods", "services", "nodes", "events", "endpointslices"]
         #expect(Set(rights) == Set(resources.flatMap { ["list \($0)", "watch \($0)"] }), sourceLocation: place)
 
-        // The program takes its configuration, and every command line that is in there.
+        // The program takes its configuration, laid out as the volume does, and every command line that is in there.
         let directory = TemporaryDirectory()
-        TestFile.write(directory.file("tapio.yaml"), try #require(map.text("data/tapio.yaml")))
+        mkdir(directory.file("tapio.yaml.d"), 0o755)
+        let items = set.at(pod + "volumes/0/configMap/items") as? [[String: Any]]
+        for item in items ?? [["key": "tapio.yaml", "path": "tapio.yaml"]] {
+            let (key, path) = (item["key"] as? String ?? "", item["path"] as? String ?? "")
+            let text = try #require((map.at("data") as? [String: String])?[key], "no \(key)", sourceLocation: place)
+            // Secrets are the cluster's.
+            let secret = directory.file("secret")
+            TestFile.write(secret, "secret")
+            let own = text.replacing(#/password_file: .*/#, with: "password_file: \(secret)")
+            TestFile.write(directory.file(path), own)
+        }
         let checked = try TapioProgram.run(["config", "check", "--config", directory.file("tapio.yaml")])
         #expect(checked.exitCode == 0, "\(checked.errors)", sourceLocation: place)
         for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
@@ -167,40 +158,103 @@ import Testing
         }
     }
 
-    @Test("kustomize builds it, and every object fits the API's schemas", .enabled(if: has("kubectl")))
+    @Test("kustomize builds it, and every object fits the API's schemas", .enabled(if: Repository.has("kubectl")))
     func kustomize() throws {
-        let base = try objects("kubectl kustomize deploy/kubernetes/base | \(Self.python) .ci/manifests")
+        let base = try objects("kubectl kustomize deploy/kubernetes/base | \(Repository.python) .ci/manifests")
         try check(base)
         #expect(base.allSatisfy { $0.kind != "ServiceMonitor" && $0.kind != "Service" })
         #expect(base.contains { $0.kind == "Namespace" && $0.text("metadata/name") == "tapio" })
         let policy = try #require(base.first { $0.kind == "NetworkPolicy" })
         #expect((policy.at("spec/ingress") as? [Any])?.isEmpty != false, "nobody may connect")
+        #expect((policy.at("spec/egress") as? [Any])?.count == 2)
 
-        let metrics = try objects(
-            "kubectl kustomize deploy/kubernetes/overlays/prometheus | \(Self.python) .ci/manifests"
-        )
-        let set = try #require(metrics.first { $0.kind == "DaemonSet" })
-        let ports = set.at("spec/template/spec/containers/0/ports") as? [[String: Any]]
-        #expect(ports?.first?["name"] as? String == "metrics")
-        let service = try #require(metrics.first { $0.kind == "Service" })
-        let monitor = try #require(metrics.first { $0.kind == "ServiceMonitor" })
-        #expect(monitor.text("spec/endpoints/0/port") == service.text("spec/ports/0/name"))
+        let metrics = try overlay("prometheus")
+        try check(metrics)
+        try checkMetrics(metrics, port: 19464)
+        let map = try #require(metrics.first { $0.kind == "ConfigMap" })
+        #expect(map.text("data/tapio.yaml") == base.first { $0.kind == "ConfigMap" }?.text("data/tapio.yaml"))
+        #expect(map.text("data/metrics.yaml")?.contains("listen: 0.0.0.0:19464") == true)
+
+        let export = try overlay("export")
+        try check(export)
+        let set = try #require(export.first { $0.kind == "DaemonSet" })
+        #expect(set.text("spec/template/spec/containers/0/envFrom/0/secretRef/name") == "tapio-s3")
+        let out = export.first { $0.kind == "NetworkPolicy" }?.at("spec/egress") as? [[String: Any]] ?? []
+        let ports = out.flatMap { ($0["ports"] as? [[String: Any]] ?? []).compactMap { $0["port"] as? Int } }
+        #expect(ports == [53, 53, 443, 6443, 8443, 80])
+        #expect(out.last?["to"] != nil, "credentials come from known addresses")
+    }
+
+    private func overlay(_ name: String) throws -> [Object] {
+        try objects("kubectl kustomize deploy/kubernetes/overlays/\(name) | \(Repository.python) .ci/manifests")
+    }
+
+    /// Who may ask for metrics, where, under which names they are known, and what is said of them.
+    private func checkMetrics(_ objects: [Object], port: Int, at place: SourceLocation = #_sourceLocation) throws {
+        let one = { (kind: String) in
+            try #require(objects.first { $0.kind == kind }, "no \(kind)", sourceLocation: place)
+        }
+        let container = "spec/template/spec/containers/0/"
+        #expect(try one("DaemonSet").text(container + "ports/0/name") == "metrics", sourceLocation: place)
+        #expect(try one("DaemonSet").at(container + "ports/0/containerPort") as? Int == port, sourceLocation: place)
+        let service = try one("Service")
+        #expect(service.at("spec/ports/0/port") as? Int == port, sourceLocation: place)
+        #expect(service.text("spec/ports/0/targetPort") == "metrics", sourceLocation: place)
+        let monitor = try one("ServiceMonitor")
+        #expect(monitor.text("spec/endpoints/0/port") == service.text("spec/ports/0/name"), sourceLocation: place)
         let wanted = monitor.at("spec/selector/matchLabels") as? [String: String] ?? ["": ""]
         let labels = service.at("metadata/labels") as? [String: String] ?? [:]
-        #expect(wanted.allSatisfy { labels[$0] == $1 })
-        let names = set.at("spec/template/spec/containers/0/env") as? [[String: Any]] ?? []
-        #expect(names.contains { $0["name"] as? String == "TAPIO_NODE" }, "the patch keeps what was there")
+        #expect(wanted.allSatisfy { labels[$0] == $1 }, sourceLocation: place)
+        // The alerts say job="tapio", and take an instance for a node.
+        #expect(labels[monitor.text("spec/jobLabel") ?? ""] == "tapio", sourceLocation: place)
+        let names = (monitor.at("spec/endpoints/0/relabelings") as? [[String: Any]] ?? []).map {
+            "\(($0["sourceLabels"] as? [String] ?? []).joined()) \($0["targetLabel"] ?? "")"
+        }
+        let node = "__meta_kubernetes_pod_node_name"
+        #expect(names == ["\(node) instance", "\(node) node"], sourceLocation: place)
+        let from = "spec/ingress/0/from/0/"
+        let policy = try one("NetworkPolicy")
+        #expect(
+            policy.text(from + "namespaceSelector/matchLabels/kubernetes.io~metadata.name") == "monitoring",
+            sourceLocation: place
+        )
+        #expect(
+            policy.text(from + "podSelector/matchLabels/app.kubernetes.io~name") == "prometheus",
+            sourceLocation: place
+        )
+        #expect(policy.text("spec/ingress/0/ports/0/port") == "metrics", sourceLocation: place)
+        // The operator gets the very rules that promtool has tested.
+        let rules = try self.objects(
+            "\(Repository.python) -c 'import json,sys,yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' "
+                + "<deploy/prometheus/tapio.rules.yaml"
+        )
+        let spec = try #require(try one("PrometheusRule").at("spec") as? NSDictionary, sourceLocation: place)
+        #expect(spec == rules.first.map { $0.json as NSDictionary }, sourceLocation: place)
     }
+
+    @Test("the rules' copies are what `make rules` writes")
+    func rules() throws {
+        let place = TemporaryDirectory()
+        let result = try Repository.shell(
+            """
+            .ci/prometheus-rules "$1"
+            (cd "$1" && find . -type f) | while read -r file; do cmp "$file" "$1/$file"; done
+            """,
+            [place.path]
+        )
+        #expect(result.exitCode == 0, "run make rules: \(result.output)\(result.errors)")
+    }
+
+    private static let chart = "\(Repository.python) .ci/manifests --chart deploy/helm/tapio --values"
 
     @Test(
         "Helm renders the chart, and every object fits the API's schemas",
-        .enabled(if: isCI || access(python, X_OK) == 0)
+        .enabled(if: Repository.isCI || access(Repository.python, X_OK) == 0)
     )
     func helm() throws {
-        let chart = "\(Self.python) .ci/manifests --chart deploy/helm/tapio --values"
-        try check(try objects("\(chart) '{}'"))
+        try check(try objects("\(Self.chart) '{}'"))
         func annotation(_ values: String) throws -> String? {
-            let set = try objects("\(chart) '\(values)'").first { $0.kind == "DaemonSet" }
+            let set = try objects("\(Self.chart) '\(values)'").first { $0.kind == "DaemonSet" }
             return (set?.at("spec/template/metadata/annotations") as? [String: String])?["checksum/config"]
         }
         let usual = try #require(try annotation("{}"))
@@ -208,81 +262,114 @@ import Testing
         #expect(try annotation("{\"image\": {\"tag\": \"x\"}}") == usual)
 
         let all = """
-            {"metrics": {"enabled": true, "port": 9999, "serviceMonitor": {"enabled": true, "labels": {"release": "x"}}}, \
-            "imagePullSecrets": [{"name": "secret"}], "podAnnotations": {"a": "b"}, \
+            {"metrics": {"enabled": true, "port": 9999, "serviceMonitor": {"enabled": true, "labels": {"release": "x"}}, \
+            "prometheusRule": {"enabled": true, "labels": {"release": "y"}}}, \
+            "imagePullSecrets": [{"name": "secret"}], "podAnnotations": {"a": "b"}, "podLabels": {"c": "d"}, \
             "networkPolicy": {"extraEgress": [{"ports": [{"protocol": "TCP", "port": 4318}]}]}, \
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": \
+            [{"matchExpressions": [{"key": "e", "operator": "Exists"}]}]}}}, "updateStrategy": {"type": "OnDelete"}, \
             "priorityClass": {"create": false, "name": "system-node-critical"}}
             """
-        let made = try objects("\(chart) '\(all)'")
+        let made = try objects("\(Self.chart) '\(all)'")
+        try checkMetrics(made, port: 9999)
         let set = try #require(made.first { $0.kind == "DaemonSet" })
         #expect(set.text("spec/template/spec/priorityClassName") == "system-node-critical")
         #expect(!made.contains { $0.kind == "PriorityClass" })
-        #expect(set.at("spec/template/spec/containers/0/ports/0/containerPort") as? Int == 9999)
+        #expect(
+            set.text("spec/template/metadata/labels/c") == "d" && set.text("spec/updateStrategy/type") == "OnDelete"
+        )
+        #expect(set.at("spec/template/spec/affinity/nodeAffinity") != nil)
         #expect(made.first { $0.kind == "ServiceMonitor" }?.text("metadata/labels/release") == "x")
+        #expect(made.first { $0.kind == "PrometheusRule" }?.text("metadata/labels/release") == "y")
         let map = try #require(made.first { $0.kind == "ConfigMap" })
         #expect(map.text("data/tapio.yaml")?.contains("listen: 0.0.0.0:9999") == true)
+
+        let none = try objects("\(Self.chart) '{\"priorityClass\": {\"create\": false}}'")
+        #expect(none.first { $0.kind == "DaemonSet" }?.at("spec/template/spec/priorityClassName") == nil)
     }
 
-    // MARK: make install
-
-    @Test("make install puts program, unit, completions and manual below a prefix, and uninstall takes just these away")
-    func install() throws {
+    @Test(
+        "the chart takes the exporters' values as the page has them, and what a node wants otherwise",
+        .enabled(if: Repository.isCI || access(Repository.python, X_OK) == 0)
+    )
+    func secrets() throws {
+        let page = Repository.text("docs/deployment.md")
+        let example = try #require(page.firstMatch(of: #/```yaml\n(# export-values.yaml\n(?s).*?)```/#)?.1)
         let place = TemporaryDirectory()
-        // With the program that is under test: that of a release is built in another step.
-        let make =
-            "make -s -C \"$1\" -o release RELEASE=\(TapioProgram.path) DESTDIR=\(place.path)/image PREFIX=/opt/tapio"
-        let installed = try shell("\(make) install", [Self.root])
-        try #require(installed.exitCode == 0, "\(installed.errors)")
-        let image = place.path + "/image"
-        let prefix = image + "/opt/tapio"
-        #expect(access(prefix + "/bin/tapio", X_OK) == 0 && access(image + "/etc/tapio/tapio.yaml", R_OK) == 0)
-        let unit = String(decoding: TestFile.read(prefix + "/lib/systemd/system/tapio.service") ?? [], as: UTF8.self)
-        #expect(unit.contains("ExecStart=/opt/tapio/bin/tapio run") && !unit.contains("/usr/local"))
-        #expect(access(prefix + "/share/zsh/site-functions/_tapio", R_OK) == 0)
-        #expect(access(prefix + "/share/fish/vendor_completions.d/tapio.fish", R_OK) == 0)
+        TestFile.write(place.file("values.yaml"), String(example))
+        let json =
+            "$(\(Repository.python) -c 'import json,sys,yaml; print(json.dumps(yaml.safe_load(sys.stdin)))' <\(place.file("values.yaml")))"
+        let made = try objects("\(Self.chart) \"\(json)\"")
+        try check(made)
+        let set = try #require(made.first { $0.kind == "DaemonSet" })
+        #expect(set.text("spec/template/spec/containers/0/envFrom/0/secretRef/name") == "tapio-s3")
+        #expect((made.first { $0.kind == "NetworkPolicy" }?.at("spec/egress") as? [Any])?.count == 4)
+        #expect(
+            made.first { $0.kind == "ConfigMap" }?.text("data/tapio.yaml")?.contains("bucket: tapio-events") == true
+        )
 
-        // The completion does what a person would want of it.
-        let completion = prefix + "/share/bash-completion/completions/tapio"
-        let asked = try shell(
+        let other = """
+            {"hostNetwork": true, "metrics": {"enabled": true}, "extraEnv": [{"name": "A", "value": "b"}], \
+            "serviceAccount": {"annotations": {"role": "r"}}, \
+            "securityContext": {"seLinuxOptions": {"type": "spc_t"}, "readOnlyRootFilesystem": false}}
             """
-            source /usr/share/bash-completion/bash_completion 2>/dev/null || true
-            source "$1"
-            COMP_WORDS=(tapio ver); COMP_CWORD=1; COMP_LINE='tapio ver'; COMP_POINT=9; COMP_TYPE=9
-            "$(complete -p tapio | sed 's/.*-F \\([^ ]*\\) .*/\\1/')" tapio ver tapio
-            printf '%s\\n' "${COMPREPLY[@]}"
-            """,
-            [completion]
-        )
+        let host = try objects("\(Self.chart) '\(other)'")
+        let pod = try #require(host.first { $0.kind == "DaemonSet" })
+        #expect(pod.at("spec/template/spec/hostNetwork") as? Bool == true)
+        #expect(pod.text("spec/template/spec/dnsPolicy") == "ClusterFirstWithHostNet")
+        // No NetworkPolicy holds there: not on all addresses.
+        let environment = pod.at("spec/template/spec/containers/0/env") as? [[String: Any]] ?? []
         #expect(
-            Set(asked.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }) == [
-                "verify", "version",
-            ],
-            "\(asked.output) \(asked.errors)"
+            environment.compactMap { $0["name"] as? String } == ["TAPIO_NODE", "HOST_IP", "TAPIO_HTTP_LISTEN", "A"]
         )
+        #expect(environment.dropLast().last?["value"] as? String == "$(HOST_IP):19464")
+        #expect(host.first { $0.kind == "ConfigMap" }?.text("data/tapio.yaml")?.contains("listen") == false)
+        let security = "spec/template/spec/containers/0/securityContext/"
+        #expect(pod.text(security + "seLinuxOptions/type") == "spc_t")
+        #expect(pod.at(security + "readOnlyRootFilesystem") as? Bool == false)
+        #expect(pod.at(security + "runAsUser") as? Int == 0, "what is not named stays")
+        #expect(host.first { $0.kind == "ServiceAccount" }?.text("metadata/annotations/role") == "r")
+    }
 
-        // A page for each command, that renders without a complaint and holds what its help does.
-        let manual = prefix + "/share/man/man1"
-        let pages = TestFile.list(manual)
-        #expect(
-            Set(pages).isSuperset(of: ["tapio.1", "tapio-run.1", "tapio-config-check.1", "tapio-bench-kernel.1"]),
-            "\(pages)"
+    @Test(
+        "a value that is misspelt or of another type is refused, and named",
+        .enabled(if: Repository.isCI || access(Repository.python, X_OK) == 0),
+        arguments: [
+            (#"{"metircs": {"enabled": true}}"#, "metircs"),
+            (#"{"metrics": {"servicemonitor": {}}}"#, "servicemonitor"),
+            (#"{"hostNetwork": "yes"}"#, "hostNetwork"), (#"{"metrics": {"port": 0}}"#, "port"),
+            (#"{"extraEnv": {"A": "b"}}"#, "extraEnv"),
+        ]
+    )
+    func misspelt(values: String, name: String) throws {
+        let refused = try Repository.shell("\(Self.chart) '\(values)'")
+        #expect(refused.exitCode == 1 && refused.output.isEmpty)
+        #expect(refused.errors.contains(name), "\(refused.errors)")
+        #expect(!refused.errors.contains("Traceback"), "\(refused.errors)")
+    }
+
+    @Test("every value of the chart is in its schema, and nothing else is")
+    func schema() throws {
+        let schema = try #require(
+            JSONSerialization.jsonObject(with: Data(Repository.text("deploy/helm/tapio/values.schema.json").utf8))
+                as? [String: Any]
         )
-        #expect(!pages.contains("tapio-manual.1"))
-        for page in pages {
-            let lint = try shell("mandoc -T lint -W warning \"$1\"", [manual + "/" + page])
-            #expect(lint.exitCode == 0, "\(lint.output)")
-        }
-        let rendered = try shell("mandoc -T utf8 \"$1\" | col -b", [manual + "/tapio-run.1"]).output
-        for text in [
-            "--archive dir", "sudo tapio run --collectors process --print", "tapio run",
-            "Stop by itself after this time",
+        let known = Set((schema["properties"] as? [String: Any] ?? [:]).keys)
+        let keys = Repository.text("deploy/helm/tapio/values.yaml").split(separator: "\n")
+            .compactMap { $0.firstMatch(of: #/^([a-zA-Z]+):/#).map { String($0.1) } }
+        #expect(Set(keys) == known.subtracting(["global"]))
+    }
+
+    @Test("every file says the same version")
+    func version() {
+        let version = TapioVersion.current
+        for (file, text) in [
+            ("deploy/helm/tapio/Chart.yaml", "version: \(version)"),
+            ("deploy/helm/tapio/Chart.yaml", "appVersion: \(version)"),
+            ("deploy/kubernetes/base/kustomization.yaml", "newTag: \(version)"),
+            ("deploy/container/Containerfile", "ARG VERSION=\(version)"),
         ] {
-            #expect(rendered.contains(text), "\(text) is not in \(rendered)")
+            #expect(Repository.text(file).split(separator: "\n").contains { $0.hasSuffix(text) }, "\(file)")
         }
-
-        TestFile.write(manual + "/other.1", "")
-        #expect(try shell("\(make) uninstall", [Self.root]).exitCode == 0)
-        let left = try shell("cd \"$1\"; find . -type f | sort", [image]).output
-        #expect(left == "./etc/tapio/tapio.yaml\n./opt/tapio/share/man/man1/other.1\n")
     }
 }

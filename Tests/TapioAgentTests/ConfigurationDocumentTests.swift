@@ -121,11 +121,11 @@ struct ConfigurationDocumentTests {
         }
     }
 
-    /// Compares with the repository's file; with TAPIO_TEST_WRITE_DOCUMENTS set, writes it instead.
+    /// Compares with the repository's file; with TAPIO_WRITE_DOCS set, writes it instead.
     private func expectDocument(_ name: String, _ text: String) throws {
         let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
         let path = "\(root)/\(name)"
-        let update = getenv("TAPIO_TEST_WRITE_DOCUMENTS") != nil
+        let update = getenv("TAPIO_WRITE_DOCS") != nil
         let file = try #require(fopen(path, update ? "w" : "r"), "\(name) is missing")
         defer { fclose(file) }
         if update {
@@ -135,6 +135,6 @@ struct ConfigurationDocumentTests {
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         let count = fread(&bytes, 1, bytes.count, file)
         let isSame = String(decoding: bytes[..<count], as: UTF8.self) == text
-        #expect(isSame, "\(name) is not what the declarations make; run the tests with TAPIO_TEST_WRITE_DOCUMENTS=1")
+        #expect(isSame, "\(name) is not what the declarations make; run the tests with TAPIO_WRITE_DOCS=1")
     }
 }

@@ -1,6 +1,8 @@
-import TapioAgent
+import Foundation
 import TapioRings
 import Testing
+
+@testable import TapioAgent
 
 @Suite("Configuration: what this machine cannot do is an error where it is written")
 struct ConfigurationMachineTests {
@@ -76,6 +78,26 @@ struct ConfigurationMachineTests {
         // The defaults are checked as well: they are nobody's mistake, but they do not fit.
         #expect(errors("", on: limited).first?.hasPrefix("0:0 rings.bulk_bytes") == true)
         #expect(errors("", on: machine(limit: 50 << 20)) == [])
+    }
+
+    @Test("docs/deployment.md: with 512 MiB so many CPUs do, and not one more")
+    func documentedLimits() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
+        let page = try String(contentsOfFile: root + "/docs/deployment.md", encoding: .utf8)
+        let rows = page.matches(of: #/\n\| (\d+) \| (\d+[KM]iB) \| (\d+[KM]iB) \|/#)
+        #expect(rows.map { Int($0.1) } == [51, 85, 128, 256])
+        for row in rows {
+            let most = try #require(Int(row.1))
+            let text = "rings: {urgent_bytes: \(row.2), bulk_bytes: \(row.3)}\n"
+            func facts(_ cpus: Int) -> MachineFacts {
+                machine(online: Array(0..<cpus), allowed: Array(0..<cpus), memory: 512 << 30, limit: 512 << 20)
+            }
+            #expect(errors(text, on: facts(most)) == [])
+            #expect(errors(text, on: facts(most + 1)).first?.contains("rings") == true)
+            // All that is bounded fits as well, with something left for the rest.
+            let bound = MemoryBound(try load(text).configuration, cpus: most)
+            #expect(bound.total < 448 << 20, "\(bound)")
+        }
     }
 
     @Test("what is not known of the machine is not checked, and no machine is asked for a command that only looks")

@@ -16,7 +16,7 @@ final class DoctorTree: Sendable {
         try write("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n")
         try write("/proc/meminfo", "MemTotal:       16384000 kB\nMemFree:  1 kB\n")
         try status(capabilities: "000001ffffffffff")
-        try limits(openFiles: "1048576", lockedMemory: "8388608")
+        try limits(openFiles: "1048576")
         try mounts([
             "tracefs /sys/kernel/tracing tracefs rw 0 0", "bpf /sys/fs/bpf bpf rw 0 0",
             "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0",
@@ -50,12 +50,12 @@ final class DoctorTree: Sendable {
         )
     }
 
-    func limits(openFiles: String, lockedMemory: String) throws {
+    func limits(openFiles: String) throws {
         try write(
             "/proc/self/limits",
             """
             Limit                     Soft Limit           Hard Limit           Units
-            Max locked memory         \(lockedMemory)              \(lockedMemory)              bytes
+            Max locked memory         8388608              8388608              bytes
             Max open files            \(openFiles)                1048576              files
 
             """

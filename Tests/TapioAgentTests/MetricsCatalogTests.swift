@@ -103,7 +103,7 @@ struct MetricsCatalogTests {
     func document() throws {
         let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
         let path = "\(root)/docs/metrics.md"
-        let isUpdate = getenv("TAPIO_TEST_WRITE_DOCUMENTS") != nil
+        let isUpdate = getenv("TAPIO_WRITE_DOCS") != nil
         let file = try #require(fopen(path, isUpdate ? "w" : "r"), "docs/metrics.md is missing")
         defer { fclose(file) }
         if isUpdate {
@@ -115,7 +115,7 @@ struct MetricsCatalogTests {
         let isSame = String(decoding: bytes[..<count], as: UTF8.self) == MetricsReference.page
         #expect(
             isSame,
-            "docs/metrics.md is not what the declarations make; run the tests with TAPIO_TEST_WRITE_DOCUMENTS=1"
+            "docs/metrics.md is not what the declarations make; run the tests with TAPIO_WRITE_DOCS=1"
         )
     }
 }

@@ -9,7 +9,7 @@ import Testing
     private let all: UInt64 = 0x1ff_ffff_ffff
 
     private func kept(_ held: UInt64, _ change: (inout PrivilegePlan.Circumstances) -> Void = { _ in }) -> [String] {
-        var circumstances = PrivilegePlan.Circumstances(kernel: (6, 1))
+        var circumstances = PrivilegePlan.Circumstances()
         change(&circumstances)
         let plan = PrivilegePlan(held: held, circumstances)
         #expect(plan.kept | plan.dropped == held && plan.kept & plan.dropped == 0)
@@ -21,19 +21,15 @@ import Testing
         #expect(kept(all) == ["dac_read_search", "net_admin", "perfmon", "bpf"])
     }
 
-    @Test("following heaps, an old kernel and an archive of somebody else's keep what they take")
+    @Test("following heaps, events of perf and an archive of somebody else's keep what they take")
     func circumstances() {
         func more(_ change: (inout PrivilegePlan.Circumstances) -> Void) -> Set<String> {
             Set(kept(all, change)).subtracting(["dac_read_search", "net_admin", "perfmon", "bpf"])
         }
         let heaps = more { $0.followsHeaps = true }
         #expect(heaps == ["sys_ptrace", "checkpoint_restore"])
-        let old = more { $0.kernel = (5, 10) }
-        #expect(old == ["sys_resource"])
         let paranoid = more { $0.perfEventParanoid = 3 }
         #expect(paranoid == ["sys_admin"])
-        let unknown = more { $0.kernel = nil }
-        #expect(unknown == ["sys_resource"])
         let strange = more { $0.ownsArchive = false }
         #expect(strange == ["dac_override"])
     }

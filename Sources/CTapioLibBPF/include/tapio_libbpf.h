@@ -53,7 +53,8 @@ int tapio_btf_tracepoint_arguments(const struct btf *btf, const char *tracepoint
 int tapio_btf_enum_member(const struct btf *btf, const char *enumeration, uint32_t index, const char **name,
                           int32_t *value);
 
-/// Tries to load the smallest program: 0, or the negative errno with which the kernel refuses it.
+/// Tries to load the smallest program: 0, or the negative errno with which the kernel refuses it; -EOPNOTSUPP where it
+/// lacks bpf_ringbuf_reserve_dynptr, which every program calls.
 int tapio_bpf_probe(void);
 
 /// Waits until every program that was running when it was called has ended. -errno where the kernel cannot tell

@@ -5,7 +5,6 @@ extension Doctor {
     var afterStart: DoctorReport.Finding? {
         guard let held = system.capabilities, held != 0 else { return nil }
         let circumstances = PrivilegePlan.Circumstances(
-            kernel: system.kernelRelease.flatMap(SystemView.version(ofRelease:)),
             perfEventParanoid: system.perfEventParanoid,
             followsHeaps: configuration.wantedCollectors["leak"] != nil
         )

@@ -12,7 +12,7 @@ extension Doctor {
     }
 
     var privilegeFindings: [DoctorReport.Finding] {
-        [user, capabilities, afterStart, processNamespace, openFiles, lockedMemory].compactMap { $0 }
+        [user, capabilities, afterStart, processNamespace, openFiles].compactMap { $0 }
     }
 
     private var user: DoctorReport.Finding {
@@ -65,28 +65,6 @@ extension Doctor {
             .warning,
             "up to \(soft); the agent may need \(needed)",
             remedy: "ulimit -n \(needed), or LimitNOFILE= of systemd"
-        )
-    }
-
-    private var lockedMemory: DoctorReport.Finding? {
-        guard let release = system.kernelRelease, let version = SystemView.version(ofRelease: release),
-            let limit = system.limit("Max locked memory")
-        else { return nil }
-        guard version < (5, 11), let soft = limit.soft else {
-            let text = limit.soft.map { HumanUnits.bytes(Int64(clamping: $0)) } ?? "unlimited"
-            let reason = version < (5, 11) ? "" : "; since 5.11 BPF memory is charged to the control group instead"
-            return .init(.privileges, "locked memory", .ok, text + reason)
-        }
-        let needed = Int64(MemoryBound(configuration, cpus: system.onlineCPUs).rings)
-        guard soft < UInt64(clamping: needed) else {
-            return .init(.privileges, "locked memory", .ok, HumanUnits.bytes(Int64(clamping: soft)))
-        }
-        return .init(
-            .privileges,
-            "locked memory",
-            .problem,
-            "\(HumanUnits.bytes(Int64(clamping: soft))), the rings need \(HumanUnits.bytes(needed))",
-            remedy: "ulimit -l unlimited, or LimitMEMLOCK=infinity of systemd"
         )
     }
 

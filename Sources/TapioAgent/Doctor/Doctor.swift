@@ -1,5 +1,6 @@
 public import TapioCollectors
 import TapioEvents
+import TapioKernel
 
 /// Says what works on this machine and what would help. Changes nothing, needs no agent and no privileges.
 public struct Doctor: Sendable {
@@ -47,16 +48,17 @@ public struct Doctor: Sendable {
                 remedy: "mount /proc: mount -t proc proc /proc"
             )
         }
-        if version < (5, 8) {
-            return .init(
-                .system,
-                "kernel",
-                .problem,
-                "\(release): BPF ring buffers came with 5.8",
-                remedy: "run a kernel of 5.8 or later"
-            )
-        }
-        return .init(.system, "kernel", .ok, release)
+        let oldest = "\(KernelSupport.oldest.major).\(KernelSupport.oldest.minor)"
+        if version >= KernelSupport.oldest { return .init(.system, "kernel", .ok, release) }
+        // Distributions bring features to older kernels, whatever their number says.
+        if system.probe() == nil { return .init(.system, "kernel", .ok, "\(release), with what came with \(oldest)") }
+        return .init(
+            .system,
+            "kernel",
+            .problem,
+            "\(release): what programs emit records with came with \(oldest), and is not found here",
+            remedy: "run Linux \(oldest) or later"
+        )
     }
 
     private var btf: DoctorReport.Finding {

@@ -4,8 +4,7 @@ enum MetricsReference {
         var text = """
             # Metrics
 
-            What `/metrics` tells: Prometheus' text format 0.0.4 or OpenMetrics 1.0, whichever the client asks for. Written from the
-            declarations by `MetricsCatalogTests` when `TAPIO_TEST_WRITE_DOCUMENTS` is set, which fails when this page is out of date.
+            What `/metrics` tells: Prometheus' text format 0.0.4 or OpenMetrics 1.0, whichever the client asks for.
 
             Counters begin with 0 when the agent starts and never fall. Every kind of every collector is there from the start, also
             those that never happened, so that a first loss shows as a rate. No label's value comes from what a process chose: the

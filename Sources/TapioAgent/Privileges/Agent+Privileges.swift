@@ -52,7 +52,6 @@ extension Agent {
 
     private var circumstances: PrivilegePlan.Circumstances {
         PrivilegePlan.Circumstances(
-            kernel: SystemView.real.kernelRelease.flatMap(SystemView.version(ofRelease:)),
             perfEventParanoid: SystemView.real.perfEventParanoid,
             followsHeaps: configuration.wantedCollectors["leak"] != nil,
             ownsArchive: [configuration.archive.path, archive.directory].allSatisfy(Self.isOwn)

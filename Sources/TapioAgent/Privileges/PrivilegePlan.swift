@@ -10,7 +10,6 @@ struct PrivilegePlan: Equatable {
         case netAdmin = 12
         case sysPtrace = 19
         case sysAdmin = 21
-        case sysResource = 24
         case perfmon = 38
         case bpf = 39
         case checkpointRestore = 40
@@ -20,20 +19,12 @@ struct PrivilegePlan: Equatable {
 
     /// What a plan depends on beside the capabilities.
     struct Circumstances: Equatable {
-        /// Major and minor number of the kernel; nil where it is not known.
-        var kernel: (major: Int, minor: Int)?
         /// kernel.perf_event_paranoid: above 2, which Debian and Ubuntu have added, CAP_PERFMON is not enough for events of perf.
         var perfEventParanoid = 2
         /// Whether heap memory of other processes is followed (collectors.leak).
         var followsHeaps = false
         /// Whether the archive's directories belong to the agent's user.
         var ownsArchive = true
-
-        static func == (left: Self, right: Self) -> Bool {
-            left.perfEventParanoid == right.perfEventParanoid && left.followsHeaps == right.followsHeaps
-                && left.ownsArchive == right.ownsArchive
-                && left.kernel?.major == right.kernel?.major && left.kernel?.minor == right.kernel?.minor
-        }
     }
 
     /// Capabilities that stay, as a bit set.
@@ -53,8 +44,6 @@ struct PrivilegePlan: Equatable {
         // For BPF it stands in for any of these, and a container's runtime may know no other (capabilities(7)).
         let finer = Capability.bpf.bit | Capability.perfmon.bit | Capability.netAdmin.bit
         if held & finer != finer || circumstances.perfEventParanoid > 2 { needed.append(.sysAdmin) }
-        // Until 5.11 memory of BPF counts as locked, and rings and maps are more than the usual limit.
-        if circumstances.kernel.map({ $0 < (5, 11) }) ?? true { needed.append(.sysResource) }
         // Maps, files and roots of other users' processes.
         if circumstances.followsHeaps { needed += [.sysPtrace, .checkpointRestore] }
         if !circumstances.ownsArchive { needed.append(.dacOverride) }
