@@ -28,9 +28,9 @@ final class AgentControlHandler: ControlHandler {
         let registry = agent.registry
         let kinds = Set(request.kinds.compactMap { registry.schema(named: $0)?.kind })
         let relay = LiveRelay(agent.liveEvents(of: kinds.isEmpty ? nil : kinds))
-        while let events = relay.next() {
+        while let live = relay.next() {
             var lines: [UInt8] = []
-            for event in events { lines += EventForm.line(event, request) + [UInt8(ascii: "\n")] }
+            for event in live.events { lines += EventForm.line(event, request) + [UInt8(ascii: "\n")] }
             if !send(lines) { break }
         }
         relay.cancel()
@@ -88,38 +88,4 @@ final class AgentControlHandler: ControlHandler {
         done.wait()
         return result.withLock { $0! }
     }
-}
-
-/// Lets a thread wait for the elements of a stream.
-private final class LiveRelay: Sendable {
-    private let ready = DispatchSemaphore(value: 0)
-    private let free = DispatchSemaphore(value: 1)
-    private let slot = Mutex<[DecodedEvent]?>(nil)
-    private let task = Mutex<Task<Void, Never>?>(nil)
-
-    init(_ stream: AsyncStream<LiveEvents>) {
-        let relaying = Task { [self] in
-            for await live in stream {
-                // One element at a time: what the client is too slow for, the stream drops and counts.
-                while free.wait(timeout: .now()) == .timedOut {
-                    if (try? await Task.sleep(for: .milliseconds(5))) == nil { break }
-                }
-                slot.withLock { $0 = live.events }
-                ready.signal()
-            }
-            slot.withLock { $0 = nil }
-            ready.signal()
-        }
-        task.withLock { $0 = relaying }
-    }
-
-    /// The next events; nil at the end.
-    func next() -> [DecodedEvent]? {
-        ready.wait()
-        let events = slot.withLock { $0 }
-        free.signal()
-        return events
-    }
-
-    func cancel() { task.withLock { $0?.cancel() } }
 }
