@@ -5,6 +5,8 @@ import TapioTestSupport
 final class TmuxTerminal {
     private let directory: TemporaryDirectory
     private var socket: String { directory.file("tmux.sock") }
+    /// The server, and what runs in its terminal.
+    private var processes: [pid_t] = []
 
     /// Starts the command. When it has ended, the terminal stays, with what it showed.
     init(_ command: String, columns: Int, rows: Int, in directory: TemporaryDirectory) throws {
@@ -14,9 +16,12 @@ final class TmuxTerminal {
             "-f", "/dev/null", "new-session", "-d", "-s", "top", "-x", String(columns), "-y", String(rows),
             "trap : INT; \(command); exec sleep 600",
         ])
+        let ids = try tmux(["display-message", "-p", "-t", "top", "#{pid} #{pane_pid}"])
+        processes = ids.split(whereSeparator: \.isWhitespace).compactMap { pid_t($0) }
     }
 
-    deinit { _ = try? tmux(["kill-server"]) }
+    // By their ids: the socket may be gone by now, and with it the way to ask the server to end.
+    deinit { for process in processes.reversed() { kill(process, SIGKILL) } }
 
     /// What is on the screen, a line for each row.
     func screen() throws -> [String] {
