@@ -84,7 +84,9 @@ let package = Package(
         ),
         .target(
             name: "TapioExport",
-            dependencies: ["CCurl", "CZlib", "CZstd", "CTapioCurl", "CTapioSystem", "TapioRings", "TapioArchive"],
+            dependencies: [
+                "CCurl", "CZlib", "CZstd", "CTapioCurl", "CTapioSystem", "TapioRings", "TapioEvents", "TapioArchive",
+            ],
             swiftSettings: strict
         ),
         .target(

@@ -21,43 +21,54 @@ extension SegmentExporter.Pace {
     }
 }
 
+/// A place to which segments are sent.
+public enum ExportPlace: Sendable, Hashable {
+    /// A bucket of an S3 store.
+    case s3(S3Settings)
+    /// A table of ClickHouse.
+    case clickHouse(ClickHouseSettings)
+    /// A receiver of OTLP, for log records.
+    case otlp(OTLPSettings)
+
+    /// What its exporter is called.
+    public var name: String {
+        switch self {
+        case .s3: "s3"
+        case .clickHouse: "clickhouse"
+        case .otlp: "otlp"
+        }
+    }
+
+    fileprivate func target(_ environment: [String: String], _ connection: ExportConnection) -> any ExportTarget {
+        switch self {
+        case .s3(let settings): S3Target(settings, environment: environment, connection: connection)
+        case .clickHouse(let settings): ClickHouseTarget(settings, environment: environment, connection: connection)
+        case .otlp(let settings): OTLPLogTarget(settings, environment: environment, connection: connection)
+        }
+    }
+}
+
+extension ExportSettings {
+    /// Each place to which segments are sent.
+    public var places: [ExportPlace] {
+        [s3.map { .s3($0) }, clickHouse.map { .clickHouse($0) }, otlp.flatMap { $0.sendsLogs ? .otlp($0) : nil }]
+            .compactMap(\.self)
+    }
+}
+
 extension SegmentExporter {
-    /// An exporter to an S3 bucket.
+    /// An exporter to a place.
+    ///
+    /// - Parameter environment: Where credentials are looked for.
     public init(
-        _ settings: S3Settings,
+        _ place: ExportPlace,
         pace: Pace,
         source: ExportSource,
         environment: [String: String],
         tell: @escaping @Sendable (ExportNews) -> Void
     ) {
-        self.init(name: "s3", source: source, pace: pace, tell: tell) { connection in
-            S3Target(settings, environment: environment, connection: connection)
-        }
-    }
-
-    /// An exporter to a table of ClickHouse.
-    public init(
-        _ settings: ClickHouseSettings,
-        pace: Pace,
-        source: ExportSource,
-        environment: [String: String],
-        tell: @escaping @Sendable (ExportNews) -> Void
-    ) {
-        self.init(name: "clickhouse", source: source, pace: pace, tell: tell) { connection in
-            ClickHouseTarget(settings, environment: environment, connection: connection)
-        }
-    }
-
-    /// An exporter of log records to a receiver of OTLP.
-    public init(
-        _ settings: OTLPSettings,
-        pace: Pace,
-        source: ExportSource,
-        environment: [String: String],
-        tell: @escaping @Sendable (ExportNews) -> Void
-    ) {
-        self.init(name: "otlp", source: source, pace: pace, tell: tell) { connection in
-            OTLPLogTarget(settings, environment: environment, connection: connection)
+        self.init(name: place.name, source: source, pace: pace, tell: tell) { connection in
+            place.target(environment, connection)
         }
     }
 }

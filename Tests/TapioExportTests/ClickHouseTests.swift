@@ -30,7 +30,13 @@ struct ClickHouseTests {
     ) -> RunningExporter {
         let settings = settings ?? self.settings
         return RunningExporter { tell in
-            SegmentExporter(settings, pace: .fast, source: archive.source, environment: environment, tell: tell)
+            SegmentExporter(
+                .clickHouse(settings),
+                pace: .fast,
+                source: archive.source,
+                environment: environment,
+                tell: tell
+            )
         }
     }
 

@@ -25,7 +25,7 @@ struct OTLPReceiverTests {
         settings.batchRows = 200
         let running = RunningExporter { tell in
             SegmentExporter(
-                settings,
+                .otlp(settings),
                 pace: .fast,
                 source: ExportSource(archive.archive),
                 environment: [:],

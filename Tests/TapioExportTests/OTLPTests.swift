@@ -22,7 +22,7 @@ struct OTLPTests {
     ) -> RunningExporter {
         let settings = settings ?? self.settings
         return RunningExporter { tell in
-            SegmentExporter(settings, pace: .fast, source: source, environment: environment, tell: tell)
+            SegmentExporter(.otlp(settings), pace: .fast, source: source, environment: environment, tell: tell)
         }
     }
 

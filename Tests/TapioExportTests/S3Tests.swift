@@ -31,7 +31,7 @@ struct S3Tests {
     ) -> RunningExporter {
         let settings = settings ?? self.settings
         return RunningExporter { tell in
-            SegmentExporter(settings, pace: pace, source: archive.source, environment: environment, tell: tell)
+            SegmentExporter(.s3(settings), pace: pace, source: archive.source, environment: environment, tell: tell)
         }
     }
 
@@ -311,7 +311,7 @@ struct S3Tests {
         func started(_ settings: S3Settings) -> RunningExporter {
             RunningExporter { tell in
                 let exporter = SegmentExporter(
-                    settings,
+                    .s3(settings),
                     pace: .fast,
                     source: archive.source,
                     environment: Self.keys,

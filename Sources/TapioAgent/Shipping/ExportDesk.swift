@@ -15,7 +15,8 @@ final class ExportDesk: Sendable {
 
     /// An exporter at work, and what it was made from.
     private struct Running: Sendable {
-        var wanted: Wanted
+        var place: ExportPlace
+        var pace: SegmentExporter.Pace
         var exporter: SegmentExporter
         var task: Task<Void, Never>
     }
@@ -51,9 +52,12 @@ final class ExportDesk: Sendable {
 
     /// Makes what runs what the settings say; what has not changed is not touched.
     func apply(_ settings: ExportSettings) async {
-        await set("s3", settings.s3.map { .s3($0, settings.pace) })
-        await set("clickhouse", settings.clickHouse.map { .clickHouse($0, settings.pace) })
-        await set("otlp", settings.otlp.flatMap { $0.sendsLogs ? .otlp($0, settings.pace) : nil })
+        let places = settings.places
+        for name in state.withLock({ $0.running.keys.sorted() }) where !places.contains(where: { $0.name == name }) {
+            await end(name)
+            logger.notice("export \(name): stopped")
+        }
+        for place in places { await start(place, settings.pace) }
         let early = state.withLock { state in
             defer { state.removedEarly = nil }
             return state.removedEarly ?? []
@@ -61,33 +65,27 @@ final class ExportDesk: Sendable {
         for segment in early { noteRemoved(segment) }
     }
 
-    private func set(_ name: String, _ wanted: Wanted?) async {
-        let old = state.withLock { $0.running[name] }
-        guard old?.wanted != wanted else { return }
-        if let old {
-            // Two must not write one position.
-            old.task.cancel()
-            await old.task.value
-            state.withLock { $0.running[name] = nil }
-            if wanted == nil { logger.notice("export \(name): stopped") }
+    private func start(_ place: ExportPlace, _ pace: SegmentExporter.Pace) async {
+        let name = place.name
+        if let old = state.withLock({ $0.running[name] }) {
+            if old.place == place && old.pace == pace { return }
+            await end(name)
         }
-        guard let wanted else { return }
-        let exporter = make(name, wanted)
-        let running = Running(wanted: wanted, exporter: exporter, task: Task { await exporter.run() })
+        let exporter = SegmentExporter(place, pace: pace, source: source, environment: environment) {
+            [weak self] news in
+            self?.hear(news, of: name)
+        }
+        let running = Running(place: place, pace: pace, exporter: exporter, task: Task { await exporter.run() })
         state.withLock { $0.running[name] = running }
         logger.notice("export \(name): started")
     }
 
-    private func make(_ name: String, _ wanted: Wanted) -> SegmentExporter {
-        let tell: @Sendable (ExportNews) -> Void = { [weak self] news in self?.hear(news, of: name) }
-        switch wanted {
-        case .s3(let settings, let pace):
-            return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
-        case .clickHouse(let settings, let pace):
-            return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
-        case .otlp(let settings, let pace):
-            return SegmentExporter(settings, pace: pace, source: source, environment: environment, tell: tell)
-        }
+    /// Two must not write one position: it waits for the end.
+    private func end(_ name: String) async {
+        guard let old = state.withLock({ $0.running[name] }) else { return }
+        old.task.cancel()
+        await old.task.value
+        state.withLock { $0.running[name] = nil }
     }
 
     /// Gives the exporters a moment to send what is sealed by now, and ends them.
@@ -178,11 +176,4 @@ final class ExportDesk: Sendable {
             return row
         }
     }
-}
-
-/// What an exporter is made from.
-private enum Wanted: Sendable, Equatable {
-    case s3(S3Settings, SegmentExporter.Pace)
-    case clickHouse(ClickHouseSettings, SegmentExporter.Pace)
-    case otlp(OTLPSettings, SegmentExporter.Pace)
 }

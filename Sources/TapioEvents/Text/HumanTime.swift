@@ -72,7 +72,9 @@ public enum HumanTime {
     }
 
     // Days and dates: years begin in March, so that the leap day is the last; 400 years have 146,097 days.
-    static func civil(days: Int64) -> (year: Int, month: Int, day: Int) {
+
+    /// The Gregorian date, also before its time, of a day that is counted from 1970-01-01 (negative: before).
+    public static func civil(days: Int64) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let (era, dayOfEra) = split(shifted, by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365

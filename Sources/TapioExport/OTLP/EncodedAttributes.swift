@@ -1,4 +1,5 @@
 import TapioArchive
+import TapioEvents
 
 /// A column of a row group as attributes of log records.
 struct EncodedAttributes {
@@ -98,16 +99,8 @@ enum UTCText {
     static func bytes(micros: Int64) -> [UInt8] {
         let days = micros / day - (micros % day < 0 ? 1 : 0)
         let rest = (micros % day + day) % day
-        // Days since 0000-03-01, in eras of 400 years: the leap day is the last of a year that begins in March.
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let dayOfMonth = dayOfYear - (153 * month + 2) / 5 + 1
-        let calendarMonth = month < 10 ? month + 3 : month - 9
-        let year = yearOfEra + era * 400 + (calendarMonth <= 2 ? 1 : 0)
+        let date = HumanTime.civil(days: days)
+        let year = Int64(date.year)
         var text: [UInt8] = []
         text.reserveCapacity(27)
         func put(_ number: Int64, _ digits: Int, _ end: Unicode.Scalar) {
@@ -121,8 +114,8 @@ enum UTCText {
         }
         if year > 9999 || year < 0 { text += Array(String(year / 10_000).utf8) }
         put(abs(year) % 10_000, 4, "-")
-        put(calendarMonth, 2, "-")
-        put(dayOfMonth, 2, "T")
+        put(Int64(date.month), 2, "-")
+        put(Int64(date.day), 2, "T")
         put(rest / 3_600_000_000, 2, ":")
         put(rest / 60_000_000 % 60, 2, ":")
         put(rest / 1_000_000 % 60, 2, ".")
