@@ -403,7 +403,7 @@ struct QueryEngineTests {
         let good = MemoryArchive.group(rows)
         var bad = MemoryArchive.group(rows, name: "x.parquet row group 1")
         bad.isDamaged = true
-        let closed = SegmentSource(name: "y\u{1b}.parquet", byteCount: 100, rowsByKind: ["tcp_close": 7]) {
+        let closed = SegmentSource(name: "y\u{1b}.parquet", byteCount: 100, rowsByKind: ["tcp_close": 7]) { _ in
             throw MemoryGroup.Broken()
         }
         let segment = MemoryArchive.segment(

@@ -24,9 +24,14 @@ final class AgentControlHandler: ControlHandler {
         let registry = agent.registry
         let kinds = Set(request.kinds.compactMap { registry.schema(named: $0)?.kind })
         let relay = LiveRelay(agent.liveEvents(of: kinds.isEmpty ? nil : kinds))
-        while let events = relay.next() {
+        var skipped: UInt64 = 0
+        while let live = relay.next() {
             var lines: [UInt8] = []
-            for event in events { lines += EventForm.line(event, request) + [UInt8(ascii: "\n")] }
+            if live.skipped > skipped, request.format == .json, request.tellsSkipped == true {
+                skipped = live.skipped
+                lines += "{\"_skipped\":\(skipped)}\n".utf8
+            }
+            for event in live.events { lines += EventForm.line(event, request) + [UInt8(ascii: "\n")] }
             if !send(lines) { break }
         }
         relay.cancel()
@@ -90,7 +95,7 @@ final class AgentControlHandler: ControlHandler {
 private final class LiveRelay: Sendable {
     private let ready = DispatchSemaphore(value: 0)
     private let free = DispatchSemaphore(value: 1)
-    private let slot = Mutex<[DecodedEvent]?>(nil)
+    private let slot = Mutex<LiveEvents?>(nil)
     private let task = Mutex<Task<Void, Never>?>(nil)
 
     init(_ stream: AsyncStream<LiveEvents>) {
@@ -100,7 +105,7 @@ private final class LiveRelay: Sendable {
                 while free.wait(timeout: .now()) == .timedOut {
                     if (try? await Task.sleep(for: .milliseconds(5))) == nil { break }
                 }
-                slot.withLock { $0 = live.events }
+                slot.withLock { $0 = live }
                 ready.signal()
             }
             slot.withLock { $0 = nil }
@@ -110,11 +115,11 @@ private final class LiveRelay: Sendable {
     }
 
     /// The next events; nil at the end.
-    func next() -> [DecodedEvent]? {
+    func next() -> LiveEvents? {
         ready.wait()
-        let events = slot.withLock { $0 }
+        let live = slot.withLock { $0 }
         free.signal()
-        return events
+        return live
     }
 
     func cancel() { task.withLock { $0?.cancel() } }
