@@ -90,37 +90,3 @@ final class AgentControlHandler: ControlHandler {
         return result.withLock { $0! }
     }
 }
-
-/// Lets a thread wait for the elements of a stream.
-private final class LiveRelay: Sendable {
-    private let ready = DispatchSemaphore(value: 0)
-    private let free = DispatchSemaphore(value: 1)
-    private let slot = Mutex<LiveEvents?>(nil)
-    private let task = Mutex<Task<Void, Never>?>(nil)
-
-    init(_ stream: AsyncStream<LiveEvents>) {
-        let relaying = Task { [self] in
-            for await live in stream {
-                // One element at a time: what the client is too slow for, the stream drops and counts.
-                while free.wait(timeout: .now()) == .timedOut {
-                    if (try? await Task.sleep(for: .milliseconds(5))) == nil { break }
-                }
-                slot.withLock { $0 = live }
-                ready.signal()
-            }
-            slot.withLock { $0 = nil }
-            ready.signal()
-        }
-        task.withLock { $0 = relaying }
-    }
-
-    /// The next events; nil at the end.
-    func next() -> LiveEvents? {
-        ready.wait()
-        let live = slot.withLock { $0 }
-        free.signal()
-        return live
-    }
-
-    func cancel() { task.withLock { $0?.cancel() } }
-}
