@@ -17,6 +17,8 @@ struct ArchiveQuestion {
         } catch let error as FileError {
             throw ArchiveAccess.failure(error, path: path)
         }
+        // The archive may be of another version: its own names count too.
+        query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins())
         if let stranger = source.stranger {
             throw CommandFailure(.failed, TerminalText.escape("\(path) \(stranger)"))
         }
@@ -27,8 +29,6 @@ struct ArchiveQuestion {
                 "\(TerminalText.escape(path)) is no archive: of its \(files) none is a segment; name the directory that has node=… in it"
             )
         }
-        // The archive may be of another version: its own names count too.
-        query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins())
         engine = QueryEngine(segments: source.segments)
     }
 

@@ -120,7 +120,13 @@ final class GroupTable {
     var isApproximate: Bool { accumulators.contains { $0.isApproximate } }
 
     /// The answer's rows as of now, in order.
-    func answer(withIntervals: Bool) -> Answer {
+    func answer(withIntervals: Bool) throws(QueryError) -> Answer {
+        if min(query.spec.limit ?? .max, index.count) > limits.answerRows {
+            throw QueryError(
+                "an answer of \(HumanUnits.count(Int64(index.count))) rows is more than memory is kept for: ask for the first "
+                    + "with a limit of at most \(HumanUnits.count(Int64(limits.answerRows))), or group by fewer fields"
+            )
+        }
         let ordering = query.order.map { order -> Ordering in
             if order.column < keys.count { return Ordering(key: order.column, isDescending: order.isDescending) }
             let values = (0..<index.count).map { value($0, order.column - keys.count) }

@@ -35,6 +35,8 @@ public struct QuerySpec: Sendable, Hashable {
 public struct QueryLimits: Sendable, Hashable {
     /// Groups of an answer.
     public var groups = 1_000_000
+    /// Rows of an answer: groups that are left after the limit. Those that are only counted to find the first take less.
+    public var answerRows = 300_000
     /// Bytes of the texts that they are named by.
     public var groupTextBytes = 64 << 20
     /// Buckets of percentiles and values of `distinct` that are held, over all groups.

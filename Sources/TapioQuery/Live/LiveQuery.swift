@@ -95,7 +95,7 @@ public final class LiveQuery {
     /// The groups as of now.
     public func table() throws(QueryError) -> QueryTable {
         try flush()
-        return QueryTable(query, groups, scan.summary)
+        return try QueryTable(query, groups, scan.summary)
     }
 
     /// The single rows that passed since the last call, in the order in which they came.

@@ -36,7 +36,7 @@ public struct QueryEngine: Sendable {
             }
         }
         joins?.report(to: &scan)
-        return QueryTable(query, groups, scan.summary)
+        return try QueryTable(query, groups, scan.summary)
     }
 
     /// Adds the rows of a group that pass.

@@ -85,8 +85,8 @@ public struct QueryTable: Sendable {
     public let summary: ScanSummary
 
     /// The answer as of now.
-    init(_ query: Query, _ groups: GroupTable, _ summary: ScanSummary) {
-        let answer = groups.answer(withIntervals: summary.sampledRows > 0)
+    init(_ query: Query, _ groups: GroupTable, _ summary: ScanSummary) throws(QueryError) {
+        let answer = try groups.answer(withIntervals: summary.sampledRows > 0)
         columns = query.resultColumns
         rows = answer.rows
         let unknown = [ClosedRange<Double>?](repeating: nil, count: query.keys.count)

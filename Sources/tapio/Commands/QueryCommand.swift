@@ -20,10 +20,14 @@ struct QueryCommand: ParsableCommand {
 
             AGGREGATES
               count, count(x), sum(x), avg(x), min(x), max(x), distinct(x), p50(x) … p99.9(x)
-              Where rows were sampled, each count, sum, average and percentile has the interval beside it that holds the true             value with 95 %, given that rows were drawn each on its own (95 %; in other forms …_low and …_high). min, max and             distinct are of the rows that were kept.
+              Where rows were sampled, each count, sum, average and percentile has the interval beside it that holds the true \
+            value with 95 %, given that rows were drawn each on its own (95 %; in other forms …_low and …_high). min, max and \
+            distinct are of the rows that were kept.
 
             LIVE
-              --live asks the running agent instead of the archive: what happens from now on, for --for, until Ctrl-C, or until             there are --limit rows. On a terminal, groups are shown again each second. Events are as the agent shows them live:             under a load that its live view cannot follow, it leaves some out, and the answer says how many.
+              --live asks the running agent instead of the archive: what happens from now on, for --for, until Ctrl-C, or until \
+            there are --limit rows. On a terminal, groups are shown again each second. Events are as the agent shows them live: \
+            under a load that its live view cannot follow, it leaves some out, and the answer says how many.
 
             JOINS
               Where a row has null, what was found out later fills it in, from the tables beside the archive \
