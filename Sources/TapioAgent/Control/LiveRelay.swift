@@ -22,7 +22,7 @@ final class LiveRelay: Sendable {
                 slot.withLock { $0 = live }
                 ready.signal()
             }
-            slot.withLock { $0 = nil }
+            // What waits is still taken; behind it there is nothing.
             ready.signal()
         }
         task.withLock { $0 = relaying }
@@ -31,7 +31,10 @@ final class LiveRelay: Sendable {
     /// The next events; nil at the end.
     func next() -> LiveEvents? {
         ready.wait()
-        let live = slot.withLock { $0 }
+        let live = slot.withLock { slot in
+            defer { slot = nil }
+            return slot
+        }
         free.signal()
         return live
     }
