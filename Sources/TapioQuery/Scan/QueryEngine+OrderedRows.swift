@@ -15,7 +15,7 @@ extension QueryEngine {
         }
         var scan = ScanState(total: totalBytes, progress: progress)
         let joins = joins(of: query)
-        let columns = Set(query.selected.map(\.name) + query.rowOrder.map(\.column.name) + ["ts"])
+        let columns = Set(query.rowOrder.map(\.column.name) + ["ts"])
         var first = BoundedHeap<OrderedRow>(count: limit, OrderedRow.order(query))
         var number = 0
         scanning: for segment in segments {
@@ -47,9 +47,8 @@ extension QueryEngine {
     ) throws {
         let order = try query.rowOrder.map { (try selected.reader.column($0.column.name), $0.column.type) }
         let time = try selected.reader.column("ts")
-        let shown = try query.selected.compactMap { column in
-            try selected.reader.column(column.name).map { (column, $0) }
-        }
+        // Read when a row of this group is among the first; of most groups none is.
+        var shown: [(column: Column, vector: ColumnVector)]?
         let precedes = OrderedRow.order(query)
         for row in selected.rows {
             let place = Int(row)
@@ -61,7 +60,14 @@ extension QueryEngine {
             )
             // Most rows are not among the first: those are never put together.
             if let last = first.last, !precedes(candidate, last) { continue }
-            for (column, vector) in shown {
+            let vectors =
+                try shown
+                ?? query.selected.compactMap { column in
+                    guard selected.reader.bounds(column.name)?.nullCount != selected.reader.rowCount else { return nil }
+                    return try selected.reader.column(column.name).map { (column, $0) }
+                }
+            shown = vectors
+            for (column, vector) in vectors {
                 let value = vector.value(place, column.type)
                 if value != .null { candidate.event.values.append((column, value)) }
             }

@@ -154,7 +154,8 @@ public struct QueryEngine: Sendable {
         let selection = try FilterEvaluator(reader).select(filter)
         if selection.isEmpty { return nil }
         let rows = selection.rows
-        for name in columns { _ = try reader.column(name) }
+        // A column without a value holds nothing that could be damaged to the answer's harm.
+        for name in columns where reader.bounds(name)?.nullCount != source.rowCount { _ = try reader.column(name) }
         var selected = SelectedRows(reader: reader, rows: rows)
         selected.weights = try weights(reader, rows)
         selected.summaries = try summaries(reader)
