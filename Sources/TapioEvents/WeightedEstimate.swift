@@ -31,6 +31,19 @@ public struct WeightedEstimate: Sendable, Hashable {
         self.weightInForce = weightInForce
     }
 
+    /// What was added up elsewhere.
+    ///
+    /// - Parameters:
+    ///   - kept: Events that were kept.
+    ///   - total: The sum of their weights.
+    ///   - variance: The sum of w(w − 1).
+    public init(kept: UInt64, total: Double, variance: Double) {
+        self.kept = kept
+        self.total = total
+        self.variance = variance
+        weightInForce = nil
+    }
+
     /// Takes over an event that was kept.
     ///
     /// - Parameter weight: 1/p, at least 1.

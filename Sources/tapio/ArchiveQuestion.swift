@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import TapioArchive
 import TapioCollectors
@@ -18,20 +19,53 @@ struct ArchiveQuestion {
         }
         // The archive may be of another version: its own names count too.
         query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins())
+        if let stranger = source.stranger {
+            throw CommandFailure(.failed, TerminalText.escape("\(path) \(stranger)"))
+        }
+        if source.segments.isEmpty && !source.warnings.isEmpty && !ArchiveQuestion.hasNodes(path) {
+            let files = "\(HumanUnits.count(Int64(source.warnings.count))) files and directories"
+            throw CommandFailure(
+                .failed,
+                "\(TerminalText.escape(path)) is no archive: of its \(files) none is a segment; name the directory that has node=… in it"
+            )
+        }
         engine = QueryEngine(segments: source.segments)
     }
 
     /// Says on standard error what the answer lacks, and returns how the command ends.
     func note(_ notes: [String], isIncomplete: Bool) -> ExitStatus {
         var status = isIncomplete || !source.warnings.isEmpty ? ExitStatus.incomplete : .ok
-        for warning in source.warnings { StandardError.warning(TerminalText.escape(warning)) }
+        for warning in source.warnings.prefix(ArchiveQuestion.mostWarnings) {
+            StandardError.warning(TerminalText.escape(warning))
+        }
+        if source.warnings.count > ArchiveQuestion.mostWarnings {
+            StandardError.warning(
+                "and \(source.warnings.count - ArchiveQuestion.mostWarnings) more files were left out"
+            )
+        }
+        if let version = source.newerSchemaVersion {
+            StandardError.line(
+                "tapio: note: written by a newer version (schema \(TerminalText.escape(version)), this program knows \(ArchiveSource.schemaVersion)): fields that it does not know are taken as the file describes them"
+            )
+        }
         for note in notes { StandardError.line("tapio: note: \(note)") }
-        // What is lost cannot be asked where the archive cannot be read; then the notes above say so.
-        for gap in (try? engine.gaps(query)) ?? [] {
+        for gap in gaps() {
             StandardError.line("tapio: note: \(gap)")
             status = .incomplete
         }
         return status
+    }
+
+    /// What was lost of what is asked for; nothing where the archive cannot be read: then other notes say so.
+    func gaps() -> [GapNotice] { (try? engine.gaps(query)) ?? [] }
+
+    /// Files that are no segments and that are named one by one.
+    private static let mostWarnings = 10
+
+    private static func hasNodes(_ path: String) -> Bool {
+        if path.split(separator: "/").last?.hasPrefix("node=") == true { return true }
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return entries.contains { $0.hasPrefix("node=") || $0 == ".catalogue.tsv" }
     }
 
     /// A bar while the archive is read.

@@ -7,9 +7,10 @@ final class CommandsAgent {
     let socket: String
     private let server: ControlServer
 
-    init(_ report: StatusReport, lines: [String] = []) throws {
+    /// - Parameter staysOpen: Streams do not end after the lines, but when the client goes.
+    init(_ report: StatusReport, lines: [String] = [], staysOpen: Bool = false) throws {
         socket = "/tmp/tapio-commands-\(UUID().uuidString.prefix(8)).sock"
-        server = try ControlServer(path: socket, handler: Answer(report: report, lines: lines))
+        server = try ControlServer(path: socket, handler: Answer(report: report, lines: lines, staysOpen: staysOpen))
     }
 
     deinit {
@@ -19,6 +20,7 @@ final class CommandsAgent {
     private struct Answer: ControlHandler {
         let report: StatusReport
         let lines: [String]
+        let staysOpen: Bool
 
         func status() -> StatusReport { report }
 
@@ -28,6 +30,7 @@ final class CommandsAgent {
 
         func stream(_ request: ControlRequest.EventStream, send: ([UInt8]) -> Bool) {
             for line in lines where !send(Array(line.utf8) + [UInt8(ascii: "\n")]) { return }
+            while staysOpen && send([]) { Thread.sleep(forTimeInterval: 0.05) }
         }
 
         func top(_ request: ControlRequest.Top, send: (TopReading) -> Bool, wait: (Int) -> Bool) {

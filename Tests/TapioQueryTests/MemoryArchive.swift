@@ -86,8 +86,8 @@ enum MemoryArchive {
             isRecovered: isRecovered,
             isOpen: isOpen,
             sequence: sequence
-        ) {
-            (groups, damage)
+        ) { _ in
+            SegmentSource.Opened(groups: groups, damage: damage)
         }
     }
 

@@ -360,6 +360,15 @@ struct QueryEngineTests {
             try QueryEngine(segments: archive.segments, limits: limits).table(try query(group: ["seq"]))
         }
         limits = QueryLimits()
+        limits.answerRows = 10
+        #expect(throws: QueryError.self) {
+            try QueryEngine(segments: archive.segments, limits: limits).table(try query(group: ["seq"]))
+        }
+        let first = try QueryEngine(segments: archive.segments, limits: limits).table(
+            try query(group: ["seq"], limit: 10)
+        )
+        #expect(first.rows.count == 10)
+        limits = QueryLimits()
         limits.cells = 100
         #expect(throws: QueryError.self) {
             try QueryEngine(segments: archive.segments, limits: limits).table(
@@ -403,7 +412,7 @@ struct QueryEngineTests {
         let good = MemoryArchive.group(rows)
         var bad = MemoryArchive.group(rows, name: "x.parquet row group 1")
         bad.isDamaged = true
-        let closed = SegmentSource(name: "y\u{1b}.parquet", byteCount: 100, rowsByKind: ["tcp_close": 7]) {
+        let closed = SegmentSource(name: "y\u{1b}.parquet", byteCount: 100, rowsByKind: ["tcp_close": 7]) { _ in
             throw MemoryGroup.Broken()
         }
         let segment = MemoryArchive.segment(
@@ -510,22 +519,23 @@ struct QueryEngineTests {
         )
         #expect(
             QueryOutput.table(table) == """
-                pod                      count  max(duration_ns)
-                a\\x1b[2J\\n\\u{202e}x,"y"      1             1.2ms
-                -                            4               5ns
+                pod                      count  95 %  max(duration_ns)
+                a\\x1b[2J\\n\\u{202e}x,"y"      1                   1.2ms
+                -                            4  1…19               5ns
 
                 """
         )
         #expect(
             QueryOutput.jsonLines(table) == #"""
-                {"pod":"a\u001b[2J\n\u202ex,\"y\"","count":1,"max(duration_ns)":1200000}
-                {"pod":null,"count":4,"max(duration_ns)":5}
+                {"pod":"a\u001b[2J\n\u202ex,\"y\"","count":1,"count_low":1,"count_high":1,"max(duration_ns)":1200000}
+                {"pod":null,"count":4,"count_low":1,"count_high":19,"max(duration_ns)":5}
 
                 """#
         )
         #expect(
             QueryOutput.csv(table)
-                == "pod,count,max(duration_ns)\r\n\"a\\x1b[2J\n\\u{202e}x,\"\"y\"\"\",1,1200000\r\n,4,5\r\n"
+                == "pod,count,count_low,count_high,max(duration_ns)\r\n"
+                + "\"a\\x1b[2J\n\\u{202e}x,\"\"y\"\"\",1,1,1,1200000\r\n,4,1,19,5\r\n"
         )
         #expect(table.notes.first == "estimated: 1 sampled rows in range stand for several events each (weight)")
     }

@@ -28,8 +28,13 @@ final class AgentControlHandler: ControlHandler {
         let registry = agent.registry
         let kinds = Set(request.kinds.compactMap { registry.schema(named: $0)?.kind })
         let relay = LiveRelay(agent.liveEvents(of: kinds.isEmpty ? nil : kinds))
+        var skipped: UInt64 = 0
         while let live = relay.next() {
             var lines: [UInt8] = []
+            if live.skipped > skipped, request.format == .json, request.tellsSkipped == true {
+                skipped = live.skipped
+                lines += "{\"_skipped\":\(skipped)}\n".utf8
+            }
             for event in live.events { lines += EventForm.line(event, request) + [UInt8(ascii: "\n")] }
             if !send(lines) { break }
         }

@@ -51,12 +51,16 @@ public enum ControlRequest: Codable, Sendable, Equatable {
         public var kinds: [String]
         /// Lines are cut at this many columns; nil for no limit.
         public var width: Int?
+        /// Whether lines of JSON may also say how many events were left out so far because the stream could not follow:
+        /// `{"_skipped":1234}`, whenever the number grew. Nil: no.
+        public var tellsSkipped: Bool?
 
         /// A stream of events of these kinds.
-        public init(format: Format, kinds: [String] = [], width: Int? = nil) {
+        public init(format: Format, kinds: [String] = [], width: Int? = nil, tellsSkipped: Bool? = nil) {
             self.format = format
             self.kinds = kinds
             self.width = width
+            self.tellsSkipped = tellsSkipped
         }
     }
 }

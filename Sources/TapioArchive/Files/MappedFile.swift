@@ -39,6 +39,13 @@ import Glibc
         }
     }
 
+    /// Lets the kernel take the pages back that were read: they no longer count as this process's memory, and come from the
+    /// file again where they are read again. Nothing for a copy.
+    public func forgetPages() {
+        guard isMapping, let base = unsafe base else { return }
+        unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, MADV_DONTNEED)
+    }
+
     /// Calls `body` with all bytes.
     public func withBytes<Result, Failure: Error>(
         _ body: (RawSpan) throws(Failure) -> Result

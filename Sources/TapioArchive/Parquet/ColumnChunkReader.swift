@@ -176,14 +176,22 @@ struct ColumnChunkReader {
             return
         }
         rowValues.reserveCapacity(rowValues.count + count)
+        // Batches are sorted by kind, so that values and gaps come in long runs.
         var next = 0
-        for row in rows..<rows + count {
-            if validity[row / 64] >> UInt64(row % 64) & 1 != 0 {
-                rowValues.append(dense[next])
-                next += 1
+        var row = rows
+        let end = rows + count
+        while row < end {
+            let word = validity[row / 64] >> UInt64(row % 64)
+            let left = min(64 - row % 64, end - row)
+            let isValid = word & 1 != 0
+            let run = min(left, (isValid ? ~word : word).trailingZeroBitCount)
+            if isValid {
+                rowValues.append(contentsOf: dense[next..<next + run])
+                next += run
             } else {
-                rowValues.append(missing)
+                rowValues.append(contentsOf: repeatElement(missing, count: run))
             }
+            row += run
         }
     }
 

@@ -44,6 +44,35 @@ struct DecodedPage {
 /// Invariant: bounds are checked once per run, before the loop; words are loaded up to 8 bytes behind the run, which
 /// ``DecodedPage/slack`` covers.
 enum BitUnpacking {
+    /// Copies `count` bits that start at byte `start` to bit `position` of a bitmap that is clear there, 64 at a time. How many of
+    /// them are set.
+    static func copyBits(
+        _ page: DecodedPage,
+        start: Int,
+        count: Int,
+        into bitmap: inout [UInt64],
+        at position: Int
+    ) -> Int {
+        precondition(count >= 0 && start >= 0 && start + (count + 7) / 8 <= page.count, "bit run out of bounds")
+        let bytes = unsafe page.bytes.span.bytes
+        var set = 0
+        var done = 0
+        while done < count {
+            let length = min(64, count - done)
+            var word = unsafe UInt64(
+                littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: start + (done >> 3), as: UInt64.self)
+            )
+            if length < 64 { word &= (1 << UInt64(length)) - 1 }
+            set += word.nonzeroBitCount
+            let place = position + done
+            let shift = UInt64(place & 63)
+            bitmap[place >> 6] |= word << shift
+            if shift > 0, shift + UInt64(length) > 64 { bitmap[(place >> 6) + 1] |= word >> (64 - shift) }
+            done += length
+        }
+        return set
+    }
+
     /// Hands `count` numbers of `width` 0...64 bits, which start at byte `start`, to `body`.
     @inline(__always)
     static func unpack(

@@ -86,12 +86,7 @@ enum PageDecoder {
                     present += length
                 }
             case .packed(let offset, _):
-                var next = row + done
-                try BitUnpacking.unpack(page, start: offset, count: length, width: 1) { (bit) throws(ParquetError) in
-                    bitmap[next / 64] |= bit << UInt64(next % 64)
-                    present += Int(bit)
-                    next += 1
-                }
+                present += BitUnpacking.copyBits(page, start: offset, count: length, into: &bitmap, at: row + done)
             }
             done += length
         }

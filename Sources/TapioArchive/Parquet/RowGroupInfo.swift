@@ -95,9 +95,14 @@ extension ThriftCompactReader {
     private mutating func columnMetaData(_ field: Field) throws(ParquetError) -> RowGroupInfo.ColumnChunk {
         var type: Int32?
         var encodings: ColumnEncodings = []
-        var path: [[UInt8]] = []
+        var name = ""
+        var depth = 0
         var codec: Int32?
-        var numbers: [Int16: Int64] = [:]
+        var values: Int64 = -1
+        var uncompressed: Int64 = -1
+        var compressed: Int64 = -1
+        var dataOffset: Int64 = -1
+        var dictionaryOffset: Int64 = 0
         var statistics = RawStatistics()
         try structure(field) { (reader, field) throws(ParquetError) in
             switch field.number {
@@ -109,41 +114,43 @@ extension ThriftCompactReader {
                 }
             case 3:
                 try reader.list(field, of: .binary) { (reader) throws(ParquetError) in
-                    path.append(try reader.binary())
+                    let part = String(decoding: try reader.binary(), as: UTF8.self)
+                    name = depth == 0 ? part : name + "." + part
+                    depth += 1
                 }
             case 4: codec = try reader.int32(field)
-            case 5, 6, 7, 9, 11: numbers[field.number] = try reader.int64(field)
+            case 5: values = try reader.int64(field)
+            case 6: uncompressed = try reader.int64(field)
+            case 7: compressed = try reader.int64(field)
+            case 9: dataOffset = try reader.int64(field)
+            case 11: dictionaryOffset = try reader.int64(field)
             case 12: statistics = try reader.statistics(field)
             default: try reader.skip(field)
             }
         }
-        let name = path.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
-        guard path.count == 1 else { throw ParquetError(.unsupported, "nested column", column: name) }
+        guard depth == 1 else { throw ParquetError(.unsupported, "nested column", column: name) }
         guard let type, let physicalType = PhysicalType(rawValue: type) else {
             throw ParquetError(.malformed, "unknown physical type", column: name)
         }
         guard let codec, let pageCodec = PageCodec(rawValue: codec) else {
             throw ParquetError(.unsupported, "compression codec \(codec ?? -1) (zstd is 6)", column: name)
         }
-        var sizes: [Int] = []
-        for number in [5, 6, 7, 9] as [Int16] {
-            guard let value = numbers[number], value >= 0, let size = Int(exactly: value) else {
-                throw ParquetError(.malformed, "column metadata lacks field \(number)", column: name)
-            }
-            sizes.append(size)
+        guard values >= 0, uncompressed >= 0, compressed >= 0, dataOffset >= 0 else {
+            let lacking = values < 0 ? 5 : uncompressed < 0 ? 6 : compressed < 0 ? 7 : 9
+            throw ParquetError(.malformed, "column metadata lacks field \(lacking)", column: name)
         }
-        if let offset = numbers[11], offset < 0 {
+        if dictionaryOffset < 0 {
             throw ParquetError(.malformed, "negative dictionary page offset", column: name)
         }
         return RowGroupInfo.ColumnChunk(
             name: name,
             encodings: encodings,
-            valueCount: sizes[0],
-            compressedByteCount: sizes[2],
-            uncompressedByteCount: sizes[1],
-            dataPageOffset: sizes[3],
+            valueCount: Int(values),
+            compressedByteCount: Int(compressed),
+            uncompressedByteCount: Int(uncompressed),
+            dataPageOffset: Int(dataOffset),
             // Some writers say 0 where they mean none; a page can't lie on the magic.
-            dictionaryPageOffset: numbers[11].flatMap { $0 == 0 ? nil : Int($0) },
+            dictionaryPageOffset: dictionaryOffset == 0 ? nil : Int(dictionaryOffset),
             statistics: statistics.typed(as: physicalType),
             physicalType: physicalType,
             codec: pageCodec

@@ -45,12 +45,16 @@ public struct ArchiveSegment: Sendable {
 
     /// Maps the file and reads where its row groups are. If it was sealed since it was listed, the sealed file is opened;
     /// if it grew, what is there now is read.
-    public func open() throws(ArchiveReadError) -> OpenedSegment {
+    ///
+    /// - Parameter isWanted: Asked of each framed row group; those that nobody wants are left out, unread.
+    public func open(
+        where isWanted: (SegmentGroupFacts) -> Bool = { _ in true }
+    ) throws(ArchiveReadError) -> OpenedSegment {
         do throws(FileError) {
-            return try open(path)
+            return try open(path, isWanted)
         } catch  where error.code == ENOENT && isOpen {
             do throws(FileError) {
-                return try open(String(path.dropLast(".part".count)))
+                return try open(String(path.dropLast(".part".count)), isWanted)
             } catch {
                 throw .file(error)
             }
@@ -59,10 +63,13 @@ public struct ArchiveSegment: Sendable {
         }
     }
 
-    private func open(_ path: String) throws(FileError) -> OpenedSegment {
+    private func open(
+        _ path: String,
+        _ isWanted: (SegmentGroupFacts) -> Bool
+    ) throws(FileError) -> OpenedSegment {
         let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .facts)
         // Mapped after the walk, so that everything the walk found lies inside.
-        return OpenedSegment(scan: scan, file: try fileSystem.map(path), path: path)
+        return OpenedSegment(scan: scan, file: try fileSystem.map(path), path: path, isWanted: isWanted)
     }
 }
 

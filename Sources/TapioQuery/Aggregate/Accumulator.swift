@@ -8,11 +8,16 @@ struct AggregateInput {
     let groups: [Int32]
     /// By selected row, the events that it stands for; nil where each stands for one.
     let weights: [Double]?
+    /// By selected row, what it adds to the variance of an estimated count; nil with `weights`.
+    let variances: [Double]?
     /// The aggregated column; nil for rows as such, or where the file has none.
     let column: ColumnVector?
 
     @inline(__always)
     func weight(_ index: Int) -> Double { weights?[index] ?? 1 }
+
+    @inline(__always)
+    func variance(_ index: Int) -> Double { variances?[index] ?? 0 }
 
     /// Calls `body` with each selected row that has a number.
     @inline(__always)
@@ -20,8 +25,14 @@ struct AggregateInput {
         guard let column else { return }
         switch column.values {
         case .integers(let values):
-            for index in rows.indices where column.isValid(Int(rows[index])) {
-                body(index, Int(groups[index]), Double(values[Int(rows[index])]))
+            guard let validity = column.validity else {
+                for index in rows.indices { body(index, Int(groups[index]), Double(values[Int(rows[index])])) }
+                return
+            }
+            for index in rows.indices {
+                let row = Int(rows[index])
+                if validity[row >> 6] >> UInt64(row & 63) & 1 == 0 { continue }
+                body(index, Int(groups[index]), Double(values[row]))
             }
         case .doubles(let values):
             for index in rows.indices where column.isValid(Int(rows[index])) && !values[Int(rows[index])].isNaN {
@@ -33,6 +44,8 @@ struct AggregateInput {
 }
 
 /// Collects one value for each group.
+///
+/// The arrays of a class are checked for exclusive access at each use: `add` takes them into variables of its own meanwhile.
 protocol Accumulator: AnyObject {
     /// Makes room for groups up to `count`.
     func grow(to count: Int)
@@ -44,6 +57,8 @@ protocol Accumulator: AnyObject {
     func compact()
     /// The value of a group.
     func value(_ group: Int, _ function: Aggregate.Function) -> EventValue
+    /// Where the true value lies with a probability of 95 %, given how rows were sampled; nil where nothing can be said.
+    func interval(_ group: Int, _ function: Aggregate.Function) -> ClosedRange<Double>?
     /// Whether some values are approximate, beyond what sampling does.
     var isApproximate: Bool { get }
 }
@@ -52,31 +67,56 @@ extension Accumulator {
     var cells: Int { 0 }
     var isApproximate: Bool { false }
     func compact() {}
+    func interval(_ group: Int, _ function: Aggregate.Function) -> ClosedRange<Double>? { nil }
 }
 
 /// `count` and `count(x)`: the weights' sum.
 final class CountAccumulator: Accumulator {
     private let countsRows: Bool
     private var exact: [Int64] = []
-    private var weighted: [Double] = []
+    /// What is estimated; empty until a row was sampled.
+    private var sampled: [Sampled] = []
+
+    private struct Sampled {
+        var kept: UInt64 = 0
+        var total = 0.0
+        var variance = 0.0
+    }
 
     init(countsRows: Bool) { self.countsRows = countsRows }
 
     func grow(to count: Int) {
         exact.append(contentsOf: repeatElement(0, count: count - exact.count))
-        weighted.append(contentsOf: repeatElement(0, count: count - weighted.count))
+        if !sampled.isEmpty { growSampled() }
+    }
+
+    private func growSampled() {
+        sampled.append(contentsOf: repeatElement(Sampled(), count: exact.count - sampled.count))
     }
 
     func add(_ input: AggregateInput) {
         if !countsRows && input.column == nil { return }
+        var counts: [Int64] = []
+        swap(&counts, &exact)
+        defer { swap(&counts, &exact) }
         if let weights = input.weights {
+            if sampled.isEmpty { sampled = [Sampled](repeating: Sampled(), count: counts.count) }
             for index in input.rows.indices where isCounted(input, index) {
-                weighted[Int(input.groups[index])] += weights[index]
+                let group = Int(input.groups[index])
+                let variance = input.variance(index)
+                if variance == 0 {
+                    // It stands for a number of events that is known.
+                    counts[group] += Int64(clamping: weights[index])
+                } else {
+                    sampled[group].kept += 1
+                    sampled[group].total += weights[index]
+                    sampled[group].variance += variance
+                }
             }
-        } else if input.column?.validity == nil {
-            for group in input.groups { exact[Int(group)] += 1 }
+        } else if countsRows || input.column?.validity == nil {
+            for group in input.groups { counts[Int(group)] += 1 }
         } else {
-            for index in input.rows.indices where isCounted(input, index) { exact[Int(input.groups[index])] += 1 }
+            for index in input.rows.indices where isCounted(input, index) { counts[Int(input.groups[index])] += 1 }
         }
     }
 
@@ -85,99 +125,74 @@ final class CountAccumulator: Accumulator {
     }
 
     func value(_ group: Int, _ function: Aggregate.Function) -> EventValue {
-        .int(exact[group] + Int64(weighted[group].rounded()))
-    }
-}
-
-/// `sum` and `avg`. Integers of unsampled rows are added exactly.
-final class SumAccumulator: Accumulator {
-    private let isInteger: Bool
-    private var exact: [Int64] = []
-    private var isInexact: [Bool] = []
-    private var sums: [Double] = []
-    private var weights: [Double] = []
-
-    init(isInteger: Bool) { self.isInteger = isInteger }
-
-    func grow(to count: Int) {
-        exact.append(contentsOf: repeatElement(0, count: count - exact.count))
-        isInexact.append(contentsOf: repeatElement(!isInteger, count: count - isInexact.count))
-        sums.append(contentsOf: repeatElement(0, count: count - sums.count))
-        weights.append(contentsOf: repeatElement(0, count: count - weights.count))
+        let estimated = sampled.isEmpty ? 0 : Int64(clamping: sampled[group].total)
+        return .int(exact[group] &+ estimated)
     }
 
-    func add(_ input: AggregateInput) {
-        guard let column = input.column else { return }
-        if case .integers(let values) = column.values, input.weights == nil {
-            for index in input.rows.indices where column.isValid(Int(input.rows[index])) {
-                let group = Int(input.groups[index])
-                let value = values[Int(input.rows[index])]
-                let (sum, overflow) = exact[group].addingReportingOverflow(value)
-                exact[group] = sum
-                if overflow { isInexact[group] = true }
-                sums[group] += Double(value)
-                weights[group] += 1
-            }
-            return
-        }
-        input.forEachNumber { index, group, value in
-            let weight = input.weight(index)
-            sums[group] += value * weight
-            weights[group] += weight
-            isInexact[group] = true
-        }
-    }
-
-    func value(_ group: Int, _ function: Aggregate.Function) -> EventValue {
-        if weights[group] == 0 { return .null }
-        if function == .average { return .double(sums[group] / weights[group]) }
-        if !isInexact[group] { return .int(exact[group]) }
-        // An estimated number of nanoseconds or bytes is still a whole one.
-        if isInteger, let whole = Int64(exactly: sums[group].rounded()) { return .int(whole) }
-        return .double(sums[group])
+    func interval(_ group: Int, _ function: Aggregate.Function) -> ClosedRange<Double>? {
+        let known = Double(exact[group])
+        if sampled.isEmpty || sampled[group].kept == 0 { return known...known }
+        let part = sampled[group]
+        let estimate = WeightedEstimate(kept: part.kept, total: part.total, variance: part.variance).interval()
+        return known + estimate.lowerBound...known + estimate.upperBound
     }
 }
 
 /// `min` and `max`: of the rows that were kept, whatever they stand for.
 final class ExtremeAccumulator: Accumulator {
     private let type: ColumnType
-    private var integers: [(low: Int64, high: Int64)] = []
-    private var doubles: [(low: Double, high: Double)] = []
-    private var isEmpty: [Bool] = []
+    private var integers: [Extreme<Int64>] = []
+    private var doubles: [Extreme<Double>] = []
+
+    private struct Extreme<Value: Comparable> {
+        var low: Value
+        var high: Value
+        var isEmpty = true
+
+        mutating func add(_ value: Value) {
+            if value < low || isEmpty { low = value }
+            if value > high || isEmpty { high = value }
+            isEmpty = false
+        }
+    }
 
     init(type: ColumnType) { self.type = type }
 
     func grow(to count: Int) {
-        let more = count - isEmpty.count
-        integers.append(contentsOf: repeatElement((.max, .min), count: more))
-        doubles.append(contentsOf: repeatElement((.infinity, -.infinity), count: more))
-        isEmpty.append(contentsOf: repeatElement(true, count: more))
+        if type == .double {
+            doubles.append(contentsOf: repeatElement(Extreme(low: 0, high: 0), count: count - doubles.count))
+        } else {
+            integers.append(contentsOf: repeatElement(Extreme(low: 0, high: 0), count: count - integers.count))
+        }
     }
 
     func add(_ input: AggregateInput) {
         guard let column = input.column else { return }
-        if case .integers(let values) = column.values {
-            for index in input.rows.indices where column.isValid(Int(input.rows[index])) {
-                let group = Int(input.groups[index])
-                let value = values[Int(input.rows[index])]
-                if value < integers[group].low { integers[group].low = value }
-                if value > integers[group].high { integers[group].high = value }
-                isEmpty[group] = false
-            }
+        if type == .double {
+            var extremes: [Extreme<Double>] = []
+            swap(&extremes, &doubles)
+            defer { swap(&extremes, &doubles) }
+            input.forEachNumber { _, group, value in extremes[group].add(value) }
             return
         }
-        input.forEachNumber { _, group, value in
-            doubles[group].low = min(doubles[group].low, value)
-            doubles[group].high = max(doubles[group].high, value)
-            isEmpty[group] = false
+        guard case .integers(let values) = column.values else { return }
+        var extremes: [Extreme<Int64>] = []
+        swap(&extremes, &integers)
+        defer { swap(&extremes, &integers) }
+        for index in input.rows.indices where column.isValid(Int(input.rows[index])) {
+            extremes[Int(input.groups[index])].add(values[Int(input.rows[index])])
         }
     }
 
     func value(_ group: Int, _ function: Aggregate.Function) -> EventValue {
-        if isEmpty[group] { return .null }
         let isMinimum = function == .minimum
-        if type == .double { return .double(isMinimum ? doubles[group].low : doubles[group].high) }
-        let value = isMinimum ? integers[group].low : integers[group].high
+        if type == .double {
+            let extreme = doubles[group]
+            return extreme.isEmpty ? .null : .double(isMinimum ? extreme.low : extreme.high)
+        }
+        let extreme = integers[group]
+        if extreme.isEmpty { return .null }
+        let value = isMinimum ? extreme.low : extreme.high
         return type == .timestamp ? .timestamp(value) : .int(value)
     }
 }
@@ -209,12 +224,17 @@ final class DistinctAccumulator: Accumulator {
     }
 
     private func insert(_ input: AggregateInput, _ column: ColumnVector, _ hash: (Int) -> Int) {
+        var sets: [Set<Int>] = []
+        swap(&sets, &seen)
+        defer { swap(&sets, &seen) }
+        var more = 0
         for index in input.rows.indices {
             let row = Int(input.rows[index])
             if case .texts(let texts) = column.values, texts.indices[row] == TextVector.noValue { continue }
             guard column.isValid(row) else { continue }
-            if seen[Int(input.groups[index])].insert(hash(row)).inserted { cells += 1 }
+            if sets[Int(input.groups[index])].insert(hash(row)).inserted { more += 1 }
         }
+        cells += more
     }
 
     func value(_ group: Int, _ function: Aggregate.Function) -> EventValue { .int(Int64(seen[group].count)) }

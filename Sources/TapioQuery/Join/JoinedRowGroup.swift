@@ -35,6 +35,12 @@ struct JoinedRowGroup: RowGroupSource {
 
     func read(_ column: Int) throws -> ColumnVector { try JoinedColumns(self).read(column) }
 
+    func place(of name: String) -> Int? {
+        base.place(of: name) ?? columns[base.columns.count...].firstIndex { $0.name == name }
+    }
+
+    func finished() { base.finished() }
+
     func reading() -> any RowGroupSource { JoinedColumns(self) }
 }
 
@@ -59,6 +65,8 @@ private final class JoinedColumns: RowGroupSource {
     var bootID: String? { group.bootID }
 
     func bounds(_ column: Int) -> ColumnBounds { group.bounds(column) }
+
+    func place(of name: String) -> Int? { group.place(of: name) }
 
     func read(_ column: Int) throws -> ColumnVector {
         if let known = known.withLock({ $0.columns[column] }) { return known }

@@ -12,6 +12,10 @@ struct Aggregate: Sendable, Hashable {
         /// A fraction between 0 and 1.
         case quantile(Double, name: String)
 
+        var isQuantile: Bool {
+            if case .quantile = self { true } else { false }
+        }
+
         var name: String {
             switch self {
             case .count: "count"

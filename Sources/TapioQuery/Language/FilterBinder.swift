@@ -63,8 +63,8 @@ struct FilterBinder {
             case .string:
                 if column.name == "kind" && comparison == .equal { try checkKind(literal) }
                 test = .text(comparison, Array(literal.text.utf8))
-            case .double: test = .doubles(comparison, try number(column, literal).value)
-            case .int32, .int64: test = .integers(bounds(comparison, try number(column, literal)))
+            case .double: test = .doubles(comparison, try number(name, column, literal).value)
+            case .int32, .int64: test = .integers(bounds(comparison, try number(name, column, literal)))
             case .timestamp: test = .integers(bounds(comparison, try time(column, literal)))
             }
         }
@@ -85,7 +85,7 @@ struct FilterBinder {
         case .int32, .int64, .timestamp:
             var wanted: Set<Int64> = []
             for literal in literals {
-                let number = column.type == .timestamp ? try time(column, literal) : try number(column, literal)
+                let number = column.type == .timestamp ? try time(column, literal) : try number(name, column, literal)
                 if let exact = number.exact { wanted.insert(exact) }
             }
             return Filter.Leaf(column: column.name, test: .integerIsOneOf(wanted), isNegated: isNegated)
@@ -122,14 +122,20 @@ struct FilterBinder {
 
     private typealias Number = (value: Double, exact: Int64?)
 
-    private func number(_ column: Column, _ literal: FilterExpression.Literal) throws(QueryError) -> Number {
+    private func number(
+        _ name: FilterExpression.Name,
+        _ column: Column,
+        _ literal: FilterExpression.Literal
+    ) throws(QueryError) -> Number {
         func error(_ problem: String) -> QueryError {
             QueryError("\(column.name) is \(Self.description(of: column)): \(problem)", in: text, at: literal.range)
         }
         guard let number = HumanUnits.number(literal.text) else {
             throw error("\"\(literal.text)\" does not compare with it")
         }
-        switch (number.dimension, column.unit) {
+        // A number without a unit has that of the name: rtt_ns is in nanoseconds, though the field is not.
+        let isPlain = number.dimension == .plain && FieldAlias.all[name.text]?.unit == .nanoseconds
+        switch (isPlain ? .time : number.dimension, column.unit) {
         case (.plain, _), (.time, .nanoseconds), (.bytes, .bytes): return (number.value, number.exact)
         case (.time, .microseconds):
             let exact = number.exact.flatMap { $0 % 1000 == 0 ? $0 / 1000 : nil }

@@ -11,8 +11,10 @@ public struct Query: Sendable {
     let filter: Filter
     let keys: [GroupKey]
     let aggregates: [Aggregate]
-    /// Place in ``resultColumns`` to order by.
-    let order: (column: Int, isDescending: Bool)?
+    /// Places in ``resultColumns`` to order by, the first first.
+    let order: [(column: Int, isDescending: Bool)]
+    /// Fields to order single rows by; empty for the order of time.
+    let rowOrder: [(column: Column, isDescending: Bool)]
     let includesLedger: Bool
     /// The time that is asked about, UTC microseconds since 1970.
     let times: ClosedRange<Int64>
@@ -25,6 +27,7 @@ public struct Query: Sendable {
         for text in spec.groupBy { keys.append(try GroupKey(text, schema: schema)) }
         var aggregates: [Aggregate] = []
         for text in spec.aggregates { aggregates.append(try Aggregate(text, schema: schema)) }
+        if keys.count > Query.mostKeys { throw QueryError("at most \(Query.mostKeys) fields to group by") }
         if aggregates.isEmpty && !keys.isEmpty { aggregates = [Aggregate(function: .count, column: nil)] }
         var selected: [Column] = []
         for name in spec.select {
@@ -32,9 +35,11 @@ public struct Query: Sendable {
         }
         if selected.isEmpty { selected = schema.columns }
         if let limit = spec.limit, limit < 0 { throw QueryError("a limit of \(limit) rows") }
+        let rowOrder = spec.isAggregate ? [] : try Self.rowOrder(spec, schema)
 
         let mentioned =
             keys.compactMap(\.column) + aggregates.compactMap(\.column) + (spec.select.isEmpty ? [] : selected)
+            + rowOrder.map(\.column)
         includesLedger = binder.namesLedger || mentioned.contains { $0.name.hasPrefix("ledger_") }
         if !includesLedger {
             let ledger = Filter.Leaf(column: "kind", test: .text(.equal, Array("_ledger".utf8)), isNegated: true)
@@ -56,37 +61,107 @@ public struct Query: Sendable {
         self.aggregates = aggregates
         self.selected = selected
         self.resultColumns = keys.map(\.resultColumn) + aggregates.map(\.resultColumn)
-        self.order = try Self.order(spec, columns: resultColumns, keyCount: keys.count, keys: keys)
+        self.order = spec.isAggregate ? try Self.order(spec, columns: resultColumns, keys: keys) : []
+        self.rowOrder = rowOrder
     }
+
+    /// Fields that can be grouped by at once.
+    static let mostKeys = 32
 
     private static func order(
         _ spec: QuerySpec,
         columns: [ResultColumn],
-        keyCount: Int,
         keys: [GroupKey]
-    ) throws(QueryError) -> (column: Int, isDescending: Bool)? {
-        guard let order = spec.order, !order.isEmpty else {
-            if columns.isEmpty { return nil }
-            if let time = keys.firstIndex(where: \.isTime) { return (time, false) }
-            return (keyCount < columns.count ? keyCount : 0, true)
+    ) throws(QueryError) -> [(column: Int, isDescending: Bool)] {
+        let items = try Self.orderItems(spec)
+        if items.isEmpty {
+            if let time = keys.firstIndex(where: \.isTime) { return [(time, false)] }
+            return [(keys.count < columns.count ? keys.count : 0, true)]
         }
-        let isDescending = order.hasPrefix("-")
-        let name = isDescending ? String(order.dropFirst()) : order
-        guard let column = columns.firstIndex(where: { $0.name == name }) else {
-            if columns.isEmpty { throw QueryError("rows come in the order of time; only groups can be ordered") }
-            throw QueryError(
-                "no column \"\(name)\" in the answer" + NearestName.hint(name, in: columns.map(\.name)),
-                in: order,
-                at: (isDescending ? 1 : 0)..<order.unicodeScalars.count
-            )
+        var order: [(column: Int, isDescending: Bool)] = []
+        for item in items {
+            guard let column = columns.firstIndex(where: { $0.name == item.name }) else {
+                let names = columns.map(\.name)
+                let hint = NearestName.find(item.name, in: names).map { "; did you mean \"\($0)\"?" }
+                throw QueryError(
+                    "no column \"\(item.name)\" in the answer"
+                        + (hint ?? ", which has \(names.joined(separator: ", "))"),
+                    in: item.text,
+                    at: item.range
+                )
+            }
+            order.append((column, item.isDescending))
         }
-        return (column, isDescending)
+        return order
+    }
+
+    private static func rowOrder(
+        _ spec: QuerySpec,
+        _ schema: QuerySchema
+    ) throws(QueryError) -> [(column: Column, isDescending: Bool)] {
+        var order: [(column: Column, isDescending: Bool)] = []
+        for item in try Self.orderItems(spec) {
+            order.append((try schema.column(item.name, in: item.text, at: item.range), item.isDescending))
+        }
+        // Rows come in the order of time by themselves.
+        if order.count == 1, order[0].column.name == "ts", !order[0].isDescending { return [] }
+        if !order.isEmpty && spec.limit == nil {
+            throw QueryError("single rows in another order than that of time need a limit: how many of them?")
+        }
+        return order
+    }
+
+    private typealias OrderItem = (name: String, isDescending: Bool, text: String, range: Range<Int>)
+
+    private static func orderItems(_ spec: QuerySpec) throws(QueryError) -> [OrderItem] {
+        guard let order = spec.order, !order.isEmpty else { return [] }
+        let scalars = Array(order.unicodeScalars)
+        var items: [OrderItem] = []
+        var start = 0
+        var depth = 0
+        for (index, scalar) in (scalars + [","]).enumerated() {
+            if scalar == "(" { depth += 1 }
+            if scalar == ")" { depth -= 1 }
+            guard scalar == ",", depth == 0 || index == scalars.count else { continue }
+            while start < index, scalars[start] == " " { start += 1 }
+            var end = index
+            while end > start, scalars[end - 1] == " " { end -= 1 }
+            let isDescending = start < end && scalars[start] == "-"
+            let range = start + (isDescending ? 1 : 0)..<end
+            if range.isEmpty { throw QueryError("an empty name", in: order, at: start..<max(end, start + 1)) }
+            var view = String.UnicodeScalarView()
+            view.append(contentsOf: scalars[range])
+            items.append((String(view), isDescending, order, range))
+            start = index + 1
+        }
+        return items
+    }
+
+    /// Whether rows of that kind can pass, whatever else they hold.
+    public func mayConcern(kind: String) -> Bool {
+        let pruner = FilterPruner(
+            bounds: { $0 == "kind" ? ColumnBounds(nullCount: 0, values: [kind]) : ColumnBounds() },
+            rowCount: 1
+        )
+        return pruner.mayPass(filter)
+    }
+
+    /// The question on one line, for what is kept with an answer.
+    public var description: String {
+        var parts = [spec.filter]
+        if !spec.groupBy.isEmpty { parts.append("by " + spec.groupBy.joined(separator: ",")) }
+        if !spec.aggregates.isEmpty { parts.append("of " + spec.aggregates.joined(separator: ",")) }
+        if let since = spec.sinceNs { parts.append("since " + HumanTime.rfc3339(microseconds: since / 1000)) }
+        if let until = spec.untilNs { parts.append("until " + HumanTime.rfc3339(microseconds: until / 1000)) }
+        if let order = spec.order { parts.append("order " + order) }
+        if let limit = spec.limit { parts.append("limit \(limit)") }
+        return parts.filter { !$0.isEmpty }.joined(separator: " ")
     }
 
     /// The columns that are used and that tables beside the archive fill in; none where the question wants rows as written.
     var joinedColumns: Set<String> {
         guard spec.joins else { return [] }
-        let shown = spec.isAggregate ? aggregatedColumns : Set(selected.map(\.name))
+        let shown = spec.isAggregate ? aggregatedColumns : Set(selected.map(\.name) + rowOrder.map(\.column.name))
         return JoinTable.joined(for: filter.columns.union(shown))
     }
 

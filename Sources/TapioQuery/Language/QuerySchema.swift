@@ -34,9 +34,31 @@ public struct QuerySchema: Sendable {
     /// The column of that name.
     public subscript(_ name: String) -> Column? { index[name].map { columns[$0] } }
 
-    /// The column of that name, or an error with the nearest one.
+    /// The column of that name or alias, or an error with the nearest one.
     func column(_ name: String, in text: String, at range: Range<Int>) throws(QueryError) -> Column {
         if let column = self[name] { return column }
-        throw QueryError("no field \"\(name)\"" + NearestName.hint(name, in: columns.map(\.name)), in: text, at: range)
+        if let alias = FieldAlias.all[name], let column = self[alias.column] { return column }
+        let known = columns.map(\.name) + FieldAlias.all.filter { self[$0.value.column] != nil }.keys
+        throw QueryError("no field \"\(name)\"" + NearestName.hint(name, in: known), in: text, at: range)
     }
+}
+
+/// Another name of a field: what people call it elsewhere. An answer has the field's own name.
+struct FieldAlias: Sendable, Hashable {
+    /// The field.
+    var column: String
+    /// The unit of a number without one, where it is not the field's.
+    var unit: ColumnUnit?
+
+    static let all: [String: FieldAlias] = [
+        "time": FieldAlias(column: "ts"), "timestamp": FieldAlias(column: "ts"),
+        "rtt": FieldAlias(column: "srtt_us"), "rtt_us": FieldAlias(column: "srtt_us"),
+        "rtt_ns": FieldAlias(column: "srtt_us", unit: .nanoseconds),
+        "process": FieldAlias(column: "comm"), "user": FieldAlias(column: "uid"),
+        "duration": FieldAlias(column: "duration_ns"), "latency": FieldAlias(column: "latency_ns"),
+        "src_ip": FieldAlias(column: "src_addr"), "dst_ip": FieldAlias(column: "dst_addr"),
+        "pod_name": FieldAlias(column: "pod"), "k8s_pod": FieldAlias(column: "pod"),
+        "pod_namespace": FieldAlias(column: "namespace"), "k8s_namespace": FieldAlias(column: "namespace"),
+        "container_name": FieldAlias(column: "container"), "deployment": FieldAlias(column: "workload"),
+    ]
 }

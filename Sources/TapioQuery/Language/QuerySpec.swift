@@ -13,8 +13,9 @@ public struct QuerySpec: Sendable, Hashable {
     /// `count`, `count(x)`, `sum(x)`, `avg(x)`, `min(x)`, `max(x)`, `p50(x)` … `p99.9(x)`, `distinct(x)`. With
     /// ``groupBy`` and none here, `count`.
     public var aggregates: [String] = []
-    /// A column of the answer to order by, `-` in front for the greatest first. Without it: by time where it is grouped
-    /// by time, else the first aggregate, greatest first.
+    /// Columns to order by, with commas between, `-` in front of those with the greatest first: of the answer where rows are
+    /// grouped, else fields, and then a ``limit`` is needed. Without it: by time where it is grouped by time, else the first
+    /// aggregate, greatest first; single rows by time.
     public var order: String?
     /// At most so many rows of the answer.
     public var limit: Int?
@@ -34,18 +35,26 @@ public struct QuerySpec: Sendable, Hashable {
 public struct QueryLimits: Sendable, Hashable {
     /// Groups of an answer.
     public var groups = 1_000_000
-    /// Values that percentiles and `distinct` hold, over all groups.
-    public var cells = 16_000_000
-    /// Samples of one group from which on a percentile is approximate (± 0.2 %).
-    public var exactSamples = 100_000
+    /// Rows of an answer: groups that are left after the limit. Those that are only counted to find the first take less.
+    public var answerRows = 300_000
+    /// Bytes of the texts that they are named by.
+    public var groupTextBytes = 64 << 20
+    /// Buckets of percentiles and values of `distinct` that are held, over all groups.
+    public var cells = 3_000_000
+    /// Samples, over all groups, from which on the percentiles of groups with many are approximate (± 0.2 %). 20 bytes each.
+    public var exactSamples = 3_000_000
     /// Row groups that are held at once while rows are put into the order of time.
     public var openRowGroups = 256
+    /// Bytes of their rows, about.
+    public var openRowBytes = 160 << 20
+    /// Single rows that can be put into another order than that of time.
+    public var orderedRows = 20_000
     /// Rows that tables beside the archive hold, all together, to fill in nulls. A row takes about 100 bytes.
-    public var joinRows = 1_000_000
+    public var joinRows = 500_000
     /// Bytes of the texts in them.
-    public var joinTextBytes = 64 << 20
+    public var joinTextBytes = 32 << 20
 
-    /// The usual bounds: about 1 GiB at worst.
+    /// The usual bounds: about 256 MiB at worst.
     public init() {}
 }
 

@@ -72,7 +72,7 @@ extension QueryEngine {
     ) {
         var kind: String?
         if case .string(let name) = value("ledger_kind", .string) { kind = name }
-        if let kind, !mayConcern(kind, query.filter) { return }
+        if let kind, !query.mayConcern(kind: kind) { return }
         let isShutdown = value("ledger_entry", .string) == .string("unclean_shutdown")
         var reason = isShutdown ? "unclean_shutdown" : "unknown"
         if case .string(let text) = value("ledger_reason", .string), !isShutdown { reason = text }
@@ -90,14 +90,5 @@ extension QueryEngine {
             fromUs: min(known?.fromUs ?? from, from),
             toUs: max(known?.toUs ?? to, to)
         )
-    }
-
-    /// Whether rows of `kind` can pass, whatever else they hold.
-    private func mayConcern(_ kind: String, _ filter: Filter) -> Bool {
-        let pruner = FilterPruner(
-            bounds: { $0 == "kind" ? ColumnBounds(nullCount: 0, values: [kind]) : ColumnBounds() },
-            rowCount: 1
-        )
-        return pruner.mayPass(filter)
     }
 }

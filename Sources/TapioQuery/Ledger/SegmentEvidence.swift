@@ -44,7 +44,8 @@ struct SegmentEvidence: Sendable {
         isRecovered = segment.isRecovered
         isOpen = segment.isOpen
         do {
-            let (groups, lost) = try segment.open()
+            let opened = try segment.open()
+            let (groups, lost) = (opened.groups, opened.damage)
             damage = lost
             for group in groups {
                 do {

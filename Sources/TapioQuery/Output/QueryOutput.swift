@@ -5,11 +5,27 @@ public enum QueryOutput {
     /// Columns of a terminal that one value takes at most in a table.
     public static let widestCell = 120
 
-    /// An aligned table, with units where people like them. Everything that a monitored process chose is escaped.
+    /// An aligned table, with units where people like them, and a column `95 %` behind each estimate. Everything that a
+    /// monitored process chose is escaped.
     public static func table(_ table: QueryTable) -> String {
-        let cells = table.rows.map { row in zip(row, table.columns).map { cell($0, $1) } }
-        let isNumeric = table.columns.map { $0.type != .string && $0.type != .timestamp }
-        var widths = table.columns.map { TerminalText.width(of: $0.name) }
+        let estimated = Set(table.estimated)
+        var titles: [String] = []
+        var isNumeric: [Bool] = []
+        for (place, column) in table.columns.enumerated() {
+            titles.append(column.name)
+            isNumeric.append(column.type != .string && column.type != .timestamp)
+            if estimated.contains(place) {
+                titles.append("95 %")
+                isNumeric.append(false)
+            }
+        }
+        let cells = table.rows.enumerated().map { number, row in
+            row.enumerated().flatMap { place, value -> [String] in
+                let text = cell(value, table.columns[place])
+                return estimated.contains(place) ? [text, interval(table, number, place)] : [text]
+            }
+        }
+        var widths = titles.map { TerminalText.width(of: $0) }
         for row in cells {
             for (index, cell) in row.enumerated() { widths[index] = max(widths[index], TerminalText.width(of: cell)) }
         }
@@ -22,7 +38,13 @@ public enum QueryOutput {
             }
             return String(line.reversed().drop { $0 == " " }.reversed())
         }
-        return ([line(table.columns.map(\.name))] + cells.map(line)).map { $0 + "\n" }.joined()
+        return ([line(titles)] + cells.map(line)).map { $0 + "\n" }.joined()
+    }
+
+    /// `1,180…1,250`, or nothing where a value is exact.
+    private static func interval(_ table: QueryTable, _ row: Int, _ column: Int) -> String {
+        guard let bounds = table.bounds(row, column), bounds.low != bounds.high else { return "" }
+        return cell(bounds.low, table.columns[column]) + "…" + cell(bounds.high, table.columns[column])
     }
 
     /// A value as a person reads it.
@@ -53,9 +75,11 @@ public enum QueryOutput {
         }
     }
 
-    /// A JSON object per row, exact; nulls are said.
+    /// A JSON object per row, exact; nulls are said, and the bounds of estimates (``QueryTable/withBounds``).
     public static func jsonLines(_ table: QueryTable) -> String {
-        table.rows.map { object(Array(zip(table.columns.map(\.name), $0))) + "\n" }.joined()
+        let (columns, rows) = table.withBounds
+        let names = columns.map(\.name)
+        return rows.map { object(Array(zip(names, $0))) + "\n" }.joined()
     }
 
     static func object(_ fields: [(String, EventValue)]) -> String {
@@ -71,8 +95,10 @@ public enum QueryOutput {
     }
 
     /// CSV as RFC 4180 describes it, with a header; null is an empty field, an empty string is `""`.
+    /// Estimates have their bounds behind them (``QueryTable/withBounds``).
     public static func csv(_ table: QueryTable) -> String {
-        csvLine(table.columns.map { .string($0.name) }) + table.rows.map(csvLine).joined()
+        let (columns, rows) = table.withBounds
+        return csvLine(columns.map { .string($0.name) }) + rows.map(csvLine).joined()
     }
 
     /// The header for ``csvLine(_:)`` of single rows.

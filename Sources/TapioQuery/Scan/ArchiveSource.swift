@@ -8,6 +8,11 @@ public struct ArchiveSource: Sendable {
     /// Files that are left out, and why: a line each.
     public let warnings: [String]
     private let archiveSegments: [ArchiveSegment]
+    /// The newest segment that opens, without its row groups.
+    private let newest: OpenedSegment?
+
+    /// The version of the archive's columns that this program writes.
+    public static let schemaVersion = 1
 
     /// Lists what is at `path`: an archive's root, a node's directory, or one file.
     ///
@@ -17,20 +22,44 @@ public struct ArchiveSource: Sendable {
         archiveSegments = reader.segments
         segments = reader.segments.map { SegmentSource($0) }
         warnings = reader.warnings
+        var newest: OpenedSegment?
+        for segment in reader.segments.reversed() {
+            newest = try? segment.open { _ in false }
+            if newest?.schema.columns.isEmpty == false { break }
+        }
+        self.newest = newest
     }
 
     /// The fields and kinds of this archive, with those of `known`: from its newest segment that opens.
     public func schema(_ known: QuerySchema) -> QuerySchema {
         let kinds = archiveSegments.flatMap { $0.totals.kinds.map(\.name) }
-        var columns: [Column] = []
-        for segment in archiveSegments.reversed() {
-            guard let opened = try? segment.open(), !opened.schema.columns.isEmpty else { continue }
-            columns = opened.schema.columns.map { column in
-                Column(column.fieldID, column.name, ColumnType(column.type), unit: ColumnUnit(name: column.name), "")
-            }
-            break
+        let columns = (newest?.schema.columns ?? []).map { column in
+            Column(column.fieldID, column.name, ColumnType(column.type), unit: ColumnUnit(name: column.name), "")
         }
         return known.adding(columns: columns, kinds: kinds)
+    }
+
+    /// The version of the columns in the newest segment, where it is newer than what this program knows: what it does not know
+    /// is then taken as the file describes it.
+    public var newerSchemaVersion: String? {
+        guard let version = newest?.keyValues.last(where: { $0.key == SegmentKey.schemaVersion })?.value else {
+            return nil
+        }
+        guard let number = Int(version) else { return version }
+        return number > ArchiveSource.schemaVersion ? version : nil
+    }
+
+    /// Why what was opened is no archive: one file that is not a segment, in words that follow its path. Nil where it is one,
+    /// damaged or not.
+    public var stranger: String? {
+        guard archiveSegments.count == 1, let file = newest, !file.isOurs else { return nil }
+        if file.schema.columns.isEmpty {
+            return "is no segment of an archive: \(file.problems.last?.detail ?? "nothing in it can be read")"
+        }
+        let names = Set(file.schema.columns.map(\.name))
+        let missing = ["ts", "kind", "weight"].filter { !names.contains($0) }
+        if missing.isEmpty { return nil }
+        return "is a Parquet file of something else: it has no column \(missing.joined(separator: ", "))"
     }
 }
 
@@ -52,16 +81,34 @@ extension SegmentSource {
             node: segment.node,
             sequence: segment.name?.sequence,
             dimensions: DimensionReader(besideSegment: segment.path, node: segment.node).map { ArchiveDimensions($0) }
-        ) {
-            let opened = try segment.open()
-            let bootID = opened.keyValues.last { $0.key == SegmentKey.bootID }?.value
-            let columns = opened.schema.columns.map { SourceColumn(name: $0.name, type: ColumnType($0.type)) }
-            let groups = opened.rowGroups.enumerated().map { index, group in
-                ArchiveRowGroup(segment: opened, group: group, columns: columns, number: index, bootID: bootID)
+        ) { isWanted in
+            let opened = try segment.open { group in
+                isWanted(
+                    GroupFacts(
+                        timestampsNs: group.timestampsNs,
+                        kinds: group.kinds.isEmpty ? nil : group.kinds.filter { $0.rows > 0 }.map(\.name),
+                        rowCount: group.rowCount
+                    )
+                )
             }
+            let columns = SegmentColumns(opened)
+            let groups = opened.rowGroups.map { ArchiveRowGroup(segment: opened, group: $0, all: columns) }
             let damage = opened.problems.map { Damage(place: opened.path, reason: "\($0)") }
-            return (groups, damage)
+            return Opened(groups: groups, damage: damage, skipped: opened.unwantedGroups)
         }
+    }
+}
+
+/// What the row groups of a segment have in common.
+private final class SegmentColumns: Sendable {
+    let columns: [SourceColumn]
+    let places: [String: Int]
+    let bootID: String?
+
+    init(_ segment: OpenedSegment) {
+        columns = segment.schema.columns.map { SourceColumn(name: $0.name, type: ColumnType($0.type)) }
+        places = Dictionary(columns.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        bootID = segment.keyValues.last { $0.key == SegmentKey.bootID }?.value
     }
 }
 
@@ -69,13 +116,15 @@ extension SegmentSource {
 private struct ArchiveRowGroup: RowGroupSource {
     let segment: OpenedSegment
     let group: SegmentRowGroup
-    let columns: [SourceColumn]
-    let number: Int
-    let bootID: String?
+    let all: SegmentColumns
 
-    var name: String { "\(segment.path) row group \(number)" }
+    var name: String { "\(segment.path) row group \(group.ordinal)" }
     var rowCount: Int { group.rowCount }
+    var columns: [SourceColumn] { all.columns }
+    var bootID: String? { all.bootID }
     var byteCount: Int { group.info.columns.reduce(0) { $0 + $1.compressedByteCount } }
+
+    func place(of name: String) -> Int? { all.places[name] }
 
     func bounds(_ column: Int) -> ColumnBounds {
         var bounds = ColumnBounds(group.info.statistics(column))
@@ -88,6 +137,8 @@ private struct ArchiveRowGroup: RowGroupSource {
     func read(_ column: Int) throws -> ColumnVector {
         ColumnVector(try segment.readColumn(column, of: group))
     }
+
+    func finished() { segment.forgetPages() }
 }
 
 extension ColumnVector {

@@ -95,12 +95,10 @@ struct FilterEvaluator {
 /// A row group's columns by name, each read once.
 final class GroupReader {
     private let source: any RowGroupSource
-    private let places: [String: Int]
     private var columns: [String: ColumnVector] = [:]
 
     init(_ source: any RowGroupSource) {
         self.source = source.reading()
-        places = Dictionary(source.columns.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     var rowCount: Int { source.rowCount }
@@ -108,12 +106,12 @@ final class GroupReader {
     /// The column of that name; nil where the file has none.
     func column(_ name: String) throws -> ColumnVector? {
         if let known = columns[name] { return known }
-        guard let place = places[name] else { return nil }
+        guard let place = source.place(of: name) else { return nil }
         let column = try source.read(place)
         columns[name] = column
         return column
     }
 
     /// What is known of it without reading; nil where the file has no such column.
-    func bounds(_ name: String) -> ColumnBounds? { places[name].map { source.bounds($0) } }
+    func bounds(_ name: String) -> ColumnBounds? { source.place(of: name).map { source.bounds($0) } }
 }

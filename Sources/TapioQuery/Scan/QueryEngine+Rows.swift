@@ -4,13 +4,16 @@ extension QueryEngine {
     /// Hands over the rows that pass, in the order of time, until there are no more, the limit is reached, or `emit` returns
     /// false.
     ///
-    /// A row has the selected fields in their order, without those that are null. Row groups are put in order one by one and merged; a segment is opened when the time of its first row has come. At most
-    /// ``QueryLimits/openRowGroups`` that overlap in time are held at once.
+    /// A row has the selected fields in their order, without those that are null. Row groups are put in order one by one and
+    /// merged; a segment is opened when the time of its first row has come. At most ``QueryLimits/openRowGroups`` that overlap
+    /// in time are held at once, of each only the rows that pass. Where the question orders rows otherwise, all are looked at
+    /// first, and as many held as its limit says.
     public func forEachRow(
         _ query: Query,
         progress: Progress? = nil,
         _ emit: (DecodedEvent) throws -> Bool
     ) throws -> ScanSummary {
+        if !query.rowOrder.isEmpty { return try forEachOrderedRow(query, progress: progress, emit) }
         var scan = ScanState(total: totalBytes, progress: progress)
         var merge = RowMerge(engine: self, query: query)
         var left = query.spec.limit ?? .max
@@ -87,12 +90,14 @@ private struct RowMerge {
                 if let selected = try engine.select(source, query.filter, reading: columns, &scan) {
                     runs.append(try Run(selected, query.selected))
                 }
+                source.finished()
             } catch {
                 scan.add(Damage(place: source.name, reason: "\(error)", rows: source.rowCount))
             }
-            if runs.count > engine.limits.openRowGroups {
+            let bytes = runs.reduce(0) { $0 + $1.byteCount }
+            if runs.count > engine.limits.openRowGroups || (bytes > engine.limits.openRowBytes && runs.count > 1) {
                 throw QueryError(
-                    "more than \(engine.limits.openRowGroups) row groups overlap in time: ask for a shorter time (--since, --until)"
+                    "\(runs.count) row groups overlap in time, which is too much to put in order: ask for a shorter time (--since, --until) or fewer fields (--select)"
                 )
             }
         }
@@ -108,26 +113,39 @@ private struct RowMerge {
 
 /// The selected rows of a row group, in the order of time.
 private struct Run {
-    /// What is shown; columns that the file lacks are left out.
+    /// What is shown; columns that the file lacks are left out, and those without a value.
     private let columns: [(column: Column, vector: ColumnVector)]
     private let keys: [Key]
     private var position = 0
+    /// Memory that it takes, about.
+    let byteCount: Int
 
     struct Key: Comparable {
         var ts: Int64
         var subNs: Int64
         var cpu: Int64
         var sequence: Int64
-        var row: Int32
+        /// Place among the selected rows.
+        var place: Int32
 
         static func < (left: Key, right: Key) -> Bool {
             if left.ts != right.ts { return left.ts < right.ts }
-            return (left.subNs, left.cpu, left.sequence, left.row) < (right.subNs, right.cpu, right.sequence, right.row)
+            return (left.subNs, left.cpu, left.sequence, left.place)
+                < (right.subNs, right.cpu, right.sequence, right.place)
         }
     }
 
     init(_ selected: SelectedRows, _ shown: [Column]) throws {
-        columns = try shown.compactMap { column in try selected.reader.column(column.name).map { (column, $0) } }
+        let rows = selected.rows
+        var columns: [(column: Column, vector: ColumnVector)] = []
+        var bytes = rows.count * 40
+        for column in shown {
+            guard let vector = try selected.shownColumn(column.name) else { continue }
+            bytes += vector.byteCount
+            columns.append((column, vector))
+        }
+        self.columns = columns
+        byteCount = bytes
         func integers(_ name: String) throws -> [Int64]? {
             guard case .integers(let values)? = try selected.reader.column(name)?.values else { return nil }
             return values
@@ -136,15 +154,15 @@ private struct Run {
         let subNs = try integers("ts_sub_ns")
         let cpu = try integers("cpu")
         let sequence = try integers("seq")
-        keys = selected.rows
-            .map { row in
-                let place = Int(row)
+        keys = rows.indices
+            .map { index in
+                let row = Int(rows[index])
                 return Key(
-                    ts: ts?[place] ?? 0,
-                    subNs: subNs?[place] ?? 0,
-                    cpu: cpu?[place] ?? 0,
-                    sequence: sequence?[place] ?? 0,
-                    row: row
+                    ts: ts?[row] ?? 0,
+                    subNs: subNs?[row] ?? 0,
+                    cpu: cpu?[row] ?? 0,
+                    sequence: sequence?[row] ?? 0,
+                    place: Int32(index)
                 )
             }
             .sorted()
@@ -159,7 +177,7 @@ private struct Run {
     }
 
     func row() -> DecodedEvent {
-        let row = Int(keys[position].row)
+        let row = Int(keys[position].place)
         var values: [(column: Column, value: EventValue)] = []
         for (column, vector) in columns where vector.isValid(row) {
             let value = vector.value(row, column.type)
@@ -169,7 +187,59 @@ private struct Run {
     }
 }
 
+extension SelectedRows {
+    /// A column of the selected rows alone; nil where the file lacks it, or none has a value.
+    func shownColumn(_ name: String) throws -> ColumnVector? {
+        guard let bounds = reader.bounds(name), bounds.nullCount != reader.rowCount else { return nil }
+        return try reader.column(name)?.only(rows)
+    }
+}
+
 extension ColumnVector {
+    /// Memory that it takes, about.
+    var byteCount: Int {
+        let bitmap = validity.map { $0.count * 8 } ?? 0
+        return switch values {
+        case .integers(let values): bitmap + values.count * 8
+        case .doubles(let values): bitmap + values.count * 8
+        case .texts(let texts): bitmap + texts.bytes.count + texts.offsets.count * 4 + texts.indices.count * 4
+        }
+    }
+
+    /// The column of these rows alone, in their order.
+    func only(_ rows: [Int32]) -> ColumnVector {
+        var bits: [UInt64]?
+        if let validity {
+            var found = [UInt64](repeating: 0, count: (rows.count + 63) / 64)
+            for (place, row) in rows.enumerated() where validity[Int(row) >> 6] >> UInt64(row & 63) & 1 != 0 {
+                found[place >> 6] |= 1 << UInt64(place & 63)
+            }
+            bits = found
+        }
+        switch values {
+        case .integers(let values): return ColumnVector(.integers(rows.map { values[Int($0)] }), validity: bits)
+        case .doubles(let values): return ColumnVector(.doubles(rows.map { values[Int($0)] }), validity: bits)
+        case .texts(let texts):
+            var kept = TextVector(bytes: [], offsets: [0], indices: [])
+            kept.indices.reserveCapacity(rows.count)
+            var numbers = [UInt32](repeating: TextVector.noValue, count: texts.entryCount)
+            for row in rows {
+                let entry = texts.indices[Int(row)]
+                guard entry != TextVector.noValue else {
+                    kept.indices.append(TextVector.noValue)
+                    continue
+                }
+                if numbers[Int(entry)] == TextVector.noValue {
+                    numbers[Int(entry)] = UInt32(kept.entryCount)
+                    kept.bytes += texts.entry(Int(entry))
+                    kept.offsets.append(UInt32(kept.bytes.count))
+                }
+                kept.indices.append(numbers[Int(entry)])
+            }
+            return ColumnVector(.texts(kept), validity: bits)
+        }
+    }
+
     /// A row's value.
     func value(_ row: Int, _ type: ColumnType) -> EventValue {
         guard isValid(row) else { return .null }

@@ -24,28 +24,23 @@ public struct QueryEngine: Sendable {
     public func table(_ query: Query, progress: Progress? = nil) throws(QueryError) -> QueryTable {
         precondition(query.spec.isAggregate)
         var scan = ScanState(total: totalBytes, progress: progress)
-        let table = GroupTable(query, limits: limits)
+        let groups = GroupTable(query, limits: limits)
         let joins = joins(of: query)
         segments: for segment in segments {
-            guard let groups = open(segment, query.filter, joining: joins, &scan) else { continue }
-            for source in groups.inFileOrder {
+            guard let opened = open(segment, query.filter, joining: joins, &scan) else { continue }
+            for source in opened.inFileOrder {
                 if scan.isStopped { break segments }
-                try add(source, query, to: table, &scan)
+                try add(source, query, to: groups, &scan)
+                source.finished()
                 scan.advance(source.byteCount)
             }
         }
         joins?.report(to: &scan)
-        let (rows, total) = table.rows()
-        return QueryTable(
-            columns: query.resultColumns,
-            rows: rows,
-            totalRows: total,
-            isApproximate: table.isApproximate,
-            summary: scan.summary
-        )
+        return try QueryTable(query, groups, scan.summary)
     }
 
-    private func add(
+    /// Adds the rows of a group that pass.
+    func add(
         _ source: any RowGroupSource,
         _ query: Query,
         to table: GroupTable,
@@ -59,7 +54,7 @@ public struct QueryEngine: Sendable {
             return
         }
         guard let selected else { return }
-        try table.add(rows: selected.rows, weights: selected.weights) { name in
+        try table.add(selected) { name in
             // All columns were read above; a second reading cannot fail.
             try? selected.reader.column(name)
         }
@@ -91,9 +86,15 @@ public struct QueryEngine: Sendable {
             return nil
         }
         do {
-            let (groups, damage) = try segment.open()
-            for item in damage { scan.add(item) }
+            let opened = try segment.open { facts in
+                let times = facts.timestampsNs
+                let kinds = facts.kinds
+                return times == nil || mayPass(filter, times, kinds, rowCount: facts.rowCount)
+            }
+            let groups = opened.groups
+            for item in opened.damage { scan.add(item) }
             scan.summary.segmentsRead += 1
+            scan.summary.rowGroupsSkipped += opened.skipped
             // What is not in a row group counts as done at once.
             scan.advance(max(0, segment.byteCount - groups.reduce(0) { $0 + $1.byteCount }))
             return OpenedGroups(inFileOrder: joins?.wrap(groups, of: segment) ?? groups)
@@ -107,21 +108,31 @@ public struct QueryEngine: Sendable {
 
     private func mayPass(_ segment: SegmentSource, _ filter: Filter) -> Bool {
         guard let kinds = segment.rowsByKind, let times = segment.timestampsNs else { return true }
+        return mayPass(
+            filter,
+            times,
+            kinds.filter { $0.value > 0 }.map(\.key),
+            rowCount: kinds.values.reduce(0, +)
+        )
+    }
+
+    /// Whether rows of those times and kinds, as far as they are known, may pass.
+    private func mayPass(_ filter: Filter, _ times: ClosedRange<Int64>?, _ kinds: [String]?, rowCount: Int) -> Bool {
         func micros(_ ns: Int64) -> Int64 { ns / 1000 - (ns % 1000 < 0 ? 1 : 0) }
         let pruner = FilterPruner(
             bounds: { name in
                 switch name {
                 case "ts":
                     ColumnBounds(
-                        minimum: .integer(micros(times.lowerBound)),
-                        maximum: .integer(micros(times.upperBound)),
+                        minimum: times.map { .integer(micros($0.lowerBound)) },
+                        maximum: times.map { .integer(micros($0.upperBound)) },
                         nullCount: 0
                     )
-                case "kind": ColumnBounds(nullCount: 0, values: kinds.filter { $0.value > 0 }.map(\.key))
+                case "kind": ColumnBounds(nullCount: 0, values: kinds)
                 default: ColumnBounds()
                 }
             },
-            rowCount: kinds.values.reduce(0, +)
+            rowCount: rowCount
         )
         return pruner.mayPass(filter)
     }
@@ -143,13 +154,13 @@ public struct QueryEngine: Sendable {
         let selection = try FilterEvaluator(reader).select(filter)
         if selection.isEmpty { return nil }
         let rows = selection.rows
-        for name in columns { _ = try reader.column(name) }
-        return SelectedRows(
-            reader: reader,
-            rows: rows,
-            weights: try weights(reader, rows),
-            summaries: try summaries(reader)
-        )
+        // A column without a value holds nothing that could be damaged to the answer's harm.
+        for name in columns where reader.bounds(name)?.nullCount != source.rowCount { _ = try reader.column(name) }
+        var selected = SelectedRows(reader: reader, rows: rows)
+        selected.weights = try weights(reader, rows)
+        selected.summaries = try summaries(reader)
+        selected.findVariances()
+        return selected
     }
 
     /// How many events each row of a group was merged from; nil where none is a summary.
@@ -186,8 +197,37 @@ struct SelectedRows {
     var rows: [Int32]
     /// By row of `rows`; nil where each stands for one event.
     var weights: [Double]?
+    /// By row of `rows`, what it adds to the variance of an estimated count; nil where none does.
+    var variances: [Double]?
     /// By row of the group, how many events a summary was merged from; nil where there is none.
     var summaries: ColumnVector?
+
+    init(reader: GroupReader, rows: [Int32]) {
+        self.reader = reader
+        self.rows = rows
+    }
+
+    /// Events that a row was merged from: 1 unless it is a summary.
+    func merged(_ row: Int32) -> Double {
+        guard let counts = summaries, counts.isValid(Int(row)), case .integers(let values) = counts.values else {
+            return 1
+        }
+        return Double(values[Int(row)])
+    }
+
+    /// An event that was kept with the probability 1/w adds w(w − 1) (Horvitz and Thompson); n of them merged into one row of
+    /// weight W add n times that of W/n.
+    mutating func findVariances() {
+        guard let weights else { return }
+        var isEstimated = false
+        let found = rows.indices.map { index in
+            let merged = max(1, merged(rows[index]))
+            let variance = max(0, weights[index] * (weights[index] / merged - 1))
+            if variance > 0 { isEstimated = true }
+            return variance
+        }
+        variances = isEstimated ? found : nil
+    }
 }
 
 /// What a scan met on its way.
@@ -224,11 +264,8 @@ struct ScanState {
         summary.rowsMatched += selected.rows.count
         if selected.weights == nil && selected.summaries == nil { return }
         for (index, row) in selected.rows.enumerated() {
-            var merged = 1.0
-            if let counts = selected.summaries, counts.isValid(Int(row)), case .integers(let values) = counts.values {
-                summary.summaryRows += 1
-                merged = Double(values[Int(row)])
-            }
+            let merged = selected.merged(row)
+            if selected.summaries?.isValid(Int(row)) == true { summary.summaryRows += 1 }
             if selected.weights?[index] ?? 1 != merged { summary.sampledRows += 1 }
         }
     }

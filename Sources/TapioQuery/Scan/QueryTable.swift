@@ -74,12 +74,72 @@ public struct QueryTable: Sendable {
     public let columns: [ResultColumn]
     /// Its rows, in order.
     public let rows: [[EventValue]]
+    /// By row and column, where the true value lies with a probability of 95 %; nil where that is not known, or for a key.
+    /// Empty where no row was sampled: then all values are exact.
+    public let intervals: [[ClosedRange<Double>?]]
     /// Rows before the limit.
     public let totalRows: Int
-    /// Whether percentiles are approximate (± 0.2 %) because a group has many samples.
+    /// Whether percentiles are approximate (± 0.2 %) because there are many samples.
     public let isApproximate: Bool
     /// How it was found, and what it lacks.
     public let summary: ScanSummary
+
+    /// The answer as of now.
+    init(_ query: Query, _ groups: GroupTable, _ summary: ScanSummary) throws(QueryError) {
+        let answer = try groups.answer(withIntervals: summary.sampledRows > 0)
+        columns = query.resultColumns
+        rows = answer.rows
+        let unknown = [ClosedRange<Double>?](repeating: nil, count: query.keys.count)
+        intervals = answer.intervals.map { unknown + $0 }
+        totalRows = answer.total
+        isApproximate = groups.isApproximate
+        self.summary = summary
+    }
+
+    /// Places of columns that are estimates, if any row was sampled.
+    public var estimated: [Int] {
+        if intervals.isEmpty { return [] }
+        return columns.indices.filter { column in intervals.contains { $0[column] != nil } }
+    }
+
+    /// The table with two more columns behind each estimate, `…_low` and `…_high`: the bounds of its 95 % interval.
+    public var withBounds: (columns: [ResultColumn], rows: [[EventValue]]) {
+        let estimated = Set(estimated)
+        if estimated.isEmpty { return (columns, rows) }
+        let all = columns.enumerated().flatMap { place, column -> [ResultColumn] in
+            guard estimated.contains(place) else { return [column] }
+            return [column]
+                + ["low", "high"].map {
+                    ResultColumn(name: "\(column.name)_\($0)", type: column.type, unit: column.unit)
+                }
+        }
+        let filled = rows.enumerated().map { number, row in
+            row.enumerated().flatMap { place, value -> [EventValue] in
+                guard estimated.contains(place) else { return [value] }
+                guard let bounds = bounds(number, place) else { return [value, .null, .null] }
+                return [value, bounds.low, bounds.high]
+            }
+        }
+        return (all, filled)
+    }
+
+    /// An estimate's bounds as values of its column: whole numbers rounded outwards.
+    func bounds(_ row: Int, _ column: Int) -> (low: EventValue, high: EventValue)? {
+        guard row < intervals.count, let interval = intervals[row][column] else { return nil }
+        switch columns[column].type {
+        case .double: return (.double(interval.lowerBound), .double(interval.upperBound))
+        case .timestamp:
+            return (
+                .timestamp(Int64(clamping: interval.lowerBound.rounded(.down))),
+                .timestamp(Int64(clamping: interval.upperBound.rounded(.up)))
+            )
+        case .int32, .int64, .string:
+            return (
+                .int(Int64(clamping: interval.lowerBound.rounded(.down))),
+                .int(Int64(clamping: interval.upperBound.rounded(.up)))
+            )
+        }
+    }
 
     /// What a reader of the answer has to know, a line each, safe for a terminal.
     public var notes: [String] {

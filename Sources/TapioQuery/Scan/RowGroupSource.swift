@@ -60,6 +60,10 @@ public protocol RowGroupSource: Sendable {
     func bounds(_ column: Int) -> ColumnBounds
     /// Reads the column at that place. Throws where it is damaged.
     func read(_ column: Int) throws -> ColumnVector
+    /// The place of the column of that name; nil where there is none.
+    func place(of name: String) -> Int?
+    /// Called when nobody reads it any more, for now.
+    func finished()
     /// The same for one reader of several columns: what they have in common is then found once, and goes with it.
     func reading() -> any RowGroupSource
 }
@@ -67,6 +71,12 @@ public protocol RowGroupSource: Sendable {
 extension RowGroupSource {
     /// Not known.
     public var bootID: String? { nil }
+
+    /// Looks through them.
+    public func place(of name: String) -> Int? { columns.firstIndex { $0.name == name } }
+
+    /// Nothing to do.
+    public func finished() {}
 
     /// Itself: its columns have nothing in common.
     public func reading() -> any RowGroupSource { self }
@@ -95,6 +105,23 @@ public struct Damage: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+/// What is known of a row group before its metadata is read.
+public struct GroupFacts: Sendable, Hashable {
+    /// Earliest and latest event, UTC nanoseconds since 1970; nil: not known.
+    public var timestampsNs: ClosedRange<Int64>?
+    /// The kinds that occur; nil: not known.
+    public var kinds: [String]?
+    /// Rows.
+    public var rowCount: Int
+
+    /// What is known of a row group.
+    public init(timestampsNs: ClosedRange<Int64>? = nil, kinds: [String]? = nil, rowCount: Int) {
+        self.timestampsNs = timestampsNs
+        self.kinds = kinds
+        self.rowCount = rowCount
+    }
+}
+
 /// A segment of an archive: what is known of it without opening it.
 public struct SegmentSource: Sendable {
     /// Names it to people.
@@ -115,8 +142,30 @@ public struct SegmentSource: Sendable {
     public var sequence: UInt64?
     /// The tables beside the archive that belong to it; nil: none.
     public var dimensions: (any DimensionSource)?
-    /// Opens it: its row groups, and what of it is lost.
-    public var open: @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
+    private let opening: Opening
+
+    /// Opens a segment, asking of each row group whether somebody wants it.
+    public typealias Opening = @Sendable (_ isWanted: (GroupFacts) -> Bool) throws -> Opened
+
+    /// A segment that was opened.
+    public struct Opened: Sendable {
+        /// Its row groups that somebody wants.
+        public var groups: [any RowGroupSource]
+        /// What of it is lost.
+        public var damage: [Damage]
+        /// Row groups that nobody wants.
+        public var skipped: Int
+
+        /// A segment that was opened.
+        public init(groups: [any RowGroupSource], damage: [Damage] = [], skipped: Int = 0) {
+            self.groups = groups
+            self.damage = damage
+            self.skipped = skipped
+        }
+    }
+
+    /// Opens it, without the row groups that nobody wants: what is known of them decides, before their metadata is read.
+    public func open(where isWanted: (GroupFacts) -> Bool = { _ in true }) throws -> Opened { try opening(isWanted) }
 
     /// A segment.
     public init(
@@ -129,7 +178,7 @@ public struct SegmentSource: Sendable {
         node: String? = nil,
         sequence: UInt64? = nil,
         dimensions: (any DimensionSource)? = nil,
-        open: @escaping @Sendable () throws -> (groups: [any RowGroupSource], damage: [Damage])
+        opening: @escaping Opening
     ) {
         self.name = name
         self.byteCount = byteCount
@@ -140,6 +189,6 @@ public struct SegmentSource: Sendable {
         self.node = node
         self.sequence = sequence
         self.dimensions = dimensions
-        self.open = open
+        self.opening = opening
     }
 }

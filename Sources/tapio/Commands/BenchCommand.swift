@@ -22,7 +22,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             Rings.self, Pool.self, Cache.self, Parse.self, Encode.self, Aggregate.self, Pipeline.self, Ring.self,
-            Kernel.self, Heap.self, All.self, Measure.self, Generate.self,
+            Kernel.self, Heap.self, All.self, Measure.self, Generate.self, Archive.self,
         ]
     )
 

@@ -46,7 +46,9 @@ struct CatCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
-        if follow && range.until != nil { throw ValidationError("--follow has no end: leave out --until") }
+        if follow && (range.until != nil || range.between != nil) {
+            throw ValidationError("--follow has no end: leave out --until")
+        }
     }
 
     func run() async throws {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import TapioCollectors
 import TapioEvents
 import TapioQuery
 
@@ -20,6 +20,14 @@ struct QueryCommand: ParsableCommand {
 
             AGGREGATES
               count, count(x), sum(x), avg(x), min(x), max(x), distinct(x), p50(x) … p99.9(x)
+              Where rows were sampled, each count, sum, average and percentile has the interval beside it that holds the true \
+            value with 95 %, given that rows were drawn each on its own (95 %; in other forms …_low and …_high). min, max and \
+            distinct are of the rows that were kept.
+
+            LIVE
+              --live asks the running agent instead of the archive: what happens from now on, for --for, until Ctrl-C, or until \
+            there are --limit rows. On a terminal, groups are shown again each second. Events are as the agent shows them live: \
+            under a load that its live view cannot follow, it leaves some out, and the answer says how many.
 
             JOINS
               Where a row has null, what was found out later fills it in, from the tables beside the archive \
@@ -45,6 +53,10 @@ struct QueryCommand: ParsableCommand {
               tapio query 'exit_code != 0' --by 'time(1m)' --csv > failures.csv
               tapio query 'pid = 4711' --select ts,kind,exe,args --json
               tapio query 'kind = tcp_close' --by exe,dst_name --agg 'sum(bytes_sent)'
+              tapio query 'kind=tcp_close and pod~"api-.*" and rtt_ns>50ms' --since 10m
+              tapio query 'kind = tcp_close' --order=-duration_ns --limit 10
+              tapio query --by kind --between 14:00..14:05 --parquet kinds.parquet
+              tapio query --live 'kind = dns_query' --by dns_name --top 10 --for 10s
             """
     )
 
@@ -64,7 +76,10 @@ struct QueryCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Order groups by this column; '-' in front for the greatest first.", valueName: "column")
+        help: ArgumentHelp(
+            "Order by these columns of the answer, or fields of rows, with commas between; '-' in front for the greatest first.",
+            valueName: "columns"
+        )
     )
     var order: String?
 
@@ -74,16 +89,29 @@ struct QueryCommand: ParsableCommand {
     @Option(help: ArgumentHelp("At most so many rows of the answer.", valueName: "n"))
     var limit: Int?
 
+    @Flag(help: "Ask the running agent what happens from now on.")
+    var live = false
+
+    @Option(name: .customLong("for"), help: ArgumentHelp("With --live, how long.", valueName: "duration"))
+    var duration: String?
+
     @Flag(help: "Write CSV (RFC 4180).")
     var csv = false
+
+    @Option(help: ArgumentHelp("Write a Parquet file (zstd); - for standard output.", valueName: "file"))
+    var parquet: String?
 
     @OptionGroup var join: JoinOptions
     @OptionGroup var range: TimeRange
     @OptionGroup var archive: ArchiveOptions
+    @OptionGroup var agent: AgentOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        if csv && output.json { throw ValidationError("--csv and --json exclude each other") }
+        let forms = [csv ? "--csv" : nil, output.json ? "--json" : nil, parquet == nil ? nil : "--parquet"].compactMap {
+            $0
+        }
+        if forms.count > 1 { throw ValidationError("\(forms.joined(separator: " and ")) exclude each other") }
         if let top, top < 1 { throw ValidationError("--top \(top): at least 1") }
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
         if top != nil && limit != nil { throw ValidationError("--top and --limit say the same: give one") }
@@ -93,6 +121,29 @@ struct QueryCommand: ParsableCommand {
         if top != nil && by == nil && agg == nil {
             throw ValidationError("--top is for groups: add --by, or use --limit")
         }
+        try validateLive()
+    }
+
+    private func validateLive() throws {
+        guard live else {
+            if duration != nil { throw ValidationError("--for is for --live") }
+            if agent.socket != nil { throw ValidationError("--socket is for --live") }
+            return
+        }
+        if range.isGiven { throw ValidationError("--live is about what happens from now on: leave out the time range") }
+        if archive.archive != nil { throw ValidationError("--live asks the agent: leave out --archive") }
+        if order != nil && by == nil && agg == nil {
+            throw ValidationError("--live shows rows as they come: --order is for groups there")
+        }
+        _ = try liveNs()
+    }
+
+    private func liveNs() throws -> Int64? {
+        guard let duration else { return nil }
+        guard let ns = HumanUnits.durationNs(duration), ns > 0 else {
+            throw ValidationError("--for \(duration): no duration; write one as in 30s")
+        }
+        return ns
     }
 
     /// The question as the engine takes it.
@@ -104,18 +155,32 @@ struct QueryCommand: ParsableCommand {
         spec.select = QueryCommand.list(select)
         spec.order = order
         spec.limit = limit ?? top
-        spec.joins = !join.isOff
+        // What happens now is in no table beside an archive yet.
+        spec.joins = !join.isOff && !live
         try range.apply(to: &spec)
         return spec
     }
 
+    private var form: AnswerForm {
+        if let parquet { return .parquet(parquet) }
+        return csv ? .csv : output.json ? .json : .text
+    }
+
     func run() throws {
+        if live {
+            let schema = QuerySchema(CollectorRegistry.schemas)
+            let query = try Query(try spec(), schema: schema)
+            var session = LiveSession(agent.client, query, schema, form: form, output: output, durationNs: try liveNs())
+            let status = try session.run()
+            if status != .ok { throw status.code }
+            return
+        }
         let question = try ArchiveQuestion(path: try archive.path(), spec: try spec())
         let out = Output()
         let status: ExitStatus
         if question.query.spec.isAggregate {
             let table = try ArchiveQuestion.withProgress { try question.engine.table(question.query, progress: $0) }
-            try write(table, to: out)
+            try form.write(table, of: question.query, notes: notes(table.notes, question), to: out)
             try out.flush()
             status = question.note(table.notes, isIncomplete: table.summary.exitCode != 0)
         } else {
@@ -126,29 +191,24 @@ struct QueryCommand: ParsableCommand {
         if status != .ok { throw status.code }
     }
 
-    private func write(_ table: QueryTable, to out: Output) throws {
-        if csv { return try out.text(QueryOutput.csv(table)) }
-        if output.json { return try out.text(QueryOutput.jsonLines(table)) }
-        if table.rows.isEmpty { return StandardError.line("tapio: note: no row passes") }
-        try out.text(QueryOutput.table(table))
+    /// What goes into a file beside the answer: all that is said on standard error.
+    private func notes(_ notes: [String], _ question: ArchiveQuestion) -> [String] {
+        guard case .parquet = form else { return [] }
+        return notes + question.gaps().map(\.description)
     }
 
     private func writeRows(_ question: ArchiveQuestion, to out: Output) throws -> ScanSummary {
-        if csv { try out.text(QueryOutput.csvHeader(question.query.selected)) }
-        let rows = RowPrinter(output: output, isRaw: select != nil)
-        var count = 0
+        let rows = try RowWriter(form, question.query, output, out)
         let summary = try ArchiveQuestion.withProgress { progress in
-            try question.engine.forEachRow(question.query, progress: count == 0 ? progress : nil) { event in
-                count += 1
-                if csv {
-                    try out.text(QueryOutput.csvLine(question.query.selected.map { event[$0.name] }))
-                } else {
-                    try out.line(rows.text(event))
-                }
+            try question.engine.forEachRow(
+                question.query,
+                progress: { rows.count > 0 && parquet == nil ? true : progress($0, $1) }
+            ) { event in
+                try rows.write(event)
                 return true
             }
         }
-        if count == 0 { StandardError.line("tapio: note: no row passes") }
+        try rows.finish(notes: notes(summary.notes, question))
         return summary
     }
 

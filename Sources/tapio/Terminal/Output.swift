@@ -19,6 +19,18 @@ final class Output {
         isLineBuffered = isLive || isatty(descriptor) == 1
     }
 
+    /// For a file: nothing is written before it must be.
+    init(file descriptor: Int32) {
+        self.descriptor = descriptor
+        isLineBuffered = false
+    }
+
+    /// Writes bytes as they are.
+    func bytes(_ bytes: [UInt8]) throws {
+        pending += bytes
+        if pending.count >= Output.blockBytes { try flush() }
+    }
+
     deinit {
         try? flush()
     }

@@ -1,0 +1,134 @@
+import Glibc
+import TapioAgent
+import TapioEvents
+import TapioQuery
+
+/// The form in which an answer is written.
+enum AnswerForm: Equatable {
+    /// An aligned table, or a line for each row.
+    case text
+    /// A line of JSON for each row.
+    case json
+    /// RFC 4180.
+    case csv
+    /// A Parquet file at this path; `-` for standard output.
+    case parquet(String)
+
+    /// Writes groups.
+    func write(_ table: QueryTable, of query: Query, notes: [String], to out: Output) throws {
+        switch self {
+        case .text:
+            if table.rows.isEmpty { return StandardError.line("tapio: note: no row passes") }
+            try out.text(QueryOutput.table(table))
+        case .json: try out.text(QueryOutput.jsonLines(table))
+        case .csv: try out.text(QueryOutput.csv(table))
+        case .parquet(let path):
+            let (columns, rows) = table.withBounds
+            let file = try ParquetTarget(path, columns)
+            for row in rows { try file.append(row) }
+            try file.finish(query.description, notes)
+        }
+    }
+}
+
+/// Single rows in some form.
+final class RowWriter {
+    private let form: AnswerForm
+    private let query: Query
+    private let out: Output
+    private let printer: RowPrinter
+    private var file: ParquetTarget?
+    /// Rows that were written.
+    private(set) var count = 0
+
+    init(_ form: AnswerForm, _ query: Query, _ output: OutputOptions, _ out: Output) throws {
+        self.form = form
+        self.query = query
+        self.out = out
+        printer = RowPrinter(output: output, isRaw: !query.spec.select.isEmpty)
+        switch form {
+        case .csv: try out.text(QueryOutput.csvHeader(query.selected))
+        case .parquet(let path):
+            file = try ParquetTarget(
+                path,
+                query.selected.map { ResultColumn(name: $0.name, type: $0.type, unit: $0.unit) }
+            )
+        case .text, .json: break
+        }
+    }
+
+    func write(_ event: DecodedEvent) throws {
+        count += 1
+        switch form {
+        case .text, .json: try out.line(printer.text(event))
+        case .csv: try out.text(QueryOutput.csvLine(values(event)))
+        case .parquet: try file?.append(values(event))
+        }
+    }
+
+    /// Nothing follows.
+    func finish(notes: [String]) throws {
+        try file?.finish(query.description, notes)
+        if count == 0 { StandardError.line("tapio: note: no row passes") }
+    }
+
+    /// The event has its values in the order of the selected columns, without those that are null.
+    private func values(_ event: DecodedEvent) -> [EventValue] {
+        var next = 0
+        return query.selected.map { column in
+            guard next < event.values.count, event.values[next].column.name == column.name else { return .null }
+            next += 1
+            return event.values[next - 1].value
+        }
+    }
+}
+
+/// A Parquet file that appears when it is complete; or standard output.
+final class ParquetTarget {
+    private var output: ParquetOutput
+    private let descriptor: Int32
+    private let path: String?
+    private let temporary: String
+    private var isFinished = false
+
+    init(_ path: String, _ columns: [ResultColumn]) throws {
+        if path == "-" {
+            guard isatty(STDOUT_FILENO) != 1 else {
+                throw CommandFailure(.usage, "a Parquet file is nothing for a terminal: name a file, or use a pipe")
+            }
+            self.path = nil
+            temporary = ""
+            descriptor = STDOUT_FILENO
+        } else {
+            self.path = path
+            temporary = "\(path).\(getpid()).tmp"
+            descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+            guard descriptor >= 0 else { throw ParquetTarget.failure(path) }
+        }
+        let out = Output(file: descriptor)
+        output = try ParquetOutput(columns, createdBy: "tapio version \(TapioVersion.current)") { bytes in
+            try out.bytes(bytes)
+            try out.flush()
+        }
+    }
+
+    deinit {
+        guard path != nil else { return }
+        close(descriptor)
+        if !isFinished { unsafe unlink(temporary) }
+    }
+
+    func append(_ row: [EventValue]) throws { try output.append(row) }
+
+    func finish(_ query: String, _ notes: [String]) throws {
+        try output.finish(query: query, notes: notes)
+        guard let path else { return }
+        guard unsafe rename(temporary, path) == 0 else { throw ParquetTarget.failure(path) }
+        isFinished = true
+    }
+
+    private static func failure(_ path: String) -> CommandFailure {
+        let reason = unsafe String(cString: strerror(errno))
+        return CommandFailure(.failed, "cannot write \(TerminalText.escape(path)): \(reason)")
+    }
+}
