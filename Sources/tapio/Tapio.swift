@@ -19,7 +19,7 @@ struct Tapio: AsyncParsableCommand {
               tapio top                  What happens right now.
               tapio cat --follow         Events as they happen.
               tapio query 'kind = process_exec' --by comm --top 10
-              tapio explain default/api-0      Why it died or slowed, with the rows.
+              tapio explain 4711         Why it died or slowed, with the rows.
               tapio verify               Prove that the archive is whole.
 
             EXIT CODES

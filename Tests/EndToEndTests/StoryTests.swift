@@ -21,7 +21,7 @@ extension EndToEnd {
                 var query: String
             }
             var statements: [Said]
-            var looked_at: [String: Int]
+            var lookedAt: [String: Int]
         }
 
         private static let settings = ["collectors.network.enabled": "false", "collectors.kubernetes.enabled": "false"]
@@ -90,7 +90,7 @@ extension EndToEnd {
             let ofGreedy = try explain("\(greedy.pid)", agent.archive)
             let memory = texts(ofGreedy, "oom")
             #expect(memory.first?.contains("memory ran out in cgroup \(group.id)") == true, "\(memory)")
-            #expect(memory.first?.contains("of 32.0MiB") == true, "\(memory)")
+            #expect(memory.first?.contains("of 32MiB") == true, "\(memory)")
             #expect(texts(ofGreedy, "signal").first?.hasPrefix("SIGKILL ended it") == true)
 
             let ofFault = texts(try explain("\(fault.pid)", agent.archive), "signal")
@@ -98,7 +98,7 @@ extension EndToEnd {
             #expect(ofFault.first?.contains("for a fault at address 0x0") == true, "\(ofFault)")
 
             let ofFine = try explain("\(fine.pid)", agent.archive)
-            #expect(ofFine.statements.filter { $0.rule != "failing-calls" }.map(\.rule) == ["exit"])
+            #expect(!ofFine.statements.contains { ["signal", "oom"].contains($0.rule) })
             #expect(ofFine.statements.first?.text.hasPrefix("It exited with code 0") == true)
 
             for answer in [ofKilled, ofFailing, ofGreedy] {
@@ -150,7 +150,11 @@ extension EndToEnd {
             let text = try TapioProgram.run(["timeline", "\(child.pid)", "--archive", agent.archive])
             #expect(text.output.contains(" UTC\n"))
             #expect(text.output.contains("sleep[\(child.pid)]"))
-            #expect(text.output.split(separator: "\n").dropFirst().allSatisfy { $0.contains("+") || $0.contains("~") })
+            #expect(
+                text.output.split(separator: "\n").dropFirst().allSatisfy {
+                    $0.contains("+") || $0.contains("~") || $0.hasSuffix(" UTC")
+                }
+            )
         }
 
         @Test("the tree of a moment has a child below its parent, and with --all what became of it")

@@ -17,7 +17,7 @@ struct EventTally: Sendable {
 
     mutating func add(_ row: StoryRow) {
         rows += 1
-        atLeast += row.events
+        atLeast = atLeast.addingReportingOverflow(row.events).overflow ? .max : atLeast + row.events
         estimate += row.weight
         firstUs = min(firstUs, row.timeUs)
         lastUs = max(lastUs, row.timeUs)
@@ -38,7 +38,7 @@ struct EventTally: Sendable {
     /// `once`, `12 times`, `at least 12 times (sampled: about 340)`.
     var times: String {
         if !isSampled { return atLeast == 1 ? "once" : "\(HumanUnits.count(atLeast)) times" }
-        let about = HumanUnits.count(Int64(estimate.rounded()))
+        let about = HumanUnits.count(estimate < 9e18 ? Int64(estimate.rounded()) : .max)
         return "at least \(HumanUnits.count(atLeast)) times (sampled: about \(about))"
     }
 }

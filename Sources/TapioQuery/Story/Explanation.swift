@@ -91,7 +91,7 @@ public struct Explanation: Sendable {
         self.isKnown = isKnown
         let all = rules.flatMap { $0.statements() }
         statements = Statement.Part.allCases.flatMap { part in all.filter { $0.part == part } }
-        let found = try StoryGaps.read(archive, in: scope.range, kinds: kinds.union(["process_exec"]))
+        let found = try StoryGaps.read(archive, in: scope.gapRange, kinds: kinds.union(["process_exec"]))
         gaps = found.gaps
         moreGaps = found.more
         unseen = try Self.unseen(archive, scope.range, looked: looked)

@@ -62,7 +62,8 @@ struct ProcessLives {
     }
 
     private mutating func place(of start: Int64) -> Int {
-        if let known = lives.firstIndex(where: { abs(($0.startUs ?? .min) - start) <= Self.toleranceUs }) {
+        if let known = lives.firstIndex(where: { (($0.startUs ?? .min) &- start).magnitude <= UInt64(Self.toleranceUs) }
+        ) {
             return known
         }
         guard lives.count < Self.most else { return lives.count - 1 }
@@ -74,13 +75,13 @@ struct ProcessLives {
     /// The one that had the number at a time, or the last; nil where nothing tells of any.
     func life(atUs time: Int64?) -> ProcessLife? {
         guard let time else { return lives.last }
-        return lives.last { ($0.startUs ?? .min) <= time + Self.toleranceUs } ?? lives.first
+        return lives.last { ($0.startUs ?? .min) <= time &+ Self.toleranceUs } ?? lives.first
     }
 
     /// When the number was this life's: until the next one's start, since nothing else can have had it.
     func range(of life: ProcessLife) -> StoryRange {
         guard let start = life.startUs else { return StoryRange() }
-        let next = lives.first { ($0.startUs ?? .min) > start + Self.toleranceUs }?.startUs
+        let next = lives.first { ($0.startUs ?? .min) > start &+ Self.toleranceUs }?.startUs
         func ns(_ us: Int64) -> Int64 { (us &- 1000).multipliedReportingOverflow(by: 1000).partialValue }
         return StoryRange(sinceNs: ns(start), untilNs: next.map(ns))
     }

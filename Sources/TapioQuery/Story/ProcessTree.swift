@@ -183,7 +183,7 @@ public struct ProcessTree: Sendable {
 
         mutating func add(_ row: StoryRow) {
             if let merged = row.int("agg_count") {
-                summaries += merged
+                summaries &+= merged
                 return
             }
             switch row.kind {

@@ -44,6 +44,16 @@ public struct SubjectScope: Sendable {
         )
     }
 
+    /// The time in which a gap may hide something about the subject: of a process not long after its end.
+    var gapRange: StoryRange {
+        guard let end = life?.endUs else { return range }
+        let (ns, isFar) = (end &+ Self.afterEndUs).multipliedReportingOverflow(by: 1000)
+        return isFar ? range : range.within(StoryRange(untilNs: ns))
+    }
+
+    /// Connections and the like of a process are over a while after itself.
+    private static let afterEndUs: Int64 = 1_000_000
+
     /// What is known of other processes with the same pid: a line, or nil.
     public var note: String? {
         guard let life, !others.isEmpty else { return nil }

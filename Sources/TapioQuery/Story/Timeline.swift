@@ -22,6 +22,9 @@ public struct Timeline: Sendable {
     /// Whether something is known to be missing.
     public var hasGaps: Bool { !gaps.gaps.isEmpty }
 
+    /// Whether the subject has more processes than signals from outside are looked for.
+    public let leavesOutSignals: Bool
+
     /// Pids of a pod or container whose signals from outside are looked for.
     private static let mostTargets = 1000
 
@@ -30,14 +33,20 @@ public struct Timeline: Sendable {
         scope = try SubjectScope(subject, in: archive, range: range)
         self.archive = archive
         var filter = subject.filter(isOwn: false)
-        if let targets = try Self.targets(subject, archive, scope.range) { filter = "(\(filter) or \(targets))" }
+        let targets = try Self.targets(subject, archive, scope.range)
+        if let targets { filter = "(\(filter) or \(targets.filter))" }
+        leavesOutSignals = targets?.isCut ?? false
         if !kinds.isEmpty { filter = "\(FilterText.kinds(kinds.map { "\"\($0)\"" })) and \(filter)" }
         self.filter = filter
-        gaps = try StoryGaps.read(archive, in: scope.range, kinds: kinds.isEmpty ? nil : Set(kinds))
+        gaps = try StoryGaps.read(archive, in: scope.gapRange, kinds: kinds.isEmpty ? nil : Set(kinds))
     }
 
     /// What others did to the processes of a pod or container: those rows name only the pid.
-    private static func targets(_ subject: Subject, _ archive: StoryArchive, _ range: StoryRange) throws -> String? {
+    private static func targets(
+        _ subject: Subject,
+        _ archive: StoryArchive,
+        _ range: StoryRange
+    ) throws -> (filter: String, isCut: Bool)? {
         switch subject {
         case .pod, .container: break
         case .process, .address, .comm: return nil
@@ -54,8 +63,9 @@ public struct Timeline: Sendable {
         }
         guard !lives.isEmpty else { return nil }
         let starts = Set(lives.values.joined()).sorted().map { "\"\(HumanTime.rfc3339(microseconds: $0))\"" }
-        return
-            "(\(FilterText.isOne(of: lives.keys, "target_pid")) and (target_start_ts is null or target_start_ts in (\(starts.joined(separator: ", ")))))"
+        let pids = FilterText.isOne(of: lives.keys, "target_pid")
+        let filter = "(\(pids) and (target_start_ts is null or target_start_ts in (\(starts.joined(separator: ", ")))))"
+        return (filter, lives.count >= mostTargets)
     }
 
     /// Hands over the entries until there are no more, or `emit` returns false.

@@ -104,7 +104,7 @@ struct TailCommand: AsyncParsableCommand {
         var window = TailCommand.firstWindowNs
         while true {
             let (since, isFar) = end.subtractingReportingOverflow(window)
-            let isWhole = isFar || since <= begin
+            let isWhole = isFar || since <= begin || window == .max
             spec.sinceNs = isWhole ? question.query.spec.sinceNs : since
             var ring = LastEvents(most: lines)
             let summary = try question.engine.forEachRow(try Query(spec, schema: schema)) { event in

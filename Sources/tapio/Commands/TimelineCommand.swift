@@ -69,6 +69,9 @@ struct TimelineCommand: ParsableCommand {
         if timeline.moreGaps > 0 {
             StandardError.line("tapio: note: \(HumanUnits.count(Int64(timeline.moreGaps))) more gaps are not shown")
         }
+        if timeline.leavesOutSignals {
+            StandardError.line("tapio: note: it has too many processes: what others did to some of them is not shown")
+        }
         let status = reading.note(summary, hasGaps: timeline.hasGaps)
         if status != .ok { throw status.code }
     }

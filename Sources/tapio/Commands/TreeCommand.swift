@@ -14,7 +14,7 @@ struct TreeCommand: ParsableCommand {
 
             EXAMPLES
               tapio tree
-              tapio tree --at 14:05 --pod default/api-*
+              tapio tree --at 14:05 --pod 'default/api-*'
               tapio tree --pid 4711 --all
               tapio tree --all --since 10m --json
             """

@@ -110,11 +110,11 @@ struct ExplanationText {
         var subject: String
         var process: Process?
         var statements: [Said]
-        var looked_at: [String: Int]
-        var unseen_kinds: [String: [String]]
+        var lookedAt: [String: Int]
+        var unseenKinds: [String: [String]]
         var gaps: [Gap]
-        var more_gaps: Int
-        var sampled_rows: Int
+        var moreGaps: Int
+        var sampledRows: Int
     }
 
     /// The process that it is about.
@@ -133,7 +133,7 @@ struct ExplanationText {
         var part: String
         var text: String
         var rows: [Row]
-        var row_count: Int
+        var rowCount: Int
         var query: String
     }
 
@@ -180,17 +180,17 @@ struct ExplanationText {
                         let ts = HumanTime.rfc3339(microseconds: row.timeUs, subMicrosecondNs: Int(row.subNs))
                         return Row(ts: ts, kind: row.kind, pid: row.pid, cpu: row.cpu, seq: row.sequence)
                     },
-                    row_count: statement.rowCount,
+                    rowCount: statement.rowCount,
                     query: query(statement)
                 )
             },
-            looked_at: explanation.looked,
-            unseen_kinds: explanation.unseen,
+            lookedAt: explanation.looked,
+            unseenKinds: explanation.unseen,
             gaps: explanation.gaps.map {
                 Gap(from: time($0.fromUs), to: time($0.toUs), kind: $0.kind, reason: $0.reason, count: $0.count)
             },
-            more_gaps: explanation.moreGaps,
-            sampled_rows: explanation.sampledRows
+            moreGaps: explanation.moreGaps,
+            sampledRows: explanation.sampledRows
         )
     }
 }

@@ -31,7 +31,7 @@ struct TimelineText {
             let begin = beginUs ?? row.timeUs
             beginUs = begin
             let relative = row.timeUs &- begin
-            if isJSON { return ["{\"relative_us\":\(relative),\"event\":\(JSONText.line(row.event))}"] }
+            if isJSON { return ["{\"relativeUs\":\(relative),\"event\":\(JSONText.line(row.event))}"] }
             return newDay(row.timeUs) + [
                 paint(.faint, Self.padded("+" + Self.duration(relative))) + "  " + line.text(row.event)
             ]

@@ -94,13 +94,6 @@ struct TreeText {
         var isForked: Bool
         /// How far below a root it is: a tree in the order of its lines needs no nesting, however deep it is.
         var depth: Int
-
-        enum CodingKeys: String, CodingKey {
-            case pid, ppid, start, comm, exe, args, pod, end, signal, depth
-            case containerID = "container_id"
-            case exitCode = "exit_code"
-            case isForked = "forked"
-        }
     }
 
     /// The processes in the order of the lines.

@@ -60,7 +60,7 @@ struct ExitRule: ExplanationRule {
             if code != 0 { failed.add(row, to: [row.text("comm") ?? "", String(code)]) }
             return
         }
-        let recent = before.filter { code != 0 && $0.lastUs >= row.timeUs - Self.beforeUs }
+        let recent = before.filter { code != 0 && $0.lastUs >= row.timeUs &- Self.beforeUs }
         ends.append(End(row: row, failures: recent.suffix(Self.mostCalls)))
     }
 
@@ -97,7 +97,7 @@ struct ExitRule: ExplanationRule {
                 let syscall = TerminalText.escape(call.syscall, limit: 40)
                 let words = ErrorWords.error(call.errno, name: call.error)
                 let times = (failure.isCut ? "at least " : "") + failure.tally.times
-                let delay = HumanUnits.duration(ns: max(0, row.timeUs - failure.lastUs) * 1000)
+                let delay = HumanUnits.duration(ns: min(Self.beforeUs, max(0, row.timeUs &- failure.lastUs)) * 1000)
                 return Statement(
                     Self.name,
                     .end,

@@ -14,7 +14,7 @@ struct DNSRule: ExplanationRule {
         var kind: String
         var code: String
         var name: String?
-        var server: String
+        var server: String?
     }
 
     private let subject: ExplainedSubject
@@ -29,8 +29,10 @@ struct DNSRule: ExplanationRule {
         guard subject.owns(row) else { return }
         let code = row.text("dns_code") ?? ""
         if row.kind != "dns_query" || code == "NXDOMAIN" {
-            let server = "\(row.text("dst_addr") ?? "a name server")"
-            questions.add(row, to: Question(kind: row.kind, code: code, name: row.text("dns_name"), server: server))
+            questions.add(
+                row,
+                to: Question(kind: row.kind, code: code, name: row.text("dns_name"), server: row.text("dst_addr"))
+            )
         }
         guard row.int("dns_slow") == 1, let latency = row.int("latency_ns") else { return }
         var entry = slow ?? (EventTally(), row)
@@ -42,13 +44,13 @@ struct DNSRule: ExplanationRule {
     func statements() -> [Statement] {
         var all = questions.top(Self.named).map { question, tally in
             let name = question.name.map { TerminalText.escape($0, limit: 100) } ?? "names that the rows do not tell"
-            let server = TerminalText.escape(question.server, limit: 60)
+            let server = question.server.map { "Name server \(TerminalText.escape($0, limit: 60))" } ?? "A name server"
             let text =
                 switch question.kind {
-                case "dns_timeout": "Name server \(server) did not answer about \(name), \(tally.times)."
+                case "dns_timeout": "\(server) did not answer about \(name), \(tally.times)."
                 case "dns_failed":
-                    "Name server \(server) answered \(TerminalText.escape(question.code, limit: 20)) about \(name), \(tally.times)."
-                default: "Name server \(server) said that there is no name \(name), \(tally.times)."
+                    "\(server) answered \(TerminalText.escape(question.code, limit: 20)) about \(name), \(tally.times)."
+                default: "\(server) said that there is no name \(name), \(tally.times)."
                 }
             var filter = subject.filter(question.kind)
             if question.kind == "dns_query" { filter += " and dns_code = NXDOMAIN" }
@@ -85,6 +87,7 @@ struct ConnectRule: ExplanationRule {
         var remote: String
         var address: String?
         var errno: Int64
+        var isInbound: Bool
     }
 
     private let subject: ExplainedSubject
@@ -97,7 +100,12 @@ struct ConnectRule: ExplanationRule {
 
     mutating func add(_ row: StoryRow) {
         guard subject.owns(row) else { return }
-        let target = Target(remote: row.remote, address: row.text("dst_addr"), errno: row.int("errno") ?? 0)
+        let target = Target(
+            remote: row.remote,
+            address: row.text("dst_addr"),
+            errno: row.int("errno") ?? 0,
+            isInbound: row.text("direction") == "inbound"
+        )
         targets.add(row, to: target)
         guard targets.tallies[target] != nil, let tried = row.int("agg_max") ?? row.int("latency_ns") else { return }
         longest[target] = max(longest[target] ?? 0, tried)
@@ -110,7 +118,7 @@ struct ConnectRule: ExplanationRule {
             return Statement(
                 Self.name,
                 .failed,
-                "A TCP connection to \(target.remote) could not be opened\(why), \(tally.times)\(tried).",
+                "A TCP connection \(target.isInbound ? "from" : "to") \(target.remote) could not be opened\(why), \(tally.times)\(tried).",
                 tally,
                 filter: subject.filter("tcp_failed") + Self.only(target.address)
             )

@@ -70,7 +70,7 @@ struct SignalRule: ExplanationRule {
 
     /// Both rows tell of one end: the number was not given again within the time that lies between them.
     private func isSame(_ death: StoryRow, _ exit: StoryRow) -> Bool {
-        death.pid == exit.pid && abs(death.timeUs - exit.timeUs) < Self.beforeUs
+        death.pid == exit.pid && (death.timeUs &- exit.timeUs).magnitude < UInt64(Self.beforeUs)
     }
 
     private func death(_ row: StoryRow) -> Statement {
@@ -112,7 +112,7 @@ struct SignalRule: ExplanationRule {
         if row.int("core_dumped") == 1 { text += "; a core dump was made" }
         let filter = "kind = process_exit and pid = \(row.pid)"
         let sender = sent[Target(pid: row.pid, signal: signal)].flatMap {
-            (0...Self.beforeUs).contains(row.timeUs - $0.timeUs) ? $0 : nil
+            (0...Self.beforeUs).contains(row.timeUs &- $0.timeUs) ? $0 : nil
         }
         guard let sender else {
             text += "; the row of its end does not tell who sent it, and no other does"
