@@ -13,7 +13,7 @@ struct TimelineCommand: ParsableCommand {
             (events were lost, no agent ran), a line says so where that lies. Exit code 3 then.
 
             SUBJECTS
-              4711               A process; of several with that pid, the last in the range.
+              4711               A process; of several with that pid, the last.
               4711@14:05         The one that had the pid then.
               default/api-*      Pods; without the namespace and slash, of any.
               3f1c09d2ab4e       A container, by 12 or more digits of its id.
