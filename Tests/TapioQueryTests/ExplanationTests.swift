@@ -115,6 +115,18 @@ import Testing
         #expect(statements[1].rows.map(\.timeUs) == [Story.us(89.5)])
     }
 
+    @Test("a summary that is written after the end counts calls of before it")
+    func lateSummary() throws {
+        let call: Row = ["syscall": .string("bind"), "errno": .int(98), "error": .string("EADDRINUSE")]
+        let late: Row = ["agg_count": .int(4), "weight": .double(4), "agg_last": Story.time(88)]
+        let rows =
+            Story.life(10, "api", from: 1, to: 90, code: 3) + [
+                mine("syscall_failed", 85, call), mine("syscall_failed", 95, call.merging(late) { $1 }),
+            ]
+        let texts = try explain(Self.me, rows).statements.filter { $0.rule == "exit" }.map(\.text)
+        #expect(texts.last?.contains("EADDRINUSE (Address already in use), 5 times; the last time 2s before.") == true)
+    }
+
     @Test("who exits in order is told so, without calls that failed, and of a pod not at all")
     func exitInOrder() throws {
         let failing = mine("syscall_failed", 8.9, ["syscall": .string("openat"), "errno": .int(2)])

@@ -42,6 +42,8 @@ struct ExitRule: ExplanationRule {
     /// By process, its failing calls, the latest last.
     private var failures: [Int64: [Failures]] = [:]
     private var ends: [End] = []
+    /// By process, the place of its end in ``ends``.
+    private var endOfPid: [Int64: Int] = [:]
     private var failed = TallyTable<[String]>()
 
     init(_ subject: ExplainedSubject) {
@@ -54,31 +56,40 @@ struct ExitRule: ExplanationRule {
         let signal = row.int("signal") ?? 0
         guard let code = row.int("exit_code"), signal == 0 else { return }
         let before = failures.removeValue(forKey: row.pid) ?? []
+        endOfPid[row.pid] = nil
         // What ended well is told only where one process is meant.
         if code == 0 && subject.pid == nil { return }
         if row.isSummary || ends.count >= Self.mostEnds {
             if code != 0 { failed.add(row, to: [row.text("comm") ?? "", String(code)]) }
             return
         }
-        let recent = before.filter { code != 0 && $0.lastUs >= row.timeUs &- Self.beforeUs }
-        ends.append(End(row: row, failures: recent.suffix(Self.mostCalls)))
+        endOfPid[row.pid] = ends.count
+        ends.append(End(row: row, failures: code == 0 ? [] : before))
     }
 
     private mutating func remember(_ row: StoryRow) {
-        guard row.pid > 0, let errno = row.int("errno") else { return }
+        guard row.pid > 0 else { return }
+        // A summary may be written after the end of the process whose calls it counts.
+        if let end = endOfPid[row.pid], row.lastUs <= ends[end].row.timeUs {
+            if ends[end].row.int("exit_code") != 0 { Self.note(row, in: &ends[end].failures) }
+            return
+        }
         if failures[row.pid] == nil && failures.count >= Self.mostProcesses { return }
-        var known = failures[row.pid] ?? []
+        Self.note(row, in: &failures[row.pid, default: []])
+    }
+
+    private static func note(_ row: StoryRow, in known: inout [Failures]) {
+        guard let errno = row.int("errno") else { return }
         let call = Call(syscall: row.text("syscall") ?? "a system call", errno: errno, error: row.text("error"))
         var latest = Failures(call: call, isCut: known.contains(where: \.isCut))
         if let place = known.firstIndex(where: { $0.call == call }) { latest = known.remove(at: place) }
         latest.tally.add(row)
         latest.lastUs = max(latest.lastUs, row.lastUs)
-        if known.count >= Self.mostRemembered {
+        if known.count >= mostRemembered {
             known.removeFirst()
             for place in known.indices { known[place].isCut = true }
         }
         known.append(latest)
-        failures[row.pid] = known
     }
 
     func statements() -> [Statement] {
@@ -92,11 +103,13 @@ struct ExitRule: ExplanationRule {
             if let cpu = row.int("cpu_ns") { text += ", of which \(HumanUnits.duration(ns: cpu)) on a CPU" }
             let filter = "kind = process_exit and pid = \(row.pid)"
             all.append(Statement(Self.name, .end, text + ".", tally, filter: filter))
-            all += end.failures.reversed().map { failure in
+            let recent = end.failures.filter { $0.lastUs >= row.timeUs &- Self.beforeUs }
+                .sorted { $0.lastUs < $1.lastUs }.suffix(Self.mostCalls)
+            all += recent.reversed().map { failure in
                 let call = failure.call
                 let syscall = TerminalText.escape(call.syscall, limit: 40)
                 let words = ErrorWords.error(call.errno, name: call.error)
-                let times = (failure.isCut ? "at least " : "") + failure.tally.times
+                let times = (failure.isCut && !failure.tally.isSampled ? "at least " : "") + failure.tally.times
                 let delay = HumanUnits.duration(ns: min(Self.beforeUs, max(0, row.timeUs &- failure.lastUs)) * 1000)
                 return Statement(
                     Self.name,
