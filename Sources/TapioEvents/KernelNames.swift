@@ -14,7 +14,7 @@ public enum KernelNames {
     }
 
     /// The name of an error number, or "errno" and the number.
-    static func error(_ number: Int64) -> String {
+    public static func error(_ number: Int64) -> String {
         let name = Int(exactly: number).flatMap { errors.indices.contains($0) ? errors[$0] : nil } ?? ""
         return name.isEmpty ? "errno \(number)" : name
     }

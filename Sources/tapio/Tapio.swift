@@ -19,6 +19,7 @@ struct Tapio: AsyncParsableCommand {
               tapio top                  What happens right now.
               tapio cat --follow         Events as they happen.
               tapio query 'kind = process_exec' --by comm --top 10
+              tapio explain 4711         Why it died or slowed, with the rows.
               tapio verify               Prove that the archive is whole.
 
             EXIT CODES
@@ -41,7 +42,8 @@ struct Tapio: AsyncParsableCommand {
             CommandGroup(
                 name: "Archive",
                 subcommands: [
-                    QueryCommand.self, CatCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
+                    QueryCommand.self, CatCommand.self, TailCommand.self, TimelineCommand.self, TreeCommand.self,
+                    ExplainCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
                     RepairCommand.self,
                 ]
             ),

@@ -1,6 +1,7 @@
 /// Names of signals; what is not listed stays a number.
-enum SignalName {
-    static func name(of number: Int64) -> String {
+public enum SignalName {
+    /// `SIGKILL`, `SIGRTMIN+3`, or `signal 99` where it has no name.
+    public static func name(of number: Int64) -> String {
         if names.indices.contains(Int(clamping: number)), number > 0 { return "SIG" + names[Int(number)] }
         if (34...64).contains(number) { return number == 34 ? "SIGRTMIN" : "SIGRTMIN+\(number - 34)" }
         return "signal \(number)"

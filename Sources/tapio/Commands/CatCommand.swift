@@ -41,9 +41,6 @@ struct CatCommand: AsyncParsableCommand {
     @OptionGroup var agent: AgentOptions
     @OptionGroup var output: OutputOptions
 
-    /// How often a growing archive is looked at.
-    private static let poll = Duration.milliseconds(500)
-
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
         if follow && (range.until != nil || range.between != nil) {
@@ -120,25 +117,9 @@ struct CatCommand: AsyncParsableCommand {
         let path = try archive.path()
         let out = Output(isLive: true)
         let printer = RowPrinter(output: output)
-        var spec = try spec()
-        spec.limit = nil
-        // What just happened is in no table yet, and reading them twice a second would cost more than the rows.
-        spec.joins = false
-        var left = limit ?? .max
-        var follower = ArchiveFollower(sinceNs: spec.sinceNs ?? ClockOffset.utcNow())
-        while true {
-            spec.sinceNs = follower.sinceNs
-            let question = try ArchiveQuestion(path: path, spec: spec)
-            _ = try question.engine.forEachRow(question.query) { event in
-                guard follower.isNew(event) else { return true }
-                try out.line(printer.text(event))
-                left -= 1
-                return left > 0
-            }
-            if left <= 0 { return }
-            follower.endPass()
-            try await Task.sleep(for: CatCommand.poll)
-        }
+        let spec = try spec()
+        let follower = ArchiveFollower(sinceNs: spec.sinceNs ?? ClockOffset.utcNow())
+        try await ArchiveFollowing(path: path, spec: spec, printer: printer, out: out).run(follower, limit: limit)
     }
 }
 

@@ -1,0 +1,44 @@
+import Glibc
+import TapioCollectors
+import TapioEvents
+import TapioQuery
+
+/// An archive as `timeline`, `tree` and `explain` read it.
+struct StoryReading {
+    let archive: StoryArchive
+    let range: StoryRange
+    let path: String
+    private let question: ArchiveQuestion
+
+    init(_ options: ArchiveOptions, range: TimeRange, join: JoinOptions) throws {
+        path = try options.path()
+        var spec = QuerySpec()
+        try range.apply(to: &spec)
+        question = try ArchiveQuestion(path: path, spec: spec)
+        let schema = question.source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins()
+        var archive = StoryArchive(engine: question.engine, schema: schema)
+        archive.joins = !join.isOff
+        self.archive = archive
+        self.range = StoryRange(sinceNs: spec.sinceNs, untilNs: spec.untilNs)
+    }
+
+    /// Says on standard error what could not be read, and returns how the command ends.
+    func note(_ summary: ScanSummary, hasGaps: Bool) -> ExitStatus {
+        for warning in question.source.warnings.prefix(10) { StandardError.warning(TerminalText.escape(warning)) }
+        for note in summary.notes { StandardError.line("tapio: note: \(note)") }
+        return hasGaps || summary.exitCode != 0 || !question.source.warnings.isEmpty ? .incomplete : .ok
+    }
+
+    /// A subject as it was written on the command line.
+    static func subject(_ text: String) throws -> Subject {
+        let now = ClockOffset.measure().utcNanoseconds(boot: ClockOffset.bootNow())
+        return try Subject(text, nowNs: now, utcOffset: HumanTime.localOffset(seconds: now / 1_000_000_000))
+    }
+
+    /// The UTC microseconds of a time on the command line.
+    static func time(_ text: String) throws -> Int64 {
+        let now = ClockOffset.measure().utcNanoseconds(boot: ClockOffset.bootNow())
+        let offset = HumanTime.localOffset(seconds: now / 1_000_000_000)
+        return try TimePoint.parse(text, nowNs: now, utcOffset: offset) / 1000
+    }
+}

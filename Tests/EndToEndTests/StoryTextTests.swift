@@ -1,0 +1,89 @@
+import Foundation
+import TapioCollectors
+import TapioEvents
+import TapioQuery
+import Testing
+
+@testable import tapio
+
+@Suite("Stories in words") struct StoryTextTests {
+    @Test("the collectors that explain names are those whose kinds they are")
+    func collectors() {
+        let schemas = CollectorRegistry.schemas.schemas
+        for (kind, collector) in Explanation.collectors {
+            #expect(schemas.first { $0.name == kind }?.collector == collector, "\(kind)")
+        }
+    }
+
+    @Test("docs/explain.md has every rule")
+    func documented() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("docs/explain.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        for name in Explanation.ruleNames { #expect(text.contains("| `\(name)` |"), "\(name)") }
+    }
+
+    @Test(
+        "a word is quoted so that a shell reads it back",
+        arguments: ["plain", "", "two words", "it's", "$HOME `x` \"y\" \\", "*", "a\nb"]
+    )
+    func quoting(word: String) throws {
+        let result = try CommandsBinary.shell("printf %s \(ShellText.quoted(word))")
+        #expect(result.output == word)
+    }
+
+    private static let globs: [(String, String?, Bool)] = [
+        ("api-*", "default/api-1", true), ("api-*", "default/xapi-1", false), ("default/api-?", "default/api-1", true),
+        ("default/api-?", "default/api-12", false), ("other/*", "default/api-1", false),
+        ("d*/*1", "default/api-1", true),
+        ("*", nil, false), ("a*b*c", "n/aXbXbc", true), ("a*b*c", "n/aXbXb", false), ("", "n/", true),
+    ]
+
+    @Test("a pod's glob matches whole names", arguments: globs)
+    func glob(glob: String, pod: String?, matches: Bool) {
+        #expect(PodGlob(glob).matches(pod) == matches)
+    }
+
+    private static let wrong: [([String], String)] = [
+        (["tail", "-n", "-1"], "-n"), (["tail", "-n", "100001"], "0 to 100000"),
+        (["tail", "-f", "--until", "now"], "leave out --until"),
+        (["timeline"], "subject"), (["timeline", "1", "--limit", "0"], "at least 1"), (["explain"], "subject"),
+        (["tree", "--since", "1h"], "add --all"), (["tree", "--pid", "1", "--pod", "a"], "exclude each other"),
+    ]
+
+    @Test("what is wrong on the command line is said in one line", arguments: wrong)
+    func errors(arguments: [String], part: String) throws {
+        let result = try CommandsBinary.run(arguments)
+        #expect(result.status == 2)
+        #expect(result.error.contains(part), "\(result.error)")
+        #expect(result.output.isEmpty)
+    }
+
+    @Test(
+        "an archive that is not there, and a subject that is none, are one line with the right code",
+        arguments: [
+            (["timeline", "1"], 1), (["explain", "1"], 1), (["tree"], 1), (["tail"], 1), (["explain", "cmm=x"], 2),
+            (["timeline", "addr=1.2"], 2),
+        ] as [([String], Int32)]
+    )
+    func refused(arguments: [String], status: Int32) throws {
+        let result = try CommandsBinary.run(arguments)
+        #expect(result.status == status, "\(result.error)")
+        #expect(result.error.hasPrefix("tapio: error: "))
+        #expect(result.output.isEmpty)
+    }
+
+    @Test(
+        "an empty archive tells nothing, and that is well for all but explain",
+        arguments: [(["timeline", "1"], 0), (["tree"], 0), (["tail"], 0), (["explain", "1"], 1)] as [([String], Int32)]
+    )
+    func empty(arguments: [String], status: Int32) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tapio-story-\(UUID().uuidString)"
+        )
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let result = try CommandsBinary.run(arguments + ["--archive", directory.path])
+        #expect(result.status == status, "\(result.error)")
+    }
+}
