@@ -41,7 +41,7 @@ struct Tapio: AsyncParsableCommand {
             CommandGroup(
                 name: "Archive",
                 subcommands: [
-                    QueryCommand.self, CatCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
+                    QueryCommand.self, CatCommand.self, ReportCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
                     RepairCommand.self,
                 ]
             ),
