@@ -28,7 +28,7 @@ extension PageScript {
             "aria-label": name + ". Arrow keys move the cursor, with Shift they select, Enter zooms in, plus and minus zoom, "
               + "Page Up and Page Down move, Escape shows all.",
           });
-          const readout = make("div", { class: "readout" }, "Drag to zoom, or use the keyboard: arrows, + − , Esc.");
+          const readout = make("div", { class: "readout" }, "Drag to zoom; by keyboard: arrows, Shift and Enter, + and −, Esc.");
           const legend = make("ul", { class: "legend", "aria-label": name + ": lines" });
           const x = us => left + (us - view.from) / (view.to - view.from) * (width - left - right);
           const timeAt = pixel => view.from + (pixel - left) / (width - left - right) * (view.to - view.from);

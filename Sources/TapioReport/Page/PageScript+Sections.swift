@@ -81,7 +81,7 @@ extension PageScript {
           { key: "bytesSent", label: "Sent", kind: "bytes" }, { key: "bytesReceived", label: "Received", kind: "bytes" }],
           data.processes.items, { order: 2 }));
         if (data.peers.items.length) section("peers", "Top talkers", ranking(data.peers, "The other ends of connections; for incoming ones the port is this end's."),
-          table("Top talkers", [{ key: "name", label: "Name" }, { key: "address", label: "Address" }, { key: "port", label: "Port", kind: "text" },
+          table("Top talkers", [{ key: "name", label: "Name" }, { key: "address", label: "Address" }, { key: "port", label: "Port", kind: "id" },
             { key: "direction", label: "Direction" }, { key: "connections", label: "Connections", kind: "count" }, { key: "failed", label: "Failed", kind: "count" },
             { key: "bytesSent", label: "Sent", kind: "bytes" }, { key: "bytesReceived", label: "Received", kind: "bytes" },
             { key: "retransmits", label: "Sent again", kind: "count" }], data.peers.items, { order: 6 }));
@@ -93,14 +93,14 @@ extension PageScript {
           { key: "count", label: "Times", kind: "count" }, { key: "longestNs", label: "Longest", kind: "duration" }], data.failedConnections.items, { order: 4 }));
         if (data.slow.items.length) section("slow", "Slow requests and waits", listing(data.slow, "The slowest of each kind."), table("Slow requests and waits", [
           { key: "timeUs", label: "Time (UTC)", kind: "time" }, { key: "kind", label: "Kind" }, { key: "latencyNs", label: "Took", kind: "duration" },
-          { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "text" }, { key: "owner", label: "Pod, container or unit" }, { key: "detail", label: "What" }],
+          { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" }, { key: "owner", label: "Pod, container or unit" }, { key: "detail", label: "What" }],
           data.slow.items, { order: 2, time: within("timeUs") }));
         if (data.dns.items.length) section("dns", "DNS trouble", ranking(data.dns, "Answers that failed, did not come, or came late."), table("DNS trouble", [
           { key: "name", label: "Name" }, { key: "trouble", label: "Trouble" }, { key: "comm", label: "Process" }, { key: "server", label: "Server" },
           { key: "count", label: "Times", kind: "count" }, { key: "longestNs", label: "Longest", kind: "duration" }], data.dns.items, { order: 4 }));
         const deaths = data.deaths.items.map(death => ({ ...death, fate: death.kind === "oom_kill" ? "OOM kill" : signal(death.signal) }));
         if (deaths.length) section("deaths", "OOM and kills", listing(data.deaths), table("OOM and kills", [
-          { key: "timeUs", label: "Time (UTC)", kind: "time" }, { key: "fate", label: "What" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "text" },
+          { key: "timeUs", label: "Time (UTC)", kind: "time" }, { key: "fate", label: "What" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" },
           { key: "owner", label: "Pod, container or unit" }, { key: "detail", label: "Why" }], deaths, { order: 0, isDown: false, time: within("timeUs") }));
         if (data.timeline.items.length) {
           const spans = data.timeline.items.map(span => {
@@ -110,8 +110,8 @@ extension PageScript {
           });
           section("timeline", "Process timeline", listing(data.timeline, "Killed ones are marked ✕, failed ones !, those not seen to end →."), lives(spans),
             make("details", {}, make("summary", {}, "As a table"), ...table("Processes", [
-              { key: "startUs", label: "Begin (UTC)", kind: "time" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "text" },
-              { key: "ppid", label: "Parent", kind: "text" }, { key: "exe", label: "Program" }, { key: "owner", label: "Pod, container or unit" },
+              { key: "startUs", label: "Begin (UTC)", kind: "time" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" },
+              { key: "ppid", label: "Parent", kind: "id" }, { key: "exe", label: "Program" }, { key: "owner", label: "Pod, container or unit" },
               { key: "lasted", label: "Lasted", kind: "duration" }, { key: "ending", label: "End" }], spans,
               { order: 0, isDown: false, time: span => span.startUs < view.to && (span.lasted === null || span.endUs >= view.from) })));
         }

@@ -1,11 +1,12 @@
 extension PageScript {
     static let tables = #"""
         const columnKinds = {
-          text: { show: value => value === null || value === undefined ? "" : String(value), css: "" },
+          text: { show: value => value === null || value === undefined || value === "" ? "–" : String(value), css: "" },
           count: { show: value => value === null || value === undefined ? "unknown" : count(value), css: "number" },
           bytes: { show: bytes, css: "number" },
           duration: { show: duration, css: "number" },
           time: { show: stamp, css: "time" },
+          id: { show: value => value === null || value === undefined ? "" : String(value), css: "id" },
         };
 
         // Rows that sort by a click or Enter on a column's head, filter by text, and follow the zoom where they have a time.
@@ -16,9 +17,9 @@ extension PageScript {
           const cells = rows.map(row => columns.map((column, i) => kinds[i].show(row[column.key])));
           const body = make("tbody");
           const status = make("span", { class: "dim", role: "status" });
-          const heads = columns.map((column, i) => make("th", { scope: "col", class: kinds[i].css === "number" ? "number" : null },
+          const heads = columns.map((column, i) => make("th", { scope: "col", class: kinds[i].css === "time" ? null : kinds[i].css || null },
             make("button", { type: "button", onclick: () => {
-              const isText = kinds[i].css === "" || kinds[i].css === "time";
+              const isText = kinds[i].css !== "number";
               order = { column: i, isDown: order && order.column === i ? !order.isDown : !isText };
               render();
             } }, column.label, make("span", { class: "arrow", "aria-hidden": "true" }))));

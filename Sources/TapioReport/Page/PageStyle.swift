@@ -82,14 +82,14 @@ enum PageStyle {
         .dots { fill: var(--s3); }
         .death { fill: var(--bad); stroke: var(--bad); stroke-width: 2; }
         .scroll { overflow: auto; max-height: 27rem; border: 1px solid var(--line); border-radius: 5px; background: var(--back); }
-        table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+        table { border-collapse: collapse; width: max-content; min-width: 100%; font-size: .9rem; }
         th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--grid); vertical-align: top; }
-        td { unicode-bidi: isolate; overflow-wrap: anywhere; min-width: 4rem; max-width: 28rem; }
+        td { unicode-bidi: isolate; overflow-wrap: break-word; max-width: 24rem; }
         thead th { position: sticky; top: 0; background: var(--card); z-index: 1; white-space: nowrap; padding: .15rem .3rem; }
         th button { border: 0; background: none; font-weight: 600; padding: .2rem .3rem; }
-        th.number { text-align: right; }
-        td.number, td.time { font-variant-numeric: tabular-nums; white-space: nowrap; min-width: 0; }
-        td.number { text-align: right; }
+        th.number, th.id { text-align: right; }
+        td.number, td.time, td.id { font-variant-numeric: tabular-nums; white-space: nowrap; }
+        td.number, td.id { text-align: right; }
         tbody tr:hover { background: var(--mark); }
         .arrow { display: inline-block; width: 1em; }
         .lives rect.life { fill: var(--s0); }
@@ -101,7 +101,9 @@ enum PageStyle {
         details { margin: .4rem 0; }
         summary { cursor: pointer; }
         footer { color: var(--dim); font-size: .85rem; margin-top: 2rem; overflow-wrap: anywhere; }
+        #plain { overflow-x: auto; }
         @media (max-width: 40rem) {
+          td { max-width: 14rem; }
           .wrap { padding: 0 .6rem 2rem; }
           section { padding: .6rem; }
           .bar .range { margin-left: 0; flex-basis: 100%; }

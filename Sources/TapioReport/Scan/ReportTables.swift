@@ -21,8 +21,8 @@ struct ReportTables {
     /// A payload of so many bytes counts as much as a connection: peers are ranked by both.
     static let bytesOfAnEvent = 1500.0
 
-    var processes = HeavyHitters<ProcessKey>(capacity: 8192)
-    var peers = HeavyHitters<PeerKey>(capacity: 8192)
+    var processes = HeavyHitters<ProcessKey>(capacity: 16_384)
+    var peers = HeavyHitters<PeerKey>(capacity: 32_768)
     var calls = HeavyHitters<CallKey>(capacity: 4096)
     var failed = HeavyHitters<FailedKey>(capacity: 4096)
     var resolutions = HeavyHitters<NameKey>(capacity: 4096)
