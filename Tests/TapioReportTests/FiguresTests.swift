@@ -5,7 +5,7 @@ import Testing
 @Suite("The parts of a report's figures") struct FiguresTests {
     @Test("a grid has at most 600 buckets, begins at a round time and holds both ends")
     func grid() throws {
-        for length: Int64 in [0, 1, 999, 600_000, 3_600_000_000, 86_400_000_000, 1 << 55] {
+        for length: Int64 in [0, 1, 999, 600_000, 3_600_000_000, 86_400_000_000, 1 << 52] {
             for start: Int64 in [0, 1_700_000_000_123_456, -5_000_001] {
                 let grid = TimeGrid(from: start, through: start + length)
                 #expect(grid.count >= 1 && grid.count <= TimeGrid.most)

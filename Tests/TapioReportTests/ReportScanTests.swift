@@ -90,7 +90,7 @@ import Testing
         #expect(data.ledger.lost.indices.filter { data.ledger.lost[$0] > 0 } == [bucket])
         #expect(data.ledger.lost[bucket] == 7)
         #expect(data.ledger.sampledOut[..<179].allSatisfy { $0 == 0 })
-        #expect(data.ledger.totals["sampled_out"] == 180 * 30)
+        #expect(data.ledger.totals["sampled_out"] == 5400)
         #expect(data.gaps.items.map(\.reason) == ["ring_full", "unclean_shutdown"])
         #expect(data.gaps.items.map(\.count) == [7, nil])
         #expect(data.agent.items.map(\.entry) == ["start", "unclean_shutdown"])

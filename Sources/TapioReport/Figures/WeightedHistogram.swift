@@ -24,9 +24,10 @@ struct WeightedHistogram: Sendable {
             guard pair.count == 2, let number = Int(Substring(pair[0])), let count = Double(String(Substring(pair[1]))),
                 number >= 0, number < 244, count > 0
             else { continue }
-            // In the middle of the class.
+            // In the middle of the class, but for what is known of the greatest.
             let low = Self.lowerBound(ofSummaryClass: number)
-            add(low + (Self.lowerBound(ofSummaryClass: number + 1) - low) / 2, weight: count * weight)
+            let middle = low + (Self.lowerBound(ofSummaryClass: number + 1) - low) / 2
+            add(min(middle, max(low, greatest ?? .max)), weight: count * weight)
         }
         if let greatest, total > 0 { maximum = max(greatest, maximum ?? .min) }
     }

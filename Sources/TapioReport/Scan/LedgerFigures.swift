@@ -42,7 +42,7 @@ struct LedgerFigures {
         let from = columns.integers("ledger_from")?[row] ?? timeUs
         let to = columns.integers("ledger_to")?[row] ?? timeUs
         let reason = columns.texts("ledger_reason")?.text(row)
-        if entry == "interval", from < grid.endUs, to > grid.startUs {
+        if entry == "interval", from <= to, from < grid.endUs, to > grid.startUs {
             addInterval(row, columns, from: from, to: to)
         } else if entry == "gap" || entry == "unclean_shutdown" {
             addGap(

@@ -7,6 +7,8 @@ struct ProcessLives {
 
     /// Processes that are told apart at a time.
     private static let most = 16_384
+    /// Those that stay when there are too many.
+    private static let kept = 2048
     /// Processes that a report shows.
     private static let shown = 300
 
@@ -40,23 +42,27 @@ struct ProcessLives {
     }
 
     private mutating func purge() {
-        let kept = lives.sorted { Self.isMoreNotable($0.value, $1.value) }.prefix(Self.most / 2)
-        forgotten += lives.count - kept.count
-        lives = Dictionary(uniqueKeysWithValues: kept.map { ($0.key, $0.value) })
+        let scores = lives.values.map { Self.notability($0) }.sorted(by: >)
+        let least = scores[Self.kept]
+        let before = lives.count
+        lives = lives.filter { Self.notability($0.value) > least }
+        // So many may be equal that none is greater.
+        forgotten += before - lives.count
     }
 
-    /// Those that were killed, then those that failed, then those that lasted; what is not seen to end lasts longest.
+    /// Those that were killed first, then those that failed, then those that lasted; what is not seen to end lasts longest.
+    private static func notability(_ span: ReportData.ProcessSpan) -> Double {
+        let lasted = span.endUs.map { Double(max(0, $0 &- span.startUs)) } ?? 9e18
+        return (span.signal ?? 0 != 0 ? 4e19 : span.exitCode ?? 0 != 0 ? 2e19 : 0) + lasted
+    }
+
     private static func isMoreNotable(_ left: ReportData.ProcessSpan, _ right: ReportData.ProcessSpan) -> Bool {
-        func rank(_ span: ReportData.ProcessSpan) -> (Int, Int64, Int64) {
-            let fate = span.signal ?? 0 != 0 ? 2 : span.exitCode ?? 0 != 0 ? 1 : 0
-            return (fate, span.endUs.map { $0 &- span.startUs } ?? .max, -span.pid)
-        }
-        return rank(left) > rank(right)
+        (notability(left), right.startUs, right.pid) > (notability(right), left.startUs, left.pid)
     }
 
     /// The most notable, by their start.
     var listing: ReportData.Listing<ReportData.ProcessSpan> {
-        // Failures must not hide everything that went well: half the room at least is for what lasted.
+        // Failures must not hide what went well: half the room at least is for what lasted.
         let all = Array(lives.values)
         let failed = all.filter { $0.signal ?? 0 != 0 || $0.exitCode ?? 0 != 0 }.sorted(by: Self.isMoreNotable)
         let well = all.filter { $0.signal ?? 0 == 0 && $0.exitCode ?? 0 == 0 }.sorted(by: Self.isMoreNotable)

@@ -3,9 +3,11 @@ import TapioQuery
 /// Stands for a row without a text.
 let noEntry = UInt32.max
 
-/// The columns that tell of the other end: looked up once per row group, not per row.
+/// The columns that tell of the other end, or of the call: looked up once per row group, not per row.
 struct RemoteColumns {
     let address: GroupColumns.Texts?
+    let syscall: GroupColumns.Texts?
+    let error: GroupColumns.Texts?
     let errno: GroupColumns.Integers?
     let bytesSent: GroupColumns.Integers?
     let bytesReceived: GroupColumns.Integers?
@@ -31,6 +33,8 @@ struct RemoteColumns {
 
     init(_ columns: GroupColumns) {
         address = columns.texts("dst_addr")
+        syscall = columns.texts("syscall")
+        error = columns.texts("error")
         errno = columns.integers("errno")
         bytesSent = columns.integers("bytes_sent")
         bytesReceived = columns.integers("bytes_received")

@@ -14,6 +14,7 @@ struct RowGroupFigures {
     private let durations: GroupColumns.Integers?
     private let comms: GroupColumns.Texts?
     private let pids: GroupColumns.Integers?
+    private let lives: LifeColumns
     private let remote: RemoteColumns
     private var owners: Owners
     private var processes = LocalTally<SIMD2<UInt32>>()
@@ -32,6 +33,7 @@ struct RowGroupFigures {
         durations = columns.integers("duration_ns")
         comms = columns.texts("comm")
         pids = columns.integers("pid")
+        lives = LifeColumns(columns)
         remote = RemoteColumns(columns)
         owners = Owners(columns)
         hasMeasure = latencies != nil || durations != nil || histograms != nil
@@ -116,20 +118,36 @@ struct RowGroupFigures {
 
 // MARK: - Processes
 
+/// The columns that tell of the life of a process: looked up once per row group, not per row.
+struct LifeColumns {
+    let starts: GroupColumns.Integers?
+    let parents: GroupColumns.Integers?
+    let exitCodes: GroupColumns.Integers?
+    let signals: GroupColumns.Integers?
+    let programs: GroupColumns.Texts?
+
+    init(_ columns: GroupColumns) {
+        starts = columns.integers("start_ts")
+        parents = columns.integers("ppid")
+        exitCodes = columns.integers("exit_code")
+        signals = columns.integers("signal")
+        programs = columns.texts("exe")
+    }
+}
+
 extension RowGroupFigures {
     private mutating func begin(_ row: Int, _ time: Int64, _ tables: inout ReportTables) {
         guard merged(row) == nil else { return }
-        tables.lives.begin(span(row, startUs: number("start_ts", row) ?? time))
+        tables.lives.begin(span(row, startUs: lives.starts?[row] ?? time))
     }
 
     private mutating func end(_ row: Int, _ time: Int64, _ tables: inout ReportTables) {
         // A summary tells of no single process.
         guard merged(row) == nil else { return }
-        let duration = number("duration_ns", row)
-        var span = span(row, startUs: number("start_ts", row) ?? time &- (duration ?? 0) / 1000)
+        var span = span(row, startUs: lives.starts?[row] ?? time &- (durations?[row] ?? 0) / 1000)
         span.endUs = time
-        span.exitCode = number("exit_code", row)
-        span.signal = number("signal", row).flatMap { $0 == 0 ? nil : $0 }
+        span.exitCode = lives.exitCodes?[row]
+        span.signal = lives.signals?[row].flatMap { $0 == 0 ? nil : $0 }
         tables.lives.end(span)
         if span.signal != nil {
             tables.signalExits.offer(Double(time), death("process_exit", row, time, signal: span.signal, detail: ""))
@@ -139,10 +157,10 @@ extension RowGroupFigures {
     private mutating func span(_ row: Int, startUs: Int64) -> ReportData.ProcessSpan {
         ReportData.ProcessSpan(
             pid: pid(row),
-            ppid: number("ppid", row) ?? 0,
+            ppid: lives.parents?[row] ?? 0,
             comm: comm(row),
             owner: owners.name(of: row),
-            exe: text("exe", row),
+            exe: lives.programs?.text(row) ?? "",
             startUs: startUs
         )
     }
@@ -234,8 +252,8 @@ extension RowGroupFigures {
     }
 
     private mutating func failedCall(_ row: Int, _ process: SIMD2<UInt32>, _ weight: Double) {
-        let call = columns.texts("syscall")?.entry(row) ?? noEntry
-        let error = columns.texts("error")?.entry(row) ?? noEntry
+        let call = remote.syscall?.entry(row) ?? noEntry
+        let error = remote.error?.entry(row) ?? noEntry
         calls.add(SIMD4(call, error, process.x, process.y), score: weight)
     }
 

@@ -75,20 +75,20 @@ struct ReportCommand: ParsableCommand {
         } catch let error as FileError {
             throw ArchiveAccess.failure(error, path: path)
         }
-        let report = Self.withProgress { progress in
-            ReportScan.report(
-                ReportScan.Request(
-                    title: title ?? "Tapio report",
-                    archive: path,
-                    madeBy: "tapio \(TapioVersion.current)",
-                    sinceNs: spec.sinceNs,
-                    untilNs: spec.untilNs
-                ),
-                segments: source.segments,
-                warnings: source.warnings,
-                progress: progress
-            )
-        }
+        let bar = Bar()
+        let report = ReportScan.report(
+            ReportScan.Request(
+                title: title ?? "Tapio report",
+                archive: path,
+                madeBy: "tapio \(TapioVersion.current)",
+                sinceNs: spec.sinceNs,
+                untilNs: spec.untilNs
+            ),
+            segments: source.segments,
+            warnings: source.warnings,
+            progress: bar.show
+        )
+        bar.clear()
         try refuseForeign(report, path)
         try target.write(json ? JSONOutput.text(report) + "\n" : ReportPage.html(report))
         let status = note(report)
@@ -125,12 +125,11 @@ struct ReportCommand: ParsableCommand {
     }
 
     /// A bar while the archive is read.
-    private static func withProgress(_ body: ((Int, Int) -> Void) -> ReportData) -> ReportData {
-        var bar = ScanProgress()
-        let report = withoutActuallyEscaping({ (done: Int, total: Int) in
-            bar.update(done: Int64(done), of: Int64(total), "reading")
-        }) { body($0) }
-        bar.clear()
-        return report
+    private final class Bar {
+        private var progress = ScanProgress()
+
+        func show(_ done: Int, _ total: Int) { progress.update(done: Int64(done), of: Int64(total), "reading") }
+
+        func clear() { progress.clear() }
     }
 }
