@@ -83,7 +83,9 @@ import Testing
         let data = try #require(try JSONSerialization.jsonObject(with: Data(whole.output.utf8)) as? [String: Any])
         let kinds = try #require(data["kinds"] as? [[String: Any]])
         #expect(kinds.contains { $0["name"] as? String == "process_exec" })
-        let counted = try CommandsBinary.run(["query", "--archive", agent.archive, "--by", "kind", "--agg", "count", "--json"])
+        let counted = try CommandsBinary.run([
+            "query", "--archive", agent.archive, "--by", "kind", "--agg", "count", "--json",
+        ])
         for line in counted.output.split(separator: "\n") {
             let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             let name = try #require(row["kind"] as? String)
@@ -93,9 +95,9 @@ import Testing
         }
 
         let path = try #require(TestFile.find(agent.archive, suffix: ".parquet").first)
-        var bytes = try #require(TestFile.read(path))
-        bytes[bytes.count / 2] ^= 0x40
-        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let bytes = try #require(TestFile.read(path))
+        // Cut short: a bit that is turned may lie in a column that no report reads.
+        try Data(bytes[..<(bytes.count / 2)]).write(to: URL(fileURLWithPath: path))
         let page = directory.file("r.html")
         let result = try CommandsBinary.run(["report", agent.archive, "-o", page])
         #expect(result.status == 3)

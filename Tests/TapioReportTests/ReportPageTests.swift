@@ -12,7 +12,9 @@ import Testing
                 archive: "<img src=x onerror=window.owned=6>",
                 madeBy: "tapio"
             ),
-            segments: [RowsInMemory.segment([RowsInMemory(HostileHour.rows)], node: "</p><script>window.owned=7</script>")],
+            segments: [
+                RowsInMemory.segment([RowsInMemory(HostileHour.rows)], node: "</p><script>window.owned=7</script>")
+            ],
             warnings: ["</li><script>window.owned=8</script>"]
         )
     }
@@ -38,14 +40,19 @@ import Testing
 
     @Test("its policy allows its own script and style, by their hashes, and nothing else")
     func policy() throws {
-        #expect(ContentHash.source("alert('Hello, world.');") == "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='")
+        #expect(
+            ContentHash.source("alert('Hello, world.');") == "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='"
+        )
         let page = try ReportPage.html(ReportData())
         #expect(page.contains("default-src 'none'; style-src 'sha256-"))
         #expect(!page.contains("unsafe-inline") && !page.contains("unsafe-eval"))
         #expect(page.contains(ContentHash.source(PageScript.javaScript)))
         #expect(page.contains(ContentHash.source(PageStyle.css)))
         let script = PageScript.javaScript
-        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "fetch(", "http:", "https:"]
+        for word in [
+            "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "fetch(", "http:",
+            "https:",
+        ]
         where word != "http:" || !script.contains("http://www.w3.org/2000/svg") {
             #expect(!script.contains(word), "\(word)")
         }
@@ -60,7 +67,13 @@ import Testing
             .appendingPathComponent("Browser/check_page.py").path
         var arguments = [script, page]
         if let pictures = ProcessInfo.processInfo.environment["TAPIO_TEST_PICTURES"] { arguments.append(pictures) }
-        let check = try ChildProcess("python3", arguments, directory: directory)
+        // The browser keeps its profile there, whatever becomes of it.
+        let check = try ChildProcess(
+            "python3",
+            arguments,
+            environment: ["TMPDIR": directory.path],
+            directory: directory
+        )
         let ending = check.wait(seconds: 240)
         #expect(ending == .exited(0), "\(check.output)\(check.errors.suffix(2000))")
     }

@@ -164,20 +164,42 @@ import Testing
         var rows: [Row] = []
         for value in [Int64.min, -1, 0, 1, .max] {
             rows.append(
-                HostileHour.event("tcp_failed", second: 0, "x", [
-                    "ts": .timestamp(value), "latency_ns": .int(value), "errno": .int(value), "dst_port": .int(value),
-                    "pid": .int(value), "weight": .double(value == 0 ? .nan : Double(value)), "agg_count": .int(value),
-                    "start_ts": .timestamp(value), "agg_max": .int(value), "agg_histogram": .string("9:9"),
-                ])
+                HostileHour.event(
+                    "tcp_failed",
+                    second: 0,
+                    "x",
+                    [
+                        "ts": .timestamp(value), "latency_ns": .int(value), "errno": .int(value),
+                        "dst_port": .int(value),
+                        "pid": .int(value), "weight": .double(value == 0 ? .nan : Double(value)),
+                        "agg_count": .int(value),
+                        "start_ts": .timestamp(value), "agg_max": .int(value), "agg_histogram": .string("9:9"),
+                    ]
+                )
             )
-            rows.append(HostileHour.event("process_exit", second: 0, "x", ["ts": .timestamp(value), "duration_ns": .int(value)]))
             rows.append(
-                HostileHour.ledger(second: 0, "interval", [
-                    "ledger_from": .timestamp(value), "ledger_to": .timestamp(0), "ledger_ring_full": .int(value),
-                ])
+                HostileHour.event(
+                    "process_exit",
+                    second: 0,
+                    "x",
+                    ["ts": .timestamp(value), "duration_ns": .int(value)]
+                )
             )
-            rows.append(HostileHour.ledger(second: 0, "gap", ["ledger_from": .timestamp(value), "ledger_count": .int(value)]))
-            rows.append(HostileHour.event("oom_kill", second: 0, "x", ["limit_bytes": .int(value), "usage_bytes": .int(value)]))
+            rows.append(
+                HostileHour.ledger(
+                    second: 0,
+                    "interval",
+                    [
+                        "ledger_from": .timestamp(value), "ledger_to": .timestamp(0), "ledger_ring_full": .int(value),
+                    ]
+                )
+            )
+            rows.append(
+                HostileHour.ledger(second: 0, "gap", ["ledger_from": .timestamp(value), "ledger_count": .int(value)])
+            )
+            rows.append(
+                HostileHour.event("oom_kill", second: 0, "x", ["limit_bytes": .int(value), "usage_bytes": .int(value)])
+            )
         }
         let data = report([RowsInMemory.segment([RowsInMemory(rows)])])
         #expect(data.reading.damageCount == 0)

@@ -134,68 +134,118 @@ enum HostileHour {
             let start = EventValue.timestamp(startUs + Int64(second) * 1_000_000)
             rows.append(event("process_exec", second: at, comm, ["start_ts": start, "exe": .string("/bin/" + comm)]))
             rows.append(
-                event("tcp_connect", second: at, comm, [
-                    "latency_ns": .int(Int64(second + 1) * 10_000), "dst_addr": .string("10.0.0.\(second % 9)"),
-                    "dst_port": .int(443), "src_port": .int(40_000), "direction": .string("outbound"),
-                    "pod": .string(comm), "namespace": .string("prod"), "weight": .double(second < 1800 ? 1 : 4),
-                ])
+                event(
+                    "tcp_connect",
+                    second: at,
+                    comm,
+                    [
+                        "latency_ns": .int(Int64(second + 1) * 10_000), "dst_addr": .string("10.0.0.\(second % 9)"),
+                        "dst_port": .int(443), "src_port": .int(40_000), "direction": .string("outbound"),
+                        "pod": .string(comm), "namespace": .string("prod"), "weight": .double(second < 1800 ? 1 : 4),
+                    ]
+                )
             )
             if second % 3 == 0 {
                 rows.append(
-                    event("process_exit", second: at + 0.5, comm, [
-                        "start_ts": start, "duration_ns": .int(500_000_000), "exit_code": .int(second % 2 == 0 ? 0 : 1),
-                    ])
+                    event(
+                        "process_exit",
+                        second: at + 0.5,
+                        comm,
+                        [
+                            "start_ts": start, "duration_ns": .int(500_000_000),
+                            "exit_code": .int(second % 2 == 0 ? 0 : 1),
+                        ]
+                    )
                 )
             }
             if second % 5 == 0 {
                 rows.append(
-                    event("syscall_failed", second: at, comm, [
-                        "syscall": .string("openat"), "error": .string("ENOENT"), "errno": .int(2),
-                    ])
+                    event(
+                        "syscall_failed",
+                        second: at,
+                        comm,
+                        [
+                            "syscall": .string("openat"), "error": .string("ENOENT"), "errno": .int(2),
+                        ]
+                    )
                 )
                 rows.append(
-                    event("tcp_close", second: at, comm, [
-                        "duration_ns": .int(5_000_000), "bytes_sent": .int(1000), "bytes_received": .int(2000),
-                        "dst_addr": .string("10.0.0.1"), "dst_port": .int(443), "direction": .string("outbound"),
-                        "dst_name": .string("<b>db</b>.example"),
-                    ])
+                    event(
+                        "tcp_close",
+                        second: at,
+                        comm,
+                        [
+                            "duration_ns": .int(5_000_000), "bytes_sent": .int(1000), "bytes_received": .int(2000),
+                            "dst_addr": .string("10.0.0.1"), "dst_port": .int(443), "direction": .string("outbound"),
+                            "dst_name": .string("<b>db</b>.example"),
+                        ]
+                    )
                 )
             }
             if second % 10 == 0 {
                 rows.append(
-                    ledger(second: at, "interval", [
-                        "ledger_kind": .string("tcp_connect"), "ledger_attempted": .int(100),
-                        "ledger_sampled_out": .int(second >= 1800 ? 30 : 0),
-                        "ledger_ring_full": .int(second == 1200 ? 7 : 0),
-                    ])
+                    ledger(
+                        second: at,
+                        "interval",
+                        [
+                            "ledger_kind": .string("tcp_connect"), "ledger_attempted": .int(100),
+                            "ledger_sampled_out": .int(second >= 1800 ? 30 : 0),
+                            "ledger_ring_full": .int(second == 1200 ? 7 : 0),
+                        ]
+                    )
                 )
             }
         }
-        rows.append(event("dns_timeout", second: 100, names[0], ["dns_name": .string("<svg onload=window.owned=4>.test")]))
         rows.append(
-            event("dns_query", second: 101, "nginx", [
-                "dns_name": .string("gone.test"), "dns_code": .string("NXDOMAIN"), "latency_ns": .int(3_000_000),
-            ])
-        )
-        rows.append(event("dns_query", second: 102, "nginx", ["dns_name": .string("a.test"), "dns_code": .string("NOERROR")]))
-        rows.append(
-            event("tcp_failed", second: 200, names[1], [
-                "errno": .int(111), "latency_ns": .int(1_000), "dst_addr": .string("10.0.0.9"), "dst_port": .int(5432),
-                "direction": .string("outbound"),
-            ])
+            event("dns_timeout", second: 100, names[0], ["dns_name": .string("<svg onload=window.owned=4>.test")])
         )
         rows.append(
-            event("oom_kill", second: 300, names[2], [
-                "limit_bytes": .int(64 << 20), "usage_bytes": .int(64 << 20), "trigger_comm": .string(names[0]),
-            ])
+            event(
+                "dns_query",
+                second: 101,
+                "nginx",
+                [
+                    "dns_name": .string("gone.test"), "dns_code": .string("NXDOMAIN"), "latency_ns": .int(3_000_000),
+                ]
+            )
+        )
+        rows.append(
+            event("dns_query", second: 102, "nginx", ["dns_name": .string("a.test"), "dns_code": .string("NOERROR")])
+        )
+        rows.append(
+            event(
+                "tcp_failed",
+                second: 200,
+                names[1],
+                [
+                    "errno": .int(111), "latency_ns": .int(1_000), "dst_addr": .string("10.0.0.9"),
+                    "dst_port": .int(5432),
+                    "direction": .string("outbound"),
+                ]
+            )
+        )
+        rows.append(
+            event(
+                "oom_kill",
+                second: 300,
+                names[2],
+                [
+                    "limit_bytes": .int(64 << 20), "usage_bytes": .int(64 << 20), "trigger_comm": .string(names[0]),
+                ]
+            )
         )
         rows.append(
             event("signal_death", second: 400, names[3], ["signal": .int(11), "sender_comm": .string(names[1])])
         )
         rows.append(
-            ledger(second: 1200, "gap", [
-                "ledger_kind": .string("tcp_connect"), "ledger_reason": .string("ring_full"), "ledger_count": .int(7),
-            ])
+            ledger(
+                second: 1200,
+                "gap",
+                [
+                    "ledger_kind": .string("tcp_connect"), "ledger_reason": .string("ring_full"),
+                    "ledger_count": .int(7),
+                ]
+            )
         )
         rows.append(ledger(second: 2400, "unclean_shutdown", ["ledger_count": .int(4096)]))
         rows.append(ledger(second: 0, "start", ["ledger_reason": .string("started"), "ledger_note": .string("<i>")]))

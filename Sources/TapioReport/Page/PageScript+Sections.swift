@@ -34,15 +34,17 @@ extension PageScript {
         const lost = ["ring_full", "malformed", "shed", "failed"].reduce((all, name) => all + (totals[name] || 0), 0);
         const tile = (name, value, isBad) => make("div", { class: isBad ? "tile bad" : "tile" }, make("dt", {}, name), make("dd", {}, value));
         const isEstimate = data.kinds.some(kind => kind.sampledRows > 0);
+        const ofKinds = (...names) => sum(data.kinds.filter(kind => names.includes(kind.name)), "events");
+        const oomKills = ofKinds("oom_kill");
         main.append(make("dl", { class: "tiles" },
           tile("Events", (isEstimate ? "≈ " : "") + count(reading.events)), tile("Rows", count(reading.rows)),
           tile("Lost", data.ledger.isThere ? count(lost) : "no ledger", lost > 0),
           tile("Sampled out", data.ledger.isThere ? count(totals.sampled_out || 0) : "no ledger"),
-          tile("OOM kills", count(data.deaths.items.filter(d => d.kind === "oom_kill").length), data.deaths.items.some(d => d.kind === "oom_kill")),
-          tile("Killed by signals", count(data.deaths.total - data.deaths.items.filter(d => d.kind === "oom_kill").length)),
-          tile("Failed system calls", count(sum(data.kinds.filter(k => k.name === "syscall_failed"), "events"))),
-          tile("Failed connections", count(sum(data.kinds.filter(k => k.name === "tcp_failed"), "events"))),
-          tile("DNS failures", count(sum(data.kinds.filter(k => k.name === "dns_failed" || k.name === "dns_timeout"), "events"))),
+          tile("OOM kills", count(oomKills), oomKills > 0),
+          tile("Killed by signals", count(ofKinds("signal_death") || Math.max(0, data.deaths.total - oomKills))),
+          tile("Failed system calls", count(ofKinds("syscall_failed"))),
+          tile("Failed connections", count(ofKinds("tcp_failed"))),
+          tile("DNS failures", count(ofKinds("dns_failed", "dns_timeout"))),
           tile("Damaged parts", count(reading.damageCount), reading.damageCount > 0)));
 
         if (time) {

@@ -55,10 +55,13 @@ public enum ReportPage {
 
     private static func facts(_ report: ReportData) -> String {
         var lines = [
-            "Archive \(report.archive)" + (report.nodes.isEmpty ? "" : " · node \(report.nodes.joined(separator: ", "))")
+            "Archive \(report.archive)"
+                + (report.nodes.isEmpty ? "" : " · node \(report.nodes.joined(separator: ", "))")
         ]
         if let time = report.time {
-            let length = HumanUnits.duration(ns: (time.toUs &- time.fromUs).multipliedReportingOverflow(by: 1000).partialValue)
+            let length = HumanUnits.duration(
+                ns: (time.toUs &- time.fromUs).multipliedReportingOverflow(by: 1000).partialValue
+            )
             lines.append(
                 "\(HumanTime.rfc3339(microseconds: time.fromUs)) to \(HumanTime.rfc3339(microseconds: time.toUs)), "
                     + "\(length) in \(time.buckets) buckets"
@@ -79,7 +82,8 @@ public enum ReportPage {
         text += "<p>Charts and the other tables need JavaScript; this is what there is without.</p>\n"
         text += "<p>\(HumanUnits.count(Int64(reading.rows))) rows stand for \(count(reading.events)) events.</p>\n"
         if reading.isIncomplete {
-            text += "<p><strong>This report is incomplete:</strong> \(HumanUnits.count(Int64(reading.damageCount))) damaged "
+            text +=
+                "<p><strong>This report is incomplete:</strong> \(HumanUnits.count(Int64(reading.damageCount))) damaged "
             text += "parts were skipped, \(HumanUnits.count(Int64(reading.warningCount))) files left out.</p>\n<ul>\n"
             for item in reading.damage + reading.warnings { text += "<li>\(PageText.html(item))</li>\n" }
             text += "</ul>\n"
@@ -90,7 +94,10 @@ public enum ReportPage {
         text += table(
             ["Kind", "Events", "Rows", "Sampled rows"],
             report.kinds.map { kind in
-                [kind.name, count(kind.events), HumanUnits.count(Int64(kind.rows)), HumanUnits.count(Int64(kind.sampledRows))]
+                [
+                    kind.name, count(kind.events), HumanUnits.count(Int64(kind.rows)),
+                    HumanUnits.count(Int64(kind.sampledRows)),
+                ]
             }
         )
         if !report.gaps.items.isEmpty {
@@ -114,6 +121,7 @@ public enum ReportPage {
         func row(_ cells: [String], _ tag: String) -> String {
             "<tr>" + cells.map { "<\(tag)>\(PageText.html($0))</\(tag)>" }.joined() + "</tr>\n"
         }
-        return "<table>\n<thead>\(row(heads, "th"))</thead>\n<tbody>\n\(rows.map { row($0, "td") }.joined())</tbody>\n</table>\n"
+        return
+            "<table>\n<thead>\(row(heads, "th"))</thead>\n<tbody>\n\(rows.map { row($0, "td") }.joined())</tbody>\n</table>\n"
     }
 }

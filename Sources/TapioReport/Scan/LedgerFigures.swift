@@ -3,7 +3,8 @@ import TapioEvents
 /// What the ledger's rows say, by bucket, and the gaps that they tell of.
 struct LedgerFigures {
     /// The columns that it reads.
-    static let columns = ["ledger_entry", "ledger_kind", "ledger_reason", "ledger_note", "ledger_from", "ledger_to", "ledger_count"]
+    static let columns =
+        ["ledger_entry", "ledger_kind", "ledger_reason", "ledger_note", "ledger_from", "ledger_to", "ledger_count"]
         + counts.map { "ledger_" + $0 }
 
     private static let counts = [
@@ -96,7 +97,13 @@ struct LedgerFigures {
             gaps[place]?.fromUs = min(known.fromUs, from)
             gaps[place]?.toUs = max(known.toUs, to)
         } else if gaps.count < Self.mostGaps {
-            gaps[place] = ReportData.Gap(kind: kind, reason: reason, count: count.map(Double.init), fromUs: from, toUs: to)
+            gaps[place] = ReportData.Gap(
+                kind: kind,
+                reason: reason,
+                count: count.map(Double.init),
+                fromUs: from,
+                toUs: to
+            )
         } else {
             gapsWithoutPlace += 1
         }
@@ -115,7 +122,9 @@ struct LedgerFigures {
                 < ($0.count ?? .infinity, $1.fromUs, $1.kind ?? "", $1.reason)
         }
         data.gaps = ReportData.Listing(
-            greatest.prefix(300).sorted { ($0.fromUs, $0.kind ?? "", $0.reason) < ($1.fromUs, $1.kind ?? "", $1.reason) },
+            greatest.prefix(300).sorted {
+                ($0.fromUs, $0.kind ?? "", $0.reason) < ($1.fromUs, $1.kind ?? "", $1.reason)
+            },
             total: gaps.count + gapsWithoutPlace
         )
         data.agent = ReportData.Listing(agent.items.reversed(), total: agent.total)

@@ -24,7 +24,8 @@ struct ReportFigures {
     /// Kinds that are told apart; an archive of ours has some fifty.
     private static let mostKinds = 256
     /// The columns that all tables share.
-    private static let common = ["ts", "kind", "comm", "pid", "agg_count", "latency_ns", "duration_ns"] + Owners.columns
+    private static let common =
+        ["ts", "kind", "comm", "pid", "agg_count", "latency_ns", "duration_ns"] + Owners.columns
     /// Those of summaries.
     private static let ofSummaries = ["agg_histogram", "agg_max"]
 
@@ -43,7 +44,9 @@ struct ReportFigures {
         if let bounds = columns.bounds("weight"), bounds.minimum != .double(1) || bounds.maximum != .double(1) {
             try columns.read(["weight"])
         }
-        guard let times = columns.integers("ts"), let kindTexts = columns.texts("kind") else { throw ReportDamage.columns }
+        guard let times = columns.integers("ts"), let kindTexts = columns.texts("kind") else {
+            throw ReportDamage.columns
+        }
         // By entry of the row group's dictionary.
         let names = (0..<kindTexts.vector.entryCount).map { kindTexts.text(entry: UInt32($0)) }
         for name in Set(names) { try columns.read(EventRole(kind: name).columns) }

@@ -65,7 +65,10 @@ struct ReportTables {
         }
         data.peers.error = peers.error.thousandths
         data.peers.leftOut = peers.items.count - data.peers.items.count
-        for (key, item) in calls.greatest(Self.shown, name: { $0.syscall + "\0" + $0.error + "\0" + $0.comm + "\0" + $0.owner }) {
+        for (key, item) in calls.greatest(
+            Self.shown,
+            name: { $0.syscall + "\0" + $0.error + "\0" + $0.comm + "\0" + $0.owner }
+        ) {
             data.syscalls.items.append(
                 ReportData.SyscallRank(
                     syscall: key.syscall,
@@ -83,7 +86,10 @@ struct ReportTables {
     }
 
     private func reportFailures(to data: inout ReportData) {
-        for (key, item) in failed.greatest(Self.shown, name: { $0.peer + "\0" + $0.error + "\0" + $0.comm + "\0" + $0.owner }) {
+        for (key, item) in failed.greatest(
+            Self.shown,
+            name: { $0.peer + "\0" + $0.error + "\0" + $0.comm + "\0" + $0.owner }
+        ) {
             data.failedConnections.items.append(
                 ReportData.FailedConnectionRank(
                     peer: key.peer,

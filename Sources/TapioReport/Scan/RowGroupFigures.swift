@@ -109,7 +109,9 @@ struct RowGroupFigures {
     }
 
     private func detail(_ row: Int) -> String {
-        let parts = ["dns_name", "dst_service", "dst_name", "dst_addr", "device", "io_operation", "reclaim_cause", "syscall"]
+        let parts = [
+            "dns_name", "dst_service", "dst_name", "dst_addr", "device", "io_operation", "reclaim_cause", "syscall",
+        ]
         var found = parts.compactMap { columns.texts($0)?.text(row) }
         if let port = number("dst_port", row), !found.isEmpty { found.append("port \(port)") }
         return found.joined(separator: " · ")

@@ -38,7 +38,10 @@ struct ReportCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("o"), .long],
-        help: ArgumentHelp("Where to write it; - is standard output, where --json goes if this is left out.", valueName: "file")
+        help: ArgumentHelp(
+            "Where to write it; - is standard output, where --json goes if this is left out.",
+            valueName: "file"
+        )
     )
     var output: String?
 
@@ -108,7 +111,8 @@ struct ReportCommand: ParsableCommand {
         var status = reading.isIncomplete ? ExitStatus.incomplete : .ok
         for warning in reading.warnings { StandardError.warning(TerminalText.escape(warning)) }
         if reading.damageCount > 0 {
-            let rows = reading.rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(reading.rowsInDamage))) rows" : ""
+            let rows =
+                reading.rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(reading.rowsInDamage))) rows" : ""
             let count = HumanUnits.count(Int64(reading.damageCount))
             StandardError.line("tapio: note: incomplete: \(count) damaged parts were skipped\(rows)")
             for item in reading.damage { StandardError.line("tapio: note:   \(item)") }
