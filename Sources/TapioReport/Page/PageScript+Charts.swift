@@ -80,20 +80,22 @@ extension PageScript {
               draw("text", { x: x(at), y: height - 8, "text-anchor": x(at) > width - 40 ? "end" : "middle", class: "axis" }, tickText(at, step)));
 
             const inside = draw("g", { "clip-path": `url(#${id}clip)` });
+            // What is narrow has no room for a pattern.
+            const shade = (from, to, fillId, opacity, y0, size) => inside.append(to - from < 7
+              ? draw("rect", { x: from, y: y0, width: Math.max(3, to - from), height: size, class: fillId + "-narrow" })
+              : draw("rect", { x: from, y: y0, width: to - from, height: size, fill: `url(#${id}${fillId})`, opacity }));
             const band = (test, fillId, opacity, y0, size) => {
               for (let i = first; i <= last; i++) {
                 if (!test(i)) continue;
                 let end = i;
                 while (end < last && test(end + 1)) end++;
-                inside.append(draw("rect", { x: x(begin(i)), y: y0, width: Math.max(2, x(begin(end + 1)) - x(begin(i))), height: size,
-                  fill: `url(#${id}${fillId})`, opacity, class: "band" }));
+                shade(x(begin(i)), x(begin(end + 1)), fillId, opacity, y0, size);
                 i = end;
               }
             };
             band(i => sampledAt(i) > 0, "dots", .8, height - bottom - 12, 12);
             band(i => lossAt(i) > 0, "hatch", .45, top, plot);
-            for (const gap of unknownGaps) inside.append(draw("rect", { x: x(gap.fromUs), y: top,
-              width: Math.max(2, x(gap.toUs) - x(gap.fromUs)), height: plot, fill: `url(#${id}hatch)`, opacity: .45 }));
+            for (const gap of unknownGaps) shade(x(gap.fromUs), x(gap.toUs), "hatch", .45, top, plot);
             lines.forEach((line, number) => {
               if (hidden.has(line.name)) return;
               let path = "", isDrawing = false;

@@ -4,7 +4,7 @@ extension PageScript {
           text: { show: value => value === null || value === undefined || value === "" ? "–" : String(value), css: "" },
           count: { show: value => value === null || value === undefined ? "unknown" : count(value), css: "number" },
           bytes: { show: bytes, css: "number" },
-          duration: { show: duration, css: "number" },
+          duration: { show: value => value ? duration(value) : "–", css: "number" },
           time: { show: stamp, css: "time" },
           id: { show: value => value === null || value === undefined ? "" : String(value), css: "id" },
         };

@@ -79,7 +79,8 @@ enum PageStyle {
         .d0 { fill: var(--s0); } .d1 { fill: var(--s1); } .d2 { fill: var(--s2); } .d3 { fill: var(--s3); }
         .d4 { fill: var(--s4); } .d5 { fill: var(--s5); } .d6 { fill: var(--s6); } .d7 { fill: var(--s7); }
         .hatch { stroke: var(--bad); stroke-width: 2; }
-        .dots { fill: var(--s3); }
+        .dots, .dots-narrow { fill: var(--s3); }
+        .hatch-narrow { fill: var(--bad); opacity: .55; }
         .death { fill: var(--bad); stroke: var(--bad); stroke-width: 2; }
         .scroll { overflow: auto; max-height: 27rem; border: 1px solid var(--line); border-radius: 5px; background: var(--back); }
         table { border-collapse: collapse; width: max-content; min-width: 100%; font-size: .9rem; }
