@@ -78,6 +78,11 @@ struct GroupColumns {
         return values
     }
 
+    /// By row, the entry of a column of texts; ``noEntry`` where there is none.
+    func entries(_ name: String) -> [UInt32] {
+        texts(name)?.vector.indices ?? [UInt32](repeating: noEntry, count: source.rowCount)
+    }
+
     /// The same for texts.
     func texts(_ name: String) -> Texts? {
         guard let vector = vectors[name], case .texts(let texts) = vector.values else { return nil }

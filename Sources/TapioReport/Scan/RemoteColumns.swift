@@ -1,7 +1,7 @@
 import TapioQuery
 
 /// Stands for a row without a text.
-let noEntry = UInt32.max
+let noEntry = TextVector.noValue
 
 /// The columns that tell of the other end, or of the call: looked up once per row group, not per row.
 struct RemoteColumns {
@@ -20,6 +20,9 @@ struct RemoteColumns {
     let noError: UInt32?
     private let name: GroupColumns.Texts?
     private let service: GroupColumns.Texts?
+    private let nameEntries: [UInt32]
+    private let serviceEntries: [UInt32]
+    private let addressEntries: [UInt32]
     private let ownPort: GroupColumns.Integers?
     private let port: GroupColumns.Integers?
     private let direction: GroupColumns.Texts?
@@ -48,6 +51,9 @@ struct RemoteColumns {
         }
         name = columns.texts("dst_name")
         service = columns.texts("dst_service")
+        nameEntries = columns.entries("dst_name")
+        serviceEntries = columns.entries("dst_service")
+        addressEntries = columns.entries("dst_addr")
         ownPort = columns.integers("src_port")
         port = columns.integers("dst_port")
         direction = columns.texts("direction")
@@ -72,9 +78,9 @@ struct RemoteColumns {
         // Of who comes in, the port is any.
         let number = UInt32((inbound ? ownPort?[row] : port?[row]).map { $0 & 0xffff } ?? 0)
         let peer = SIMD4(
-            service?.entry(row) ?? noEntry,
-            name?.entry(row) ?? noEntry,
-            address?.entry(row) ?? noEntry,
+            serviceEntries[row],
+            nameEntries[row],
+            addressEntries[row],
             number | (inbound ? Self.inbound : 0)
         )
         return (peer, inbound)

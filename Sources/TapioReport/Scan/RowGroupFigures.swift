@@ -13,6 +13,7 @@ struct RowGroupFigures {
     private let latencies: GroupColumns.Integers?
     private let durations: GroupColumns.Integers?
     private let comms: GroupColumns.Texts?
+    private let commEntries: [UInt32]
     private let pids: GroupColumns.Integers?
     private let lives: LifeColumns
     private let remote: RemoteColumns
@@ -32,6 +33,7 @@ struct RowGroupFigures {
         latencies = columns.integers("latency_ns")
         durations = columns.integers("duration_ns")
         comms = columns.texts("comm")
+        commEntries = columns.entries("comm")
         pids = columns.integers("pid")
         lives = LifeColumns(columns)
         remote = RemoteColumns(columns)
@@ -69,7 +71,7 @@ struct RowGroupFigures {
     @inline(__always)
     mutating func add(_ row: Int, _ role: EventRole, _ time: Int64, _ tables: inout ReportTables) {
         let weight = weight(row)
-        let process = SIMD2(comms?.entry(row) ?? noEntry, owners.number(row))
+        let process = SIMD2(commEntries[row], owners.number(row))
         switch role {
         case .other, .ledger, .processStart, .processEnd, .outOfMemory, .signalDeath, .resolution:
             processes.add(process, score: weight)
