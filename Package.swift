@@ -95,6 +95,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "TapioQuery", dependencies: ["TapioEvents", "TapioArchive"], swiftSettings: strict),
+        .target(
+            name: "TapioReport",
+            dependencies: ["CTapioSystem", "TapioEvents", "TapioQuery"],
+            swiftSettings: strict
+        ),
         .target(name: "TapioHTTP", dependencies: nio, swiftSettings: strict),
         .target(
             name: "TapioAgent",
@@ -109,7 +114,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel", "TapioEnrichment", "TapioRings", argumentParser, logging,
+                "TapioKernel", "TapioEnrichment", "TapioReport", "TapioRings", argumentParser, logging,
             ],
             swiftSettings: strict
         ),
@@ -180,6 +185,12 @@ let package = Package(
         .testTarget(
             name: "TapioQueryTests",
             dependencies: ["TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            swiftSettings: strictTests
+        ),
+        .testTarget(
+            name: "TapioReportTests",
+            dependencies: ["TapioReport", "TapioQuery", "TapioArchive", "TapioEvents", "TapioTestSupport"],
+            exclude: ["Browser"],
             swiftSettings: strictTests
         ),
         .testTarget(

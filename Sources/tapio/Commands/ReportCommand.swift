@@ -1,0 +1,139 @@
+import ArgumentParser
+import Glibc
+import TapioAgent
+import TapioArchive
+import TapioEvents
+import TapioQuery
+import TapioReport
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "An archive as one HTML page: charts, losses, top talkers, failures.",
+        discussion: """
+            The page needs no network and no other file: send it, keep it, open it anywhere. It shows rates and latency \
+            percentiles over time, where events were lost or sampled, the busiest processes and peers, failing system calls, \
+            slow requests, DNS trouble, OOM and other kills, and processes by their life. Charts zoom by drag or by \
+            keyboard, tables sort and filter.
+
+            The archive is read once, in bounded memory, and neither root nor an agent is needed. Rows are taken as they \
+            were written; time is cut into at most 600 buckets, so --since and --until show more detail. Damaged parts are \
+            skipped, named and counted on the page; exit code 3 then, and where events were lost.
+
+            EXAMPLES
+              tapio report /var/lib/tapio -o report.html
+              tapio report -o friday.html --since 2026-03-06 --until 2026-03-07
+              tapio report copy/ -o - --title 'api after the deploy' | gzip > r.html.gz
+              tapio report copy/ --json | jq '.syscalls.items[:5]'
+            """
+    )
+
+    @Argument(
+        help: ArgumentHelp(
+            "The archive: its directory, one node=… in it, or one .parquet file; as --archive.",
+            valueName: "archive"
+        )
+    )
+    var place: String?
+
+    @Option(
+        name: [.customShort("o"), .long],
+        help: ArgumentHelp(
+            "Where to write it; - is standard output, where --json goes if this is left out.",
+            valueName: "file"
+        )
+    )
+    var output: String?
+
+    @Flag(help: "Replace the file if it is there.")
+    var force = false
+
+    @Option(help: ArgumentHelp("What the page is called.", valueName: "text"))
+    var title: String?
+
+    @Flag(help: "Write the page's data as JSON, for programs. Its keys are stable: some may be added, none changes.")
+    var json = false
+
+    @OptionGroup var range: TimeRange
+    @OptionGroup var archive: ArchiveOptions
+
+    func validate() throws {
+        if place != nil && archive.archive != nil {
+            throw ValidationError("the archive is named twice: leave out --archive")
+        }
+        if output == nil && !json { throw ValidationError("name the page's file with -o, or - for standard output") }
+        if output == "" { throw ValidationError("-o names no file") }
+    }
+
+    func run() throws {
+        let path = try place ?? archive.path()
+        let target = ReportTarget(path: output ?? "-", isReplacing: force)
+        // Known before the archive is read, which may take a while.
+        try target.check()
+        var spec = QuerySpec()
+        try range.apply(to: &spec)
+        let source: ArchiveSource
+        do {
+            source = try ArchiveSource(path: path)
+        } catch let error as FileError {
+            throw ArchiveAccess.failure(error, path: path)
+        }
+        let bar = Bar()
+        let report = ReportScan.report(
+            ReportScan.Request(
+                title: title ?? "Tapio report",
+                archive: path,
+                madeBy: "tapio \(TapioVersion.current)",
+                sinceNs: spec.sinceNs,
+                untilNs: spec.untilNs
+            ),
+            segments: source.segments,
+            warnings: source.warnings,
+            progress: bar.show
+        )
+        bar.clear()
+        try refuseForeign(report, path)
+        try target.write(json ? JSONOutput.text(report) + "\n" : ReportPage.html(report))
+        let status = note(report)
+        if status != .ok { throw status.code }
+    }
+
+    /// One file of which nothing could be read is no archive, and a page about it would tell nothing.
+    private func refuseForeign(_ report: ReportData, _ path: String) throws {
+        var facts = stat()
+        guard unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return }
+        guard report.kinds.isEmpty, let damage = report.reading.damage.first else { return }
+        throw CommandFailure(.failed, "nothing of it can be read, so no report is written: \(damage)")
+    }
+
+    private func note(_ report: ReportData) -> ExitStatus {
+        let reading = report.reading
+        var status = reading.isIncomplete ? ExitStatus.incomplete : .ok
+        for warning in reading.warnings { StandardError.warning(TerminalText.escape(warning)) }
+        if reading.damageCount > 0 {
+            let rows =
+                reading.rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(reading.rowsInDamage))) rows" : ""
+            let count = HumanUnits.count(Int64(reading.damageCount))
+            StandardError.line("tapio: note: incomplete: \(count) damaged parts were skipped\(rows)")
+            for item in reading.damage { StandardError.line("tapio: note:   \(item)") }
+            let more = reading.damageCount - reading.damage.count
+            if more > 0 { StandardError.line("tapio: note:   and \(more) more") }
+        }
+        if report.gaps.total > 0 {
+            let count = HumanUnits.count(Int64(report.gaps.total))
+            StandardError.line("tapio: note: the ledger knows of \(count) gaps in that time; the page shows where")
+            status = .incomplete
+        }
+        if report.kinds.isEmpty { StandardError.line("tapio: note: no event is in that time") }
+        return status
+    }
+
+    /// A bar while the archive is read.
+    private final class Bar {
+        private var progress = ScanProgress()
+
+        func show(_ done: Int, _ total: Int) { progress.update(done: Int64(done), of: Int64(total), "reading") }
+
+        func clear() { progress.clear() }
+    }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import TapioEvents
+
+/// Where a report goes: a file that was not there, whole or not at all, or standard output.
+struct ReportTarget {
+    /// `-` is standard output.
+    let path: String
+    /// Whether a file that is there is replaced.
+    let isReplacing: Bool
+
+    private var shown: String { TerminalText.escape(path) }
+
+    /// Whether it can be written, as far as that shows without writing.
+    func check() throws {
+        guard path != "-" else { return }
+        var facts = stat()
+        if unsafe lstat(path, &facts) == 0 {
+            let form = facts.st_mode & S_IFMT
+            guard form == S_IFREG || form == S_IFLNK else {
+                throw CommandFailure(.usage, "\(shown) is no file: name another one with -o, or - for standard output")
+            }
+            guard isReplacing else {
+                throw CommandFailure(
+                    .usage,
+                    "\(shown) is there already: name another file with -o, or replace it with --force"
+                )
+            }
+        }
+        guard unsafe access(directory, W_OK | X_OK) == 0 else { throw failure() }
+    }
+
+    /// Writes it. What was there stays until all is written.
+    func write(_ text: String) throws {
+        if path == "-" {
+            let out = Output()
+            try out.text(text)
+            return try out.flush()
+        }
+        let temporary = "\(path).\(getpid()).part"
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard descriptor >= 0 else { throw failure() }
+        var isWritten = Self.write(Array(text.utf8), to: descriptor)
+        var problem = errno
+        if close(descriptor) != 0 && isWritten {
+            problem = errno
+            isWritten = false
+        }
+        if isWritten {
+            // A link fails where somebody else made the file meanwhile; a rename replaces it.
+            isWritten = unsafe isReplacing ? rename(temporary, path) == 0 : link(temporary, path) == 0
+            problem = errno
+            if isWritten && isReplacing { return }
+        }
+        unsafe unlink(temporary)
+        if isWritten { return }
+        errno = problem
+        throw failure()
+    }
+
+    private var directory: String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private func failure() -> CommandFailure {
+        let reason = unsafe String(cString: strerror(errno))
+        return CommandFailure(.failed, "cannot write \(shown): \(reason); name another file with -o")
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return false }
+        }
+        return true
+    }
+}

@@ -1,0 +1,208 @@
+import TapioEvents
+import TapioQuery
+import Testing
+
+@testable import TapioReport
+
+@Suite("A report's scan") struct ReportScanTests {
+    private func report(
+        _ segments: [SegmentSource],
+        sinceNs: Int64? = nil,
+        untilNs: Int64? = nil,
+        warnings: [String] = []
+    ) -> ReportData {
+        ReportScan.report(
+            ReportScan.Request(title: "t", archive: "a", madeBy: "m", sinceNs: sinceNs, untilNs: untilNs),
+            segments: segments,
+            warnings: warnings
+        )
+    }
+
+    private let hour = HostileHour.rows
+
+    private func rows(_ kind: String) -> [Row] { hour.filter { $0["kind"] == .string(kind) } }
+
+    @Test("counts rows and the events that they stand for, by kind and by bucket")
+    func counts() throws {
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])])
+        let connects = try #require(data.kinds.first { $0.name == "tcp_connect" })
+        #expect(connects.rows == 3600)
+        #expect(connects.events == 1800 + 1800 * 4)
+        #expect(connects.sampledRows == 1800)
+        #expect(!data.kinds.contains { $0.name == "_ledger" })
+        #expect(data.reading.rows == hour.count - rows("_ledger").count)
+        #expect(data.kinds.map(\.events) == data.kinds.map(\.events).sorted(by: >))
+        let time = try #require(data.time)
+        #expect(time.buckets <= 600 && time.bucketUs == 10_000_000)
+        for series in data.rates { #expect(series.values.count == time.buckets) }
+        #expect(data.rates.reduce(0) { $0 + $1.values.reduce(0, +) } == data.reading.events)
+        #expect(data.nodes == ["n1"])
+    }
+
+    @Test("the same whether rows lie in one row group or in many, in any order")
+    func arrangement() {
+        let one = report([RowsInMemory.segment([RowsInMemory(hour)])])
+        var segments: [SegmentSource] = []
+        for start in stride(from: 0, to: hour.count, by: 1000) {
+            segments.append(RowsInMemory.segment([RowsInMemory(Array(hour[start..<min(start + 1000, hour.count)]))]))
+        }
+        var many = report(segments.reversed())
+        many.reading.segments = one.reading.segments
+        many.reading.bytes = one.reading.bytes
+        // By kind of the order in which they came.
+        #expect(many.kinds == one.kinds)
+        #expect(many.rates == one.rates)
+        #expect(many.ledger == one.ledger)
+        #expect(many.gaps == one.gaps)
+        #expect(many.processes == one.processes)
+        #expect(many.peers == one.peers)
+        #expect(many.syscalls == one.syscalls)
+        #expect(many.deaths == one.deaths)
+        #expect(many.timeline == one.timeline)
+        #expect(many.latencies == one.latencies)
+    }
+
+    @Test("latencies over time are within 6.25 % of the exact ones, and weighted")
+    func latencies() throws {
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])])
+        let latency = try #require(data.latencies.first { $0.kind == "tcp_connect" })
+        #expect(latency.measure == "latency_ns")
+        // The sixth of ten values of the first bucket is 60 us; the median the fifth.
+        let median = try #require(latency.p50[0])
+        #expect(median >= 50_000 && median <= 53_125)
+        #expect(latency.maximum[0] == 100_000)
+        #expect(latency.counts[0] == 10)
+        #expect(latency.counts[300] == 40)
+        let exits = try #require(data.latencies.first { $0.kind == "process_exit" })
+        #expect(exits.measure == "duration_ns")
+        // The life of a process is no request.
+        #expect(!data.slow.items.contains { $0.kind == "process_exit" || $0.kind == "tcp_close" })
+        #expect(data.slow.items.first?.latencyNs == 36_000_000)
+        #expect(data.slow.items.count == 25 + 1 + 1)
+    }
+
+    @Test("losses and sampling stand where they happened")
+    func losses() throws {
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])])
+        #expect(data.ledger.isThere)
+        let time = try #require(data.time)
+        let bucket = Int((HostileHour.startUs + 1_195_000_000 - time.fromUs) / time.bucketUs)
+        #expect(data.ledger.lost.indices.filter { data.ledger.lost[$0] > 0 } == [bucket])
+        #expect(data.ledger.lost[bucket] == 7)
+        #expect(data.ledger.sampledOut[..<179].allSatisfy { $0 == 0 })
+        #expect(data.ledger.totals["sampled_out"] == 5400)
+        #expect(data.gaps.items.map(\.reason) == ["ring_full", "unclean_shutdown"])
+        #expect(data.gaps.items.map(\.count) == [7, nil])
+        #expect(data.agent.items.map(\.entry) == ["start", "unclean_shutdown"])
+    }
+
+    @Test("tables tell who, what and how often")
+    func tables() throws {
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])])
+        #expect(data.syscalls.items.reduce(0) { $0 + $1.count } == 720)
+        #expect(data.processes.items.reduce(0) { $0 + $1.events } == data.reading.events)
+        #expect(data.processes.items.reduce(0) { $0 + $1.bytesReceived } == 720 * 2000)
+        #expect(data.processes.items.reduce(0) { $0 + $1.failedCalls } == 720)
+        let database = try #require(data.peers.items.first { $0.name == "<b>db</b>.example" })
+        #expect(database.bytesSent == 720_000 && database.port == 443 && database.direction == "outbound")
+        #expect(data.peers.items.reduce(0) { $0 + $1.connections } == 9000)
+        #expect(data.failedConnections.items.map(\.error) == ["ECONNREFUSED"])
+        #expect(data.failedConnections.items.first?.peer == "10.0.0.9 port 5432")
+        #expect(Set(data.dns.items.map(\.trouble)) == ["timeout", "NXDOMAIN"])
+        #expect(data.deaths.items.map(\.kind) == ["oom_kill", "signal_death"])
+        #expect(data.deaths.items.last?.signal == 11)
+        #expect(data.timeline.items.count == 300 && data.timeline.total == 3600)
+        #expect(data.timeline.items.contains { $0.exitCode == 1 && $0.endUs != nil })
+        #expect(data.timeline.items.contains { $0.endUs == nil && $0.exe.hasPrefix("/bin/") })
+    }
+
+    @Test("--since and --until bound everything, to the microsecond")
+    func range() throws {
+        let since = (HostileHour.startUs + 600_000_000) * 1000
+        let until = (HostileHour.startUs + 660_000_000) * 1000
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])], sinceNs: since, untilNs: until)
+        #expect(data.kinds.first { $0.name == "tcp_connect" }?.rows == 60)
+        #expect(data.kinds.allSatisfy { $0.firstUs >= since / 1000 && $0.lastUs < until / 1000 })
+        #expect(try #require(data.time).buckets <= 600)
+        #expect(data.gaps.items.isEmpty)
+        #expect(data.ledger.totals["attempted"] == 600)
+        let nothing = report([RowsInMemory.segment([RowsInMemory(hour)])], sinceNs: until + Int64(1e15))
+        #expect(nothing.time == nil && nothing.kinds.isEmpty)
+    }
+
+    @Test("a damaged row group is left out as a whole, named and counted; the rest is there")
+    func damage() {
+        let good = RowsInMemory(Array(hour[..<1000]), name: "good")
+        let bad = RowsInMemory(Array(hour[1000..<2000]), name: "bad", damagedColumn: "comm")
+        let segments = [
+            RowsInMemory.segment([good, bad], damage: [Damage(place: "segment", reason: "cut short")]),
+            SegmentSource(name: "gone", byteCount: 5) { throw RowsInMemory.Broken() },
+        ]
+        let data = report(segments, warnings: ["x: no segment"])
+        #expect(data.reading.damageCount == 3)
+        #expect(data.reading.damage.contains { $0.hasPrefix("bad, 1,000 rows") })
+        #expect(data.reading.rowsInDamage == 1000)
+        #expect(data.reading.warningCount == 1 && data.reading.isIncomplete)
+        let alone = report([RowsInMemory.segment([good])])
+        #expect(data.kinds == alone.kinds)
+        #expect(data.processes == alone.processes)
+    }
+
+    @Test("no segment, no row, no column that it knows: a report without events")
+    func nothing() throws {
+        #expect(report([]).time == nil)
+        #expect(report([RowsInMemory.segment([RowsInMemory([])])]).kinds.isEmpty)
+        let foreign = report([RowsInMemory.segment([RowsInMemory([["a": .int(1)]])])])
+        #expect(foreign.kinds.isEmpty)
+        for data in [report([]), foreign] {
+            #expect(try ReportPage.html(data).contains("There is no event in this archive"))
+        }
+    }
+
+    @Test("times and numbers that cannot be do not stop it")
+    func impossible() throws {
+        var rows: [Row] = []
+        for value in [Int64.min, -1, 0, 1, .max] {
+            rows.append(
+                HostileHour.event(
+                    "tcp_failed",
+                    second: 0,
+                    "x",
+                    [
+                        "ts": .timestamp(value), "latency_ns": .int(value), "errno": .int(value),
+                        "dst_port": .int(value),
+                        "pid": .int(value), "weight": .double(value == 0 ? .nan : Double(value)),
+                        "agg_count": .int(value),
+                        "start_ts": .timestamp(value), "agg_max": .int(value), "agg_histogram": .string("9:9"),
+                    ]
+                )
+            )
+            rows.append(
+                HostileHour.event(
+                    "process_exit",
+                    second: 0,
+                    "x",
+                    ["ts": .timestamp(value), "duration_ns": .int(value)]
+                )
+            )
+            rows.append(
+                HostileHour.ledger(
+                    second: 0,
+                    "interval",
+                    [
+                        "ledger_from": .timestamp(value), "ledger_to": .timestamp(0), "ledger_ring_full": .int(value),
+                    ]
+                )
+            )
+            rows.append(
+                HostileHour.ledger(second: 0, "gap", ["ledger_from": .timestamp(value), "ledger_count": .int(value)])
+            )
+            rows.append(
+                HostileHour.event("oom_kill", second: 0, "x", ["limit_bytes": .int(value), "usage_bytes": .int(value)])
+            )
+        }
+        let data = report([RowsInMemory.segment([RowsInMemory(rows)])])
+        #expect(data.reading.damageCount == 0)
+        #expect(try ReportPage.html(data).hasSuffix("</html>\n"))
+    }
+}
