@@ -42,7 +42,7 @@ struct Tapio: AsyncParsableCommand {
                 name: "Archive",
                 subcommands: [
                     QueryCommand.self, CatCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
-                    RepairCommand.self, ExportCommand.self,
+                    RepairCommand.self, ExportCommand.self, MergeCommand.self,
                 ]
             ),
             CommandGroup(name: "Other", subcommands: [BenchCommand.self, VersionCommand.self, ManualCommand.self]),
