@@ -106,7 +106,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel", "TapioEnrichment", "TapioRings", argumentParser, logging,
+                "TapioExport", "TapioKernel", "TapioEnrichment", "TapioRings", argumentParser, logging,
             ],
             swiftSettings: strict
         ),

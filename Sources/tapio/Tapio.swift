@@ -42,7 +42,8 @@ struct Tapio: AsyncParsableCommand {
                 name: "Archive",
                 subcommands: [
                     QueryCommand.self, CatCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
-                    RepairCommand.self, ExportCommand.self, MergeCommand.self, ReplayCommand.self,
+                    RepairCommand.self, ExportCommand.self, MergeCommand.self,
+                    CompactCommand.self, ReplayCommand.self,
                 ]
             ),
             CommandGroup(name: "Other", subcommands: [BenchCommand.self, VersionCommand.self, ManualCommand.self]),

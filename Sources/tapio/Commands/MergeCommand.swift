@@ -62,7 +62,7 @@ struct MergeCommand: ParsableCommand {
         let total = nodes.values.joined().reduce(Int64(0)) { $0 + $1.bytes }
         var progress = ScanProgress()
         defer { progress.clear() }
-        let merger = SegmentMerger(order: form.order, level: form.level)
+        let merger = SegmentMerger(order: form.order ?? .time, level: form.level ?? 6)
         for (node, candidates) in nodes.sorted(by: { $0.key < $1.key }) {
             let plan = MergePlan(candidates, targetBytes: form.sizeBytes, includesSingles: true)
             for group in plan.groups {

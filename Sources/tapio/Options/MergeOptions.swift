@@ -8,26 +8,26 @@ struct MergeOptions: ParsableArguments {
     @Option(
         name: .customLong("order"),
         help: ArgumentHelp(
-            "Rows within a row group: by time, or by kind, cgroup and process, which is smaller.",
+            "Rows within a row group: by time (merge's default), or by kind, cgroup and process (compact's), which is smaller.",
             valueName: "time|kind"
         )
     )
-    var orderName = RowOrder.time.rawValue
+    var orderName: String?
 
-    @Option(help: ArgumentHelp("zstd's level, 1 to 19.", valueName: "n"))
-    var level: Int32 = 6
+    @Option(help: ArgumentHelp("zstd's level, 1 to 19. Default: 6; compact: 9.", valueName: "n"))
+    var level: Int32?
 
     @Option(
         help: ArgumentHelp("A merged segment has so many bytes at most, as its originals count.", valueName: "size")
     )
     var size = "256MiB"
 
-    var order: RowOrder { RowOrder(rawValue: orderName) ?? .time }
+    var order: RowOrder? { orderName.flatMap { RowOrder(rawValue: $0) } }
     var sizeBytes: Int64 { Int64(SizeNotation.parse(size) ?? 256 << 20) }
 
     func validate() throws {
-        if RowOrder(rawValue: orderName) == nil { throw ValidationError("--order \(orderName): time or kind") }
-        if !(1...19).contains(level) { throw ValidationError("--level \(level): from 1 to 19") }
+        if let orderName, order == nil { throw ValidationError("--order \(orderName): time or kind") }
+        if let level, !(1...19).contains(level) { throw ValidationError("--level \(level): from 1 to 19") }
         guard let bytes = SizeNotation.parse(size), bytes >= 1 << 20 else {
             throw ValidationError("--size \(size): a size of at least 1MiB, such as 256MiB")
         }
