@@ -1,5 +1,5 @@
 /// Sizes as people write them: `256MiB`, `1GB`, `1.5GiB`, or a plain number of bytes.
-public enum SizeNotation {
+enum SizeNotation {
     private static let binary: [(name: String, bytes: Int)] = [
         ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
     ]
@@ -12,7 +12,7 @@ public enum SizeNotation {
     static let examples = "bytes as in 256MiB, 1GB or 4096"
 
     /// The bytes, or `nil` where the text is no size, is not a whole number of bytes or exceeds `Int`.
-    public static func parse(_ text: String) -> Int? {
+    static func parse(_ text: String) -> Int? {
         guard let number = DecimalNumber(prefixOf: text[...]) else { return nil }
         guard let unit = (binary + others).first(where: { $0.name == number.rest }) else { return nil }
         return number.multiplied(by: UInt64(unit.bytes)).flatMap(Int.init(exactly:))

@@ -2,7 +2,7 @@ import TapioArchive
 import TapioCollectors
 import TapioEvents
 import TapioKernel
-public import TapioPipeline
+import TapioPipeline
 import TapioRings
 
 /// Where what an agent reads is recorded.

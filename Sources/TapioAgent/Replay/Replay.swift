@@ -1,7 +1,7 @@
 import Glibc
-public import TapioArchive
+import TapioArchive
 public import TapioEvents
-public import TapioPipeline
+import TapioPipeline
 
 /// Feeds a recording through the pipeline into an archive of its own.
 ///

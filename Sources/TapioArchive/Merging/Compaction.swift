@@ -151,6 +151,8 @@ public struct Compaction: Sendable {
         do throws(FileError) {
             try replacement.carryOut(merged, by: merger, in: directory, fileSystem: fileSystem)
         } catch {
+            // There only where it got no name.
+            merger.discard(merged)
             throw .file(error)
         }
         return merged.facts

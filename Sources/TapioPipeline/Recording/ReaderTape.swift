@@ -30,12 +30,13 @@ public final class ReaderTape: @unchecked Sendable {
         aggregation: AggregationSwitch,
         registry: SchemaRegistry
     ) {
-        self.reader = UInt8(truncatingIfNeeded: reader)
+        let number = UInt8(truncatingIfNeeded: reader)
+        self.reader = number
         self.recorder = recorder
         self.enrichment = enrichment
         self.aggregation = aggregation
         kinds = registry.schemas.map(\.kind)
-        drain = RecordedDrain(reader: self.reader, lane: .bulk, cpu: 0, nowNs: 0, records: [])
+        drain = RecordedDrain(reader: number, lane: .bulk, cpu: 0, nowNs: 0, records: [])
     }
 
     func begin(lane: Lane, cpu: Int) {

@@ -162,15 +162,18 @@ public final class Recorder: Sendable {
 private final class RecordingFile: Sendable {
     private let path: String
     private let partPath: String
-    private let files = PosixFileSystem()
+    private let files: PosixFileSystem
     private let file: any WritableFile
     private let end = Mutex<Int64>(0)
 
     init(_ path: String) throws(FileError) {
-        self.path = path
-        partPath = path + ".part"
+        let files = PosixFileSystem()
+        let partPath = path + ".part"
         if try files.facts(of: partPath) != nil { try files.remove(partPath) }
         file = try files.create(partPath)
+        self.files = files
+        self.path = path
+        self.partPath = partPath
     }
 
     func append(_ bytes: [UInt8]) throws(FileError) {

@@ -189,7 +189,7 @@ public final class ReplayReader {
                 if lane.window.isDue(nowNs: nowNs, windowNs: settings.aggregation.windowNs) {
                     try end(lane.window, lane)
                 }
-                let isOld = lane.openedNs != 0 && nowNs - lane.openedNs >= settings.maxBatchAgeNs
+                let isOld = lane.openedNs != 0 && nowNs &- min(nowNs, lane.openedNs) >= settings.maxBatchAgeNs
                 if isOld { try seal(lane) }
             }
         }

@@ -61,7 +61,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         if recordLimit != nil && record == nil { throw ValidationError("--record-limit is for --record") }
-        if let recordLimit, (SizeNotation.parse(recordLimit) ?? 0) < 1 << 20 {
+        if let recordLimit, (HumanUnits.byteCount(recordLimit) ?? 0) < 1 << 20 {
             throw ValidationError("--record-limit \(recordLimit): a size of at least 1MiB, such as 1GiB")
         }
         if output.json && !print { throw ValidationError("--json is for --print: write run --print --json") }
@@ -95,14 +95,14 @@ struct RunCommand: AsyncParsableCommand {
             recording: record.map { path in
                 RecordingRequest(
                     path: path,
-                    limitBytes: Int64(recordLimit.flatMap { SizeNotation.parse($0) } ?? RunCommand.usualRecordLimit)
+                    limitBytes: recordLimit.flatMap { HumanUnits.byteCount($0) } ?? RunCommand.usualRecordLimit
                 )
             }
         )
     }
 
     /// Bytes of a recording where nobody names a bound.
-    private static let usualRecordLimit = 1 << 30
+    private static let usualRecordLimit: Int64 = 1 << 30
 
     private static func nanoseconds(_ text: String) throws -> UInt64 {
         guard let ns = HumanUnits.durationNs(text), ns > 0 else {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import TapioAgent
 import TapioArchive
 import TapioEvents
 
@@ -23,12 +22,12 @@ struct MergeOptions: ParsableArguments {
     var size = "256MiB"
 
     var order: RowOrder? { orderName.flatMap { RowOrder(rawValue: $0) } }
-    var sizeBytes: Int64 { Int64(SizeNotation.parse(size) ?? 256 << 20) }
+    var sizeBytes: Int64 { HumanUnits.byteCount(size) ?? 256 << 20 }
 
     func validate() throws {
         if let orderName, order == nil { throw ValidationError("--order \(orderName): time or kind") }
         if let level, !(1...19).contains(level) { throw ValidationError("--level \(level): from 1 to 19") }
-        guard let bytes = SizeNotation.parse(size), bytes >= 1 << 20 else {
+        guard let bytes = HumanUnits.byteCount(size), bytes >= 1 << 20 else {
             throw ValidationError("--size \(size): a size of at least 1MiB, such as 256MiB")
         }
     }
