@@ -104,8 +104,9 @@ public struct Replay: Sendable {
     private func requireEmpty(_ directory: String) throws {
         do throws(FileError) {
             if try PosixFileSystem().list(directory).isEmpty { return }
-        } catch  where error.code == ENOENT {
-            return
+        } catch {
+            if error.code == ENOENT { return }
+            throw error
         }
         throw RecordingError("\(directory) is there already: replay into a new archive")
     }
