@@ -1,3 +1,4 @@
+import Logging
 import TapioArchive
 import TapioCollectors
 import TapioEvents
