@@ -114,7 +114,7 @@ let package = Package(
             name: "tapio",
             dependencies: [
                 "TapioAgent", "TapioPipeline", "TapioQuery", "TapioArchive", "TapioCollectors", "TapioEvents",
-                "TapioKernel", "TapioEnrichment", "TapioReport", "TapioRings", argumentParser, logging,
+                "TapioExport", "TapioKernel", "TapioEnrichment", "TapioReport", "TapioRings", argumentParser, logging,
             ],
             swiftSettings: strict
         ),

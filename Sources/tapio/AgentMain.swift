@@ -65,7 +65,8 @@ enum AgentMain {
                 sources: request.sources,
                 logger: logger,
                 logSettings: settings,
-                minimumLevel: request.isQuiet ? .warning : nil
+                minimumLevel: request.isQuiet ? .warning : nil,
+                recording: request.recording
             )
         } catch {
             throw failure(error)

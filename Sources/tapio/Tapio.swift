@@ -44,7 +44,7 @@ struct Tapio: AsyncParsableCommand {
                 subcommands: [
                     QueryCommand.self, CatCommand.self, TailCommand.self, TimelineCommand.self, TreeCommand.self,
                     ExplainCommand.self, ReportCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
-                    RepairCommand.self,
+                    RepairCommand.self, ExportCommand.self, MergeCommand.self, CompactCommand.self, ReplayCommand.self,
                 ]
             ),
             CommandGroup(name: "Other", subcommands: [BenchCommand.self, VersionCommand.self, ManualCommand.self]),

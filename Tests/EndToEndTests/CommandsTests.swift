@@ -40,6 +40,9 @@ import Testing
         (["repair", "/nonexistent"], 1), (["status"], 1), (["ledger"], 1), (["reload"], 1),
         (["config", "check", "--config", "/nonexistent.yaml"], 2), (["config", "show", "--set", "x"], 2),
         (["doctor", "--set", "archive.pth=/x"], 2),
+        (["export", "-o", "/nonexistent/x.csv"], 1), (["export", "-o", "x.parquet"], 2),
+        (["merge", "-o", "/nonexistent/merged", "/nonexistent/archive"], 1), (["compact"], 1),
+        (["replay", "/nonexistent.tapiorec", "--archive", "/nonexistent/archive"], 1),
     ]
 
     private func temporaryDirectory() throws -> URL {

@@ -46,6 +46,8 @@ public actor Agent {
     let plane: KernelPlane
     let archive: Archive
     let pipeline: Pipeline
+    /// What records what is read; nil: nothing does.
+    let recorder: Recorder?
     /// Which kinds are merged: the configuration's part is set here, the overload's by whoever controls it.
     let aggregation: AggregationSwitch
     let exporter: ArchiveExporter
@@ -96,12 +98,14 @@ public actor Agent {
     /// - Parameters:
     ///   - minimumLevel: Messages below it are not logged, whatever the configuration says.
     ///   - registry: The kinds that it archives, where a benchmark brings more than the collectors'; nil: those.
+    ///   - recording: Where what it reads is recorded for ``Replay``; nil: nowhere.
     public init(
         sources: ConfigurationSources,
         logger: Logger,
         logSettings: AgentLogHandler.Settings,
         minimumLevel: Logger.Level? = nil,
-        registry: SchemaRegistry? = nil
+        registry: SchemaRegistry? = nil,
+        recording: RecordingRequest? = nil
     ) throws(AgentError) {
         let registry = registry ?? CollectorRegistry.schemas
         self.registry = registry
@@ -207,20 +211,25 @@ public actor Agent {
             hasCluster: cluster.absence == nil,
             facts: ContainerFacts(bootID: identity.bootID, startedUs: startedAt, nowUs: nowUs)
         )
-        do throws(BufferPoolError) {
-            pipeline = try Pipeline(
+        (pipeline, recorder) = try Self.makePipeline(
+            PipelineParts(
                 configuration: loaded.configuration.pipeline,
                 planes: recordPlanes,
                 readers: loaded.configuration.readerConfigurations(readers),
                 registry: registry,
                 ledger: ledger,
                 clock: clock,
-                enrichment: enricher,
+                enricher: enricher,
                 aggregation: aggregation
+            ),
+            recording: recording,
+            facts: RecordingFacts(
+                loaded.configuration,
+                identity: identity.archiveIdentity(loaded.configuration, clock: clock),
+                registry: registry,
+                startedBootNs: ClockOffset.bootNow()
             )
-        } catch {
-            throw .memory(error)
-        }
+        )
         metricsExport = MetricsDesk(environment: ConfigurationSources.processEnvironment, logger: logger)
         exports = ExportDesk(
             ExportSource(archive),
@@ -373,6 +382,7 @@ public actor Agent {
         watching?.cancel()
         await pipeline.stop(within: Self.drainLimit)
         await exporting?.value
+        finishRecording()
         let now = ClockOffset.bootNow()
         var row = LedgerRow(.stop, fromNs: now, toNs: now)
         row.stage = "agent"
@@ -431,6 +441,7 @@ public actor Agent {
         guard abs(measured.utcMinusBootNs - clock.utcMinusBootNs) >= Self.smallestStepNs else { return }
         clock = measured
         pipeline.update(clock: measured)
+        recorder?.update(clock: measured)
         await exporter.update(
             clock: measured,
             identity: identity.archiveIdentity(configuration, clock: measured),

@@ -1,5 +1,6 @@
 public import TapioArchive
 public import TapioKernel
+public import TapioPipeline
 public import TapioRings
 
 /// Why the agent cannot run, or had to stop. Each is one line that names what, where and what to do.
@@ -20,6 +21,8 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
     case memory(BufferPoolError)
     /// The control socket cannot be had.
     case control(String)
+    /// What is read cannot be recorded.
+    case recording(RecordingError)
     /// No collector that was asked for can run.
     case noCollector([String])
 
@@ -31,6 +34,7 @@ public enum AgentError: Error, CustomStringConvertible, Sendable {
         case .archive(let error): "\(error)"
         case .kernel(let error): "\(error)"
         case .thread(let error): "\(error)"
+        case .recording(let error): "\(error)"
         case .memory(let error): "\(error); lower queue.max_bytes"
         case .noCollector(let reasons): "no collector runs: " + reasons.joined(separator: "; ")
         }

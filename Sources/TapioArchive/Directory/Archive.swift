@@ -60,6 +60,7 @@ public final class Archive: Sendable {
 
     private init(directory: String, options: ArchiveOptions, lock: ArchiveLock) throws(FileError) {
         let fileSystem = options.fileSystem
+        try Replacement.settle(in: directory, fileSystem: fileSystem)
         let found = try ArchiveTree(directory, fileSystem: fileSystem)
         var report = RecoveryReport()
         report.wasNeverClosed = RunningMark.set(directory, fileSystem: fileSystem)

@@ -12,7 +12,8 @@ struct ArchiveInventory: Sendable {
         tree = try ArchiveTree(directory, fileSystem: fileSystem)
         foreign = tree.foreign
         let catalogue = Catalogue.load(directory, fileSystem: fileSystem)
-        let entries = tree.entries.filter { $0.role == .sealed }
+        let superseded = Replacement.superseded(in: directory, fileSystem: fileSystem)
+        let entries = tree.entries.filter { $0.role == .sealed && !superseded.contains($0.relativePath) }
         isCatalogueStale = catalogue == nil ? !entries.isEmpty : catalogue?.count != entries.count
         for entry in entries {
             let size = try fileSystem.facts(of: "\(directory)/\(entry.relativePath)")?.size

@@ -52,5 +52,6 @@ struct ArchiveTree: Sendable {
 
     private static func isOwnFile(_ name: String) -> Bool {
         name == ".lock" || name == RunningMark.fileName || name.hasPrefix(Catalogue.fileName)
+            || name.hasPrefix(Replacement.fileName)
     }
 }

@@ -90,6 +90,9 @@ public enum SegmentKey {
     /// Bytes that could not be saved then.
     public static let recoveredBytesLost = "tapio.recovered_bytes_lost"
 
+    /// Of a merged segment: the names of those whose rows it has, oldest first, with commas between.
+    public static let mergedFrom = "tapio.merged_from"
+
     /// Keys whose values follow from the rows.
     static let derived: Set<String> = [minTimestamp, maxTimestamp, rows, kinds]
 }

@@ -220,11 +220,28 @@ struct SegmentWriter: Sendable {
     /// Ends the segment: closing prologue, footer, sync, the sealed name. If it throws, it can be called again.
     mutating func seal(closingFacts: [Prologue.Fact]) throws(FileError) {
         if !isClosed {
-            for fact in closingFacts { prologue[fact.key] = fact.value }
-            prologue.totals = Prologue.Totals(groups: totals.groups, rows: totals.rows)
+            note(closingFacts)
             if interimFooters == .rationed, (deadBytes + lastFooterLength) * 10 > end, (try? sealCopy()) != nil {
                 return
             }
+        }
+        try complete()
+        if !isRenamed {
+            try fileSystem.rename(openPath, to: sealedPath)
+            isRenamed = true
+        }
+        try fileSystem.syncDirectory(FilePath.directory(of: sealedPath))
+    }
+
+    private mutating func note(_ closingFacts: [Prologue.Fact]) {
+        for fact in closingFacts { prologue[fact.key] = fact.value }
+        prologue.totals = Prologue.Totals(groups: totals.groups, rows: totals.rows)
+    }
+
+    /// Ends the file, durably, under the name that it has. If it throws, it can be called again.
+    mutating func complete() throws(FileError) {
+        if !isClosed {
+            note([])
             try coverFailedWrite()
             let footer = SegmentFooter.frame(prologue: prologue, totals: totals, metadata: groups.map(\.metadata))
             try write([.array(prologue.frame), .array(footer)])
@@ -233,11 +250,6 @@ struct SegmentWriter: Sendable {
             isClosed = true
         }
         try sync()
-        if !isRenamed {
-            try fileSystem.rename(openPath, to: sealedPath)
-            isRenamed = true
-        }
-        try fileSystem.syncDirectory(FilePath.directory(of: sealedPath))
     }
 
     /// Writes the groups to a new file without the old footers, and that takes the sealed name instead.

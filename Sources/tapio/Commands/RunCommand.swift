@@ -15,11 +15,15 @@ struct RunCommand: AsyncParsableCommand {
 
             Needs root, or CAP_BPF and CAP_PERFMON; tapio doctor tells what is missing. Exit code 77 when it is that.
 
+            --record also keeps the records as they came from the kernel, with what was found out of each, for tapio \
+            replay. What finds no place in the file is counted; the archive is not touched by it.
+
             EXAMPLES
               sudo tapio run --for 30s --archive ./tapio-archive
               sudo tapio run --collectors process --print
               sudo tapio run --print --json | jq 'select(.kind == "tcp_connect")'
               sudo tapio run --set rings.bulk_bytes=16MiB --set sampling.process_fork=0.25
+              sudo tapio run --for 1m --record trouble.tapiorec
             """
     )
 
@@ -47,9 +51,19 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "No live view and no summary: only warnings and errors.")
     var quiet = false
 
+    @Option(help: ArgumentHelp("Record what comes from the kernel into this file.", valueName: "file"))
+    var record: String?
+
+    @Option(help: ArgumentHelp("The most bytes of the recording. Default: 1GiB.", valueName: "size"))
+    var recordLimit: String?
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        if recordLimit != nil && record == nil { throw ValidationError("--record-limit is for --record") }
+        if let recordLimit, (HumanUnits.byteCount(recordLimit) ?? 0) < 1 << 20 {
+            throw ValidationError("--record-limit \(recordLimit): a size of at least 1MiB, such as 1GiB")
+        }
         if output.json && !print { throw ValidationError("--json is for --print: write run --print --json") }
         if quiet && print { throw ValidationError("--quiet and --print exclude each other") }
     }
@@ -77,9 +91,18 @@ struct RunCommand: AsyncParsableCommand {
             durationNs: duration,
             printing: printing,
             isQuiet: quiet,
-            usesColour: output.usesColour
+            usesColour: output.usesColour,
+            recording: record.map { path in
+                RecordingRequest(
+                    path: path,
+                    limitBytes: recordLimit.flatMap { HumanUnits.byteCount($0) } ?? RunCommand.usualRecordLimit
+                )
+            }
         )
     }
+
+    /// Bytes of a recording where nobody names a bound.
+    private static let usualRecordLimit: Int64 = 1 << 30
 
     private static func nanoseconds(_ text: String) throws -> UInt64 {
         guard let ns = HumanUnits.durationNs(text), ns > 0 else {
@@ -113,6 +136,8 @@ struct RunRequest {
     var printing: ControlRequest.EventStream.Format?
     var isQuiet: Bool
     var usesColour: Bool
+    /// Where what is read is recorded; nil for nowhere.
+    var recording: RecordingRequest?
 
     /// Whether a ``LiveView`` is shown.
     var isLive: Bool { printing == nil && !isQuiet && isatty(STDOUT_FILENO) == 1 }

@@ -53,6 +53,12 @@ final class Output {
         if isLineBuffered || pending.count >= Output.blockBytes { try flush() }
     }
 
+    /// Writes bytes as they are.
+    func bytes(_ bytes: [UInt8]) throws {
+        pending += bytes
+        if pending.count >= Output.blockBytes { try flush() }
+    }
+
     /// Writes what is collected.
     func flush() throws {
         defer { pending.removeAll(keepingCapacity: true) }

@@ -1,0 +1,146 @@
+import Glibc
+
+/// One segment in the place of several, so that a crash at any moment leaves either those or that one, never both and never
+/// neither.
+///
+/// Steps, each durable before the next: the merged file lies complete under a temporary name; a journal names it and its
+/// originals; it gets its name; the originals are removed; the journal is removed. While the journal is there and the merged
+/// segment has its name, the originals count as removed, for our readers at once. (Other readers can see both for the
+/// moment that the removal takes.) Without the name, the journal counts for nothing.
+struct Replacement: Sendable, Hashable {
+    /// The merged segment, from the node's directory on.
+    var new: String
+    /// Its originals, from the node's directory on.
+    var old: [String]
+
+    /// The journal of a node: there for a moment, or after a crash.
+    static let fileName = ".compacting"
+    private static let firstLine = "tapio-compacting\t1"
+    /// A journal that is longer is none of ours.
+    private static let mostBytes: Int64 = 1 << 20
+
+    // MARK: The journal
+
+    var encoded: [UInt8] {
+        let lines = [Self.firstLine, "new\t\(new)"] + old.map { "old\t\($0)" }
+        let text = lines.joined(separator: "\n") + "\n"
+        return Array((text + "end\t\(String(XXHash64.hash(Array(text.utf8)), radix: 16))\n").utf8)
+    }
+
+    /// Nil where the bytes are not a whole journal.
+    init?(_ bytes: [UInt8]) {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count >= 4, lines[0] == Self.firstLine, lines[lines.count - 1].isEmpty,
+            lines[lines.count - 2].hasPrefix("end\t"), lines[1].hasPrefix("new\t")
+        else { return nil }
+        let body = lines.dropLast(2).joined(separator: "\n") + "\n"
+        guard lines[lines.count - 2].dropFirst(4) == String(XXHash64.hash(Array(body.utf8)), radix: 16) else {
+            return nil
+        }
+        new = String(lines[1].dropFirst(4))
+        old = []
+        for line in lines[2..<lines.count - 2] {
+            guard line.hasPrefix("old\t") else { return nil }
+            old.append(String(line.dropFirst(4)))
+        }
+        // Nothing outside the node's directory is ever touched.
+        guard ([new] + old).allSatisfy({ $0.hasPrefix("date=") && !$0.contains("..") }) else { return nil }
+    }
+
+    init(new: String, old: [String]) {
+        self.new = new
+        self.old = old
+    }
+
+    /// The journal in a node's directory; nil where there is none, or none that is whole.
+    static func journal(in directory: String, fileSystem: any FileSystem) -> Replacement? {
+        guard let file = try? fileSystem.open("\(directory)/\(fileName)"), let size = try? file.size(),
+            size <= mostBytes,
+            let bytes = try? file.readExactly(at: 0, count: Int(size))
+        else { return nil }
+        return Replacement(bytes)
+    }
+
+    /// Segments that count as removed though their files may be there, from the node's directory on.
+    static func superseded(in directory: String, fileSystem: any FileSystem) -> Set<String> {
+        guard let journal = journal(in: directory, fileSystem: fileSystem),
+            let facts = try? fileSystem.facts(of: "\(directory)/\(journal.new)"), facts.size > 0
+        else { return [] }
+        return Set(journal.old)
+    }
+
+    /// Ends what a crash interrupted. Under the archive's lock.
+    static func settle(in directory: String, fileSystem: any FileSystem) throws(FileError) {
+        let path = "\(directory)/\(fileName)"
+        guard try fileSystem.facts(of: path) != nil else { return }
+        if let journal = journal(in: directory, fileSystem: fileSystem),
+            try fileSystem.facts(of: "\(directory)/\(journal.new)") != nil
+        {
+            try journal.removeOriginals(in: directory, fileSystem: fileSystem)
+        }
+        // Without the merged segment nothing was replaced; its temporary file goes with other unfinished copies.
+        try fileSystem.remove(path)
+        try fileSystem.syncDirectory(directory)
+    }
+
+    // MARK: Carrying it out
+
+    /// Puts the merged file into the place of the originals.
+    ///
+    /// If it throws, either the originals are as they were, or the journal is there and ``settle(in:fileSystem:)`` ends it.
+    func carryOut(
+        _ merged: SegmentMerger.Merged,
+        by merger: SegmentMerger,
+        in directory: String,
+        fileSystem: any FileSystem
+    ) throws(FileError) {
+        try saveJournal(in: directory, fileSystem: fileSystem)
+        do throws(FileError) {
+            try merger.publish(merged)
+        } catch {
+            // Where even the name was not given, nothing happened.
+            if try fileSystem.facts(of: merged.sealedPath) == nil {
+                try? fileSystem.remove("\(directory)/\(Self.fileName)")
+            }
+            throw error
+        }
+        try removeOriginals(in: directory, fileSystem: fileSystem)
+        try fileSystem.remove("\(directory)/\(Self.fileName)")
+        try fileSystem.syncDirectory(directory)
+    }
+
+    private func saveJournal(in directory: String, fileSystem: any FileSystem) throws(FileError) {
+        let path = "\(directory)/\(Self.fileName)"
+        let temporary = path + ".tmp"
+        if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
+        let file = try fileSystem.create(temporary)
+        var written = 0
+        do throws(FileError) {
+            try file.writeAll([.array(encoded)], at: 0, written: &written)
+            try file.sync()
+            try fileSystem.rename(temporary, to: path)
+            try fileSystem.syncDirectory(directory)
+        } catch {
+            try? fileSystem.remove(temporary)
+            throw error
+        }
+    }
+
+    private func removeOriginals(in directory: String, fileSystem: any FileSystem) throws(FileError) {
+        for path in old where path != new {
+            do throws(FileError) {
+                try fileSystem.remove("\(directory)/\(path)")
+            } catch  where error.code == ENOENT {
+                continue
+            }
+        }
+        for hour in Set(old.map { FilePath.directory(of: $0) }).sorted() {
+            do throws(FileError) {
+                try fileSystem.syncDirectory("\(directory)/\(hour)")
+            } catch  where error.code == ENOENT {
+                continue
+            }
+        }
+    }
+}
