@@ -41,8 +41,8 @@ struct Tapio: AsyncParsableCommand {
             CommandGroup(
                 name: "Archive",
                 subcommands: [
-                    QueryCommand.self, CatCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
-                    RepairCommand.self,
+                    QueryCommand.self, CatCommand.self, SQLCommand.self, ListCommand.self, SchemaCommand.self,
+                    VerifyCommand.self, RepairCommand.self,
                 ]
             ),
             CommandGroup(name: "Other", subcommands: [BenchCommand.self, VersionCommand.self, ManualCommand.self]),
