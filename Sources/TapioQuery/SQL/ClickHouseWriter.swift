@@ -54,20 +54,28 @@ struct ClickHouseWriter: SQLWriter {
             The 95 % interval around sum(weight), for samples of single events: tapio_low(weight, agg_count) and tapio_high.
             Equal to the sum where nothing was sampled.
             """,
-            "least(sum(weight), greatest(toFloat64(sum(ifNull(agg_count, 1))),\n        \(middle) - \(half)))"
+            """
+            least(sum(weight), greatest(toFloat64(sum(ifNull(agg_count, 1))),
+                    \(middle)
+                    - \(half)))
+            """
         ),
         ClickHouseWriter.bound(
             "tapio_high",
             "The upper end of that interval.",
-            "greatest(sum(weight), \(middle) + \(half))"
+            """
+            greatest(sum(weight),
+                    \(middle)
+                    + \(half))
+            """
         ),
     ]
 
     // Wilson's interval, as WeightedEstimate has it: 1.96 standard deviations, squared and halved, and squared and quartered.
     private static let variance = "greatest(0., sum(weight * (weight / ifNull(agg_count, 1) - 1)))"
     private static let share = "(\(variance) / sum(weight))"
-    private static let middle = "(sum(weight) + 1.920729411 * \(share))"
-    private static let half = "1.959963985 * sqrt(\(variance) + 0.960364706 * pow(\(share), 2))"
+    private static let middle = "sum(weight) + 1.920729411 * \(share)"
+    private static let half = "1.959963985 * sqrt(\(variance)\n            + 0.960364706 * pow(\(share), 2))"
 
     private static func bound(_ name: String, _ summary: String, _ expression: String) -> SQLStatement {
         SQLStatement(

@@ -30,6 +30,14 @@ struct DuckDBWriter: SQLWriter {
         SQLText.list(columns.map { "NULL::\(name($0.type)) AS \(dialect.identifier($0.name))" }, indent: indent)
     }
 
+    /// The columns by their numbers, which never change: no file but those asked for has to be opened for its columns' names.
+    private func schema(_ columns: [Column], indent: String) -> String {
+        let entries = columns.map { column in
+            "\(column.id): {name: \(dialect.literal(column.name)), type: '\(name(column.type))', default_value: NULL}"
+        }
+        return "schema = MAP {\n\(SQLText.list(entries, indent: indent))}"
+    }
+
     let settings = [
         SQLStatement(
             name: "settings",
@@ -47,20 +55,28 @@ struct DuckDBWriter: SQLWriter {
             The 95 % interval around sum(weight), for samples of single events: tapio_low(weight, agg_count) and tapio_high.
             Equal to the sum where nothing was sampled.
             """,
-            "least(sum(weight), greatest(sum(coalesce(agg_count, 1)), \(DuckDBWriter.middle) - \(DuckDBWriter.half)))"
+            """
+            least(sum(weight), greatest(sum(coalesce(agg_count, 1)),
+                    \(DuckDBWriter.middle)
+                    - \(DuckDBWriter.half)))
+            """
         ),
         DuckDBWriter.bound(
             "tapio_high",
             "The upper end of that interval.",
-            "greatest(sum(weight), \(DuckDBWriter.middle) + \(DuckDBWriter.half))"
+            """
+            greatest(sum(weight),
+                    \(DuckDBWriter.middle)
+                    + \(DuckDBWriter.half))
+            """
         ),
     ]
 
     // Wilson's interval, as WeightedEstimate has it: 1.96 standard deviations, squared and halved, and squared and quartered.
     private static let variance = "greatest(0, sum(weight * (weight / coalesce(agg_count, 1) - 1)))"
     private static let share = "(\(variance) / nullif(sum(weight), 0))"
-    private static let middle = "(sum(weight) + 1.920729411 * \(share))"
-    private static let half = "1.959963985 * sqrt(\(variance) + 0.960364706 * pow(\(share), 2))"
+    private static let middle = "sum(weight) + 1.920729411 * \(share)"
+    private static let half = "1.959963985 * sqrt(\(variance)\n            + 0.960364706 * pow(\(share), 2))"
 
     private static func bound(_ name: String, _ summary: String, _ expression: String) -> SQLStatement {
         SQLStatement(
@@ -72,31 +88,37 @@ struct DuckDBWriter: SQLWriter {
         )
     }
 
+    private static let partitions = [("node", "VARCHAR"), ("date", "DATE"), ("hour", "BIGINT")]
+
     var rows: SQLStatement {
-        let partitions = [("node", "VARCHAR"), ("date", "DATE"), ("hour", "BIGINT")]
-        let told = partitions.filter { archive.segments.tells($0.0) }
-        let known = QuerySchema(registry).addingJoins().columns
-        let have = Set(archive.columns.map(\.name))
-        let lacking = known.filter { !have.contains($0.name) }
-        var text = "CREATE OR REPLACE VIEW tapio_rows AS\n"
-        var empty = lacking.map { "NULL::\(name($0.type)) AS \(dialect.identifier($0.name))" }
-        if archive.hasSegments {
-            empty += partitions.filter { !archive.segments.tells($0.0) }.map { "NULL::\($0.1) AS \($0.0)" }
-            let types = told.map { "'\($0.0)': \($0.1)" }.joined(separator: ", ")
-            let hive = told.isEmpty ? "false" : "true, hive_types = {\(types)}"
-            text += """
-                SELECT * EXCLUDE (filename), split_part(parse_filename(filename), '-', 2) AS boot
-                FROM read_parquet(\(dialect.literal(segments)),
-                    union_by_name = true, filename = true, hive_partitioning = \(hive))
+        let columns = QuerySchema(registry).adding(columns: archive.columns, kinds: []).columns.filter { $0.id > 0 }
+        guard archive.hasSegments else {
+            let nulls = columns.map { "NULL::\(name($0.type)) AS \(dialect.identifier($0.name))" }
+            let others = Self.partitions.map { "NULL::\($0.1) AS \($0.0)" } + ["NULL::VARCHAR AS boot"]
+            return Self.rows(
                 """
-            if empty.isEmpty { return Self.rows(text + ";") }
-            text += "\nUNION ALL BY NAME\n-- Columns that these files lack.\nSELECT\n"
-        } else {
-            empty = known.map { "NULL::\(name($0.type)) AS \(dialect.identifier($0.name))" }
-            empty += partitions.map { "NULL::\($0.1) AS \($0.0)" } + ["NULL::VARCHAR AS boot"]
-            text += "-- The archive has no sealed segment: run tapio sql again when it has.\nSELECT\n"
+                CREATE OR REPLACE VIEW tapio_rows AS
+                -- The archive has no sealed segment: run tapio sql again when it has.
+                SELECT
+                \(SQLText.list(nulls + others, indent: "    "))
+                WHERE false;
+                """
+            )
         }
-        return Self.rows(text + SQLText.list(empty, indent: "    ") + "\nWHERE false;")
+        let told = Self.partitions.filter { archive.segments.tells($0.0) }
+        // The types are given since DuckDB leaves out directories only where it need not guess them.
+        let types = told.map { "'\($0.0)': \($0.1)" }.joined(separator: ", ")
+        let hive = told.isEmpty ? "false" : "true, hive_types = {\(types)}"
+        let others = Self.partitions.filter { !archive.segments.tells($0.0) }.map { ", NULL::\($0.1) AS \($0.0)" }
+        return Self.rows(
+            """
+            CREATE OR REPLACE VIEW tapio_rows AS
+            SELECT * EXCLUDE (filename)\(others.joined()), split_part(parse_filename(filename), '-', 2) AS boot
+            FROM read_parquet(\(dialect.literal(segments)), filename = true,
+                hive_partitioning = \(hive),
+                \(schema(columns, indent: "        ")));
+            """
+        )
     }
 
     private static func rows(_ text: String) -> SQLStatement {
@@ -115,24 +137,24 @@ struct DuckDBWriter: SQLWriter {
     func table(_ table: JoinTable) -> SQLStatement {
         let key = (["on_node"] + table.key.map(\.column)).joined(separator: ", ")
         let columns = SQLTableColumns.all(table)
-        let boot = table.hasBoot ? "left(boot_id, 8) AS boot, " : ""
-        var source = "SELECT * EXCLUDE (written), \(boot)row_number() OVER (\n"
-        source += "        PARTITION BY \(key), valid_from ORDER BY written DESC) AS again\n    FROM (\n"
-        if let files = tables[table.name] {
-            source += """
-                        SELECT * EXCLUDE (filename, file_row_number), regexp_extract(filename, 'node=([^/]*)/[^/]*$', 1) AS on_node,
-                            row(parse_filename(filename), file_row_number) AS written
-                        FROM read_parquet(\(dialect.literal(files)),
-                            union_by_name = true, filename = true, file_row_number = true, hive_partitioning = false)
-                        UNION ALL BY NAME
-
+        let boot = table.hasBoot ? ", left(boot_id, 8) AS boot" : ""
+        let source =
+            if let files = tables[table.name] {
                 """
-        }
-        source += "        SELECT\n" + nulls(columns, indent: "            ")
-        if tables[table.name] == nil {
-            source += ",\n            NULL::VARCHAR AS on_node, row(NULL::VARCHAR, NULL::BIGINT) AS written"
-        }
-        source += "\n        WHERE false\n    )"
+                    SELECT * EXCLUDE (filename, file_row_number), regexp_extract(filename, 'node=([^/]*)/[^/]*$', 1) AS on_node,
+                        row(parse_filename(filename), file_row_number) AS written
+                    FROM read_parquet(\(dialect.literal(files)), filename = true, file_row_number = true,
+                        hive_partitioning = false,
+                        \(schema(columns, indent: "            ")))
+                """
+            } else {
+                """
+                    SELECT
+                \(nulls(columns, indent: "        ")),
+                        NULL::VARCHAR AS on_node, row(NULL::VARCHAR, NULL::BIGINT) AS written
+                    WHERE false
+                """
+            }
         return SQLStatement(
             name: table.viewName,
             sort: .view,
@@ -143,13 +165,14 @@ struct DuckDBWriter: SQLWriter {
             needs: [],
             text: """
                 CREATE OR REPLACE VIEW \(table.viewName) AS
-                SELECT * EXCLUDE (again), coalesce(least(valid_to, lead(valid_from) OVER later), 'infinity') AS valid_until
-                FROM (
-                    SELECT * FROM (
-                    \(source)
-                    ) WHERE again = 1
+                WITH written AS (
+                \(source)
+                ), last AS (
+                    SELECT * EXCLUDE (written)\(boot) FROM written
+                    QUALIFY row_number() OVER (PARTITION BY \(key), valid_from ORDER BY written DESC) = 1
                 )
-                WINDOW later AS (PARTITION BY \(key) ORDER BY valid_from);
+                SELECT *, coalesce(least(valid_to, lead(valid_from) OVER later), 'infinity') AS valid_until
+                FROM last WINDOW later AS (PARTITION BY \(key) ORDER BY valid_from);
                 """
         )
     }

@@ -120,7 +120,7 @@ struct SQLKind: Sendable, Hashable {
     }
 }
 
-/// The columns of the tables beside an archive, as agents write them.
+/// The columns of the tables beside an archive, as agents write them: their numbers are their places.
 enum SQLTableColumns {
     static func all(_ table: JoinTable) -> [Column] {
         let payload: [(String, ColumnType)] =
@@ -139,8 +139,8 @@ enum SQLTableColumns {
             case "pod": texts("pod_uid", "pod", "namespace", "node", "workload", "service", "pod_ip", "phase")
             default: table.key.map { ($0.column, $0.isText ? .string : .int64) }
             }
-        return ([("valid_from", .timestamp), ("valid_to", .timestamp)] + payload).map { name, type in
-            Column(0, name, type, isRequired: name == "valid_from", "")
+        return ([("valid_from", .timestamp), ("valid_to", .timestamp)] + payload).enumerated().map { place, column in
+            Column(Int32(place + 1), column.0, column.1, isRequired: column.0 == "valid_from", "")
         }
     }
 
