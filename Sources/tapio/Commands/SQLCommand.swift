@@ -40,7 +40,7 @@ struct SQLCommand: ParsableCommand {
     var path: String?
 
     @Option(help: ArgumentHelp("For which reader: \(SQLCommand.dialects).", valueName: "name"))
-    var dialect: SQLDialect = .duckdb
+    var dialect = SQLDialect.duckdb.rawValue
 
     @Option(help: ArgumentHelp("Only these views, with what they need; with commas between.", valueName: "names"))
     var view: String?
@@ -69,6 +69,9 @@ struct SQLCommand: ParsableCommand {
         if path != nil && archive.archive != nil {
             throw ValidationError("give the path once: as argument or --archive")
         }
+        if SQLDialect(rawValue: dialect) == nil {
+            throw ValidationError("no dialect is named '\(dialect)'; there are \(SQLCommand.dialects)")
+        }
     }
 
     func run() throws {
@@ -76,7 +79,7 @@ struct SQLCommand: ParsableCommand {
         let facts = try facts(path)
         let views: SQLViews
         do throws(SQLPathError) {
-            views = try SQLViews(facts, CollectorRegistry.schemas, dialect)
+            views = try SQLViews(facts, CollectorRegistry.schemas, SQLDialect(rawValue: dialect) ?? .duckdb)
         } catch {
             throw CommandFailure(.failed, "\(TerminalText.escape(path)): \(error)")
         }
@@ -94,11 +97,11 @@ struct SQLCommand: ParsableCommand {
             }
             try out.line(
                 JSONOutput.text(
-                    Answer(path: path, dialect: dialect.rawValue, statements: entries, warnings: facts.warnings)
+                    Answer(path: path, dialect: views.dialect.rawValue, statements: entries, warnings: facts.warnings)
                 )
             )
         } else {
-            try out.line("-- A Tapio archive for \(dialect.title), written by tapio sql. Columns: tapio schema.")
+            try out.line("-- A Tapio archive for \(views.dialect.title), written by tapio sql. Columns: tapio schema.")
             for statement in statements { try out.line("\n" + statement.commented) }
         }
         try out.flush()
@@ -134,5 +137,3 @@ struct SQLCommand: ParsableCommand {
         if !facts.warnings.isEmpty { throw ExitStatus.incomplete.code }
     }
 }
-
-extension SQLDialect: ExpressibleByArgument {}
