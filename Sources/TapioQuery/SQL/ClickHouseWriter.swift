@@ -1,6 +1,6 @@
 import TapioEvents
 
-/// Statements for ClickHouse, 25.1 or later, its server and chdb.
+/// Statements for ClickHouse, its server as well as chdb.
 struct ClickHouseWriter: SQLWriter {
     private let archive: SQLArchive
     private let registry: SchemaRegistry

@@ -1,6 +1,6 @@
 import TapioEvents
 
-/// Statements for DuckDB, 1.2 or later.
+/// Statements for DuckDB.
 struct DuckDBWriter: SQLWriter {
     private let archive: SQLArchive
     private let registry: SchemaRegistry
@@ -91,25 +91,29 @@ struct DuckDBWriter: SQLWriter {
     private static let partitions = [("node", "VARCHAR"), ("date", "DATE"), ("hour", "BIGINT")]
 
     var rows: SQLStatement {
-        let columns = QuerySchema(registry).adding(columns: archive.columns, kinds: []).columns.filter { $0.id > 0 }
+        let known = QuerySchema(registry).adding(columns: archive.columns, kinds: []).addingJoins().columns
         guard archive.hasSegments else {
-            let nulls = columns.map { "NULL::\(name($0.type)) AS \(dialect.identifier($0.name))" }
             let others = Self.partitions.map { "NULL::\($0.1) AS \($0.0)" } + ["NULL::VARCHAR AS boot"]
             return Self.rows(
                 """
                 CREATE OR REPLACE VIEW tapio_rows AS
                 -- The archive has no sealed segment: run tapio sql again when it has.
                 SELECT
-                \(SQLText.list(nulls + others, indent: "    "))
+                \(nulls(known, indent: "    ")),
+                \(SQLText.list(others, indent: "    "))
                 WHERE false;
                 """
             )
         }
+        var numbers: Set<Int32> = []
+        let columns = known.filter { $0.id > 0 && numbers.insert($0.id).inserted }
+        let lacking = known.filter { !columns.contains($0) }.map { "NULL::\(name($0.type)) AS \($0.name)" }
         let told = Self.partitions.filter { archive.segments.tells($0.0) }
         // The types are given since DuckDB leaves out directories only where it need not guess them.
         let types = told.map { "'\($0.0)': \($0.1)" }.joined(separator: ", ")
         let hive = told.isEmpty ? "false" : "true, hive_types = {\(types)}"
-        let others = Self.partitions.filter { !archive.segments.tells($0.0) }.map { ", NULL::\($0.1) AS \($0.0)" }
+        let untold = Self.partitions.filter { !archive.segments.tells($0.0) }.map { "NULL::\($0.1) AS \($0.0)" }
+        let others = (lacking + untold).map { ", " + $0 }
         return Self.rows(
             """
             CREATE OR REPLACE VIEW tapio_rows AS

@@ -29,19 +29,24 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// A path as a part of a pattern that matches this path only; nil where the reader cannot be told so.
-    func pattern(_ path: String) -> String? {
+    /// What a path must not hold, since the reader's patterns have no way to say it: DuckDB takes `\` for a separator, and
+    /// ClickHouse takes the others for wildcards, whatever stands before them.
+    var unspeakable: String {
         switch self {
-        case .duckdb:
-            var pattern = ""
-            for character in path {
-                if "*?[".contains(character) { pattern += "[\(character)]" } else { pattern.append(character) }
-            }
-            return pattern
-        case .clickhouse:
-            // It knows no way to take these literally.
-            return path.contains(where: { "*?{}".contains($0) }) ? nil : path
+        case .duckdb: "\\"
+        case .clickhouse: "*?{}"
         }
+    }
+
+    /// A path as a part of a pattern that matches this path only; nil where it holds what is ``unspeakable``.
+    func pattern(_ path: String) -> String? {
+        guard !path.contains(where: { unspeakable.contains($0) }) else { return nil }
+        if self == .clickhouse { return path }
+        var pattern = ""
+        for character in path {
+            if "*?[".contains(character) { pattern += "[\(character)]" } else { pattern.append(character) }
+        }
+        return pattern
     }
 
     /// Whether a name needs no quotes: a letter or `_`, then such or digits, and no word of SQL that a column is called.

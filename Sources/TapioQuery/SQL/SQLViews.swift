@@ -57,8 +57,9 @@ public struct SQLPathError: Error, Hashable, CustomStringConvertible {
     public let description: String
 
     init(_ dialect: SQLDialect) {
+        let characters = dialect.unspeakable.map(String.init).joined(separator: " ")
         description =
-            "\(dialect.title) takes *, ?, { and } of a path for a pattern and has no way to quote them; "
+            "\(dialect.title) cannot be told a path with any of \(characters) in it; "
             + "name the archive through a symbolic link"
     }
 }

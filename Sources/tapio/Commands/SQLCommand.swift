@@ -26,8 +26,7 @@ struct SQLCommand: ParsableCommand {
             the archive did not have before. Exit code 3 when the archive has files that cannot be read.
 
             EXAMPLES
-              tapio sql ./tapio-archive | duckdb -init /dev/stdin
-              tapio sql ./tapio-archive > views.sql
+              tapio sql ./tapio-archive > views.sql && duckdb -init views.sql
               tapio sql --dialect clickhouse ./tapio-archive > views.sql
               tapio sql --view tapio_gaps,tapio_tcp_close
               tapio sql --json | jq -r '.statements[].name'
