@@ -39,7 +39,8 @@ import Testing
         (["schema", "no_such_kind"], 2), (["ls"], 1), (["query", "--by", "kind"], 1), (["cat"], 1), (["verify"], 1),
         (["repair", "/nonexistent"], 1), (["status"], 1), (["ledger"], 1), (["reload"], 1),
         (["config", "check", "--config", "/nonexistent.yaml"], 2), (["config", "show", "--set", "x"], 2),
-        (["doctor", "--set", "archive.pth=/x"], 2),
+        (["doctor", "--set", "archive.pth=/x"], 2), (["sql"], 1), (["sql", "/nonexistent"], 1),
+        (["sql", "--view", "tapio_tcp_clos", "--archive", "/proc/self/fdinfo"], 2),
     ]
 
     private func temporaryDirectory() throws -> URL {
@@ -174,7 +175,7 @@ import Testing
     func emptyArchive() throws {
         let directory = try temporaryDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }
-        for command in [["ls"], ["verify"], ["query", "--by", "kind"], ["cat"]] {
+        for command in [["ls"], ["verify"], ["query", "--by", "kind"], ["cat"], ["sql"]] {
             let result = try CommandsBinary.run(command + ["--archive", directory.path])
             #expect(result.status == 0, "\(command): \(result.error)")
         }
