@@ -89,11 +89,11 @@ struct ClickHouseWriter: SQLWriter {
 
     var rows: SQLStatement {
         let known = QuerySchema(registry).adding(columns: archive.columns, kinds: []).addingJoins().columns
-        let partitions = ["node", "date", "hour"].map { name in
-            archive.segments.tells(name)
-                ? name
-                : "CAST(NULL, 'Nullable(\(name == "node" ? "String" : name == "date" ? "Date" : "Int64"))') AS \(name)"
+        // Where there is no file, no path tells of partitions.
+        let partitions = [("node", "String"), ("date", "Date"), ("hour", "Int64")].map { name, type in
+            archive.hasSegments && archive.segments.tells(name) ? name : "CAST(NULL, 'Nullable(\(type))') AS \(name)"
         }
+        let note = archive.hasSegments ? "" : "-- The archive has no sealed segment: run tapio sql again when it has.\n"
         return SQLStatement(
             name: "tapio_rows",
             sort: .view,
@@ -104,7 +104,7 @@ struct ClickHouseWriter: SQLWriter {
             needs: [],
             text: """
                 CREATE OR REPLACE VIEW tapio_rows AS
-                SELECT *, \(partitions.joined(separator: ", ")), splitByChar('-', _file)[2] AS boot
+                \(note)SELECT *, \(partitions.joined(separator: ", ")), splitByChar('-', _file)[2] AS boot
                 FROM \(file(segments, known, indent: "    "));
                 """
         )

@@ -13,12 +13,13 @@ struct SQLCommand: ParsableCommand {
             polars and pandas.
 
               tapio_rows        All rows as they were written, the ledger's too.
-              tapio_events      All events, with what was found out later (tapio query --help: JOINS).
+              tapio_events      All events, with what was found out later
+                                (tapio query --help: JOINS).
               tapio_KIND        The events of one kind, with the columns that they fill.
               tapio_ledger      What became of all events.
               tapio_gaps        What was lost, when and why.
               tapio_container, tapio_pod, tapio_process, tapio_service, tapio_dns
-                                The tables beside the archive, with the time that a row counts for.
+                                The tables beside the archive: what held when.
               tapio_low, tapio_high
                                 To call: the 95 % interval around sum(weight).
 
