@@ -39,7 +39,7 @@ public struct SQLArchive: Sendable, Hashable {
         let reader = try ArchiveReader(path: path, scope: .sealed)
         warnings = reader.warnings
         hasSegments = !reader.segments.isEmpty
-        kinds = Set(reader.segments.flatMap { $0.totals.kinds.map(\.name) }.filter(SQLDialect.isPlain))
+        kinds = Set(reader.segments.flatMap { $0.totals.kinds.map(\.name) }.filter(SQLDialect.isWord))
         columns = Self.columns(reader.segments)
         let directory = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         let isFile = reader.segments.contains { $0.path == path }
@@ -62,7 +62,7 @@ public struct SQLArchive: Sendable, Hashable {
     private static func columns(_ segments: [ArchiveSegment]) -> [Column] {
         for segment in segments.reversed() {
             guard let opened = try? segment.open(), !opened.schema.columns.isEmpty else { continue }
-            return opened.schema.columns.filter { SQLDialect.isPlain($0.name) }.map { column in
+            return opened.schema.columns.filter { SQLDialect.isWord($0.name) }.map { column in
                 Column(column.fieldID, column.name, ColumnType(column.type), isRequired: column.isRequired, "")
             }
         }

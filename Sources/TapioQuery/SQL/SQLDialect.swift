@@ -22,7 +22,7 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
 
     /// A name as an identifier, whatever it holds.
     func identifier(_ name: String) -> String {
-        if SQLDialect.isPlain(name) { return name }
+        if SQLDialect.isWord(name) && !SQLDialect.reserved.contains(name) { return name }
         return switch self {
         case .duckdb: "\"" + name.replacing("\"", with: "\"\"") + "\""
         case .clickhouse: "`" + name.replacing("\\", with: "\\\\").replacing("`", with: "\\`") + "`"
@@ -49,12 +49,15 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
         return pattern
     }
 
-    /// Whether a name needs no quotes: a letter or `_`, then such or digits, and no word of SQL that a column is called.
-    static func isPlain(_ name: String) -> Bool {
+    /// Words that a column may be called, and that are SQL's.
+    private static let reserved: Set = ["end", "from", "group", "order", "select", "to", "user", "where"]
+
+    /// Whether a name is one that agents give: letters, digits and `_`, no digit first.
+    static func isWord(_ name: String) -> Bool {
         guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
             return false
         }
-        let isWord = name.utf8.allSatisfy { byte in
+        return name.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
@@ -62,6 +65,5 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
             default: false
             }
         }
-        return isWord && !["end", "from", "group", "order", "select", "to", "user", "where"].contains(name)
     }
 }
