@@ -43,7 +43,8 @@ struct Tapio: AsyncParsableCommand {
                 name: "Archive",
                 subcommands: [
                     QueryCommand.self, CatCommand.self, TailCommand.self, TimelineCommand.self, TreeCommand.self,
-                    ExplainCommand.self, ReportCommand.self, ListCommand.self, SchemaCommand.self, VerifyCommand.self,
+                    ExplainCommand.self, ReportCommand.self, SQLCommand.self, ListCommand.self, SchemaCommand.self,
+                    VerifyCommand.self,
                     RepairCommand.self, ExportCommand.self, MergeCommand.self, CompactCommand.self, ReplayCommand.self,
                 ]
             ),

@@ -98,6 +98,8 @@ import Testing
             (["query", "--limit", "many"], "many"), (["schema", "--markdown", "--json"], "exclude each other"),
             (["repair"], "path"), (["bench", "encode", "--level", "99"], "1 to 19"),
             (["cat", "--follow", "--until", "now"], "leave out --until"),
+            (["sql", "--dialect", "oracle"], "there are duckdb, clickhouse"),
+            (["sql", "here", "--archive", "there"], "give the path once"),
         ]
     )
     func errors(arguments: [String], part: String) throws {

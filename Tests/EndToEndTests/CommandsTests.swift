@@ -43,6 +43,8 @@ import Testing
         (["export", "-o", "/nonexistent/x.csv"], 1), (["export", "-o", "x.parquet"], 2),
         (["merge", "-o", "/nonexistent/merged", "/nonexistent/archive"], 1), (["compact"], 1),
         (["replay", "/nonexistent.tapiorec", "--archive", "/nonexistent/archive"], 1),
+        (["sql"], 1), (["sql", "/nonexistent"], 1),
+        (["sql", "--view", "tapio_tcp_clos", "--archive", "/proc/self/fdinfo"], 2),
     ]
 
     private func temporaryDirectory() throws -> URL {
@@ -177,7 +179,7 @@ import Testing
     func emptyArchive() throws {
         let directory = try temporaryDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }
-        for command in [["ls"], ["verify"], ["query", "--by", "kind"], ["cat"]] {
+        for command in [["ls"], ["verify"], ["query", "--by", "kind"], ["cat"], ["sql"]] {
             let result = try CommandsBinary.run(command + ["--archive", directory.path])
             #expect(result.status == 0, "\(command): \(result.error)")
         }

@@ -116,11 +116,13 @@ private struct ArchiveWithTables {
         for (hour, part) in [rows.prefix((rows.count + 1) / 2), rows.suffix(rows.count / 2)].enumerated() {
             // As agents wrote it before it had an end.
             let isOld = name == "container" && hour == 0
-            let columns = MemoryDimensions.columns(of: name).filter { !isOld || $0.name != "valid_to" }
+            // A column's number is its place, and stays with it.
+            let numbered = MemoryDimensions.columns(of: name).enumerated().filter { !isOld || $1.name != "valid_to" }
+            let columns = numbered.map(\.element)
             var table = DimensionTable(
                 root: disk.root,
                 name: name,
-                columns: columns.enumerated().map { place, column in
+                columns: numbered.map { place, column in
                     ParquetColumn(
                         name: column.name,
                         type: column.type.parquet,
@@ -256,38 +258,46 @@ struct DocumentedViewsTests {
     }
 
     @Test(
-        "the views that docs/dimensions.md gives for DuckDB say the same as our own join, of each row",
+        "the views of tapio sql, and what docs/dimensions.md asks them, say the same as our own join, of each row",
         .enabled(
             if: access(python, X_OK) == 0 || getenv("CI").map { String(cString: $0) == "true" } ?? false,
             "no Python environment: run .ci/python-venv, or set TAPIO_TEST_VENV"
-        )
+        ),
+        arguments: SQLDialect.allCases
     )
-    func views() throws {
+    func views(dialect: SQLDialect) throws {
         let archive = try ArchiveWithTables()
-        let statements = try Self.statements("docs/dimensions.md")
-        #expect(statements.count >= 3)
+        let views = try SQLViews(SQLArchive(path: archive.disk.root), SchemaRegistry([]), dialect)
+        let questions = try Self.statements("docs/dimensions.md")
+        #expect(questions.count >= 3)
         let file = archive.disk.root + ".sql"
         defer { unlink(file) }
-        TestFile.write(file, statements.joined(separator: "\n"))
-        let columns = Self.shown.map { "coalesce(\($0)::VARCHAR, '-')" }.joined(separator: ", ")
-        let script = """
-            import duckdb, os, sys
-            root, file = sys.argv[1:]
-            # The page's paths are relative: there, the archive is called tapio-archive.
-            os.symlink(root, file + '.dir')
-            try:
-                duckdb.execute(open(file).read().replace('tapio-archive', file + '.dir')).fetchall()
-                for row in duckdb.sql("select \(columns) from tapio_events order by seq").fetchall():
-                    print('|'.join(row))
-            finally:
-                os.unlink(file + '.dir')
-            """
-        let theirs = try InteractiveProcess.run([Self.python, "-c", script, archive.disk.root, file])
+        TestFile.write(file, (views.statements.map(\.commented) + questions).joined(separator: "\n"))
+        let text = dialect == .duckdb ? "::VARCHAR" : "::Nullable(String)"
+        let columns = Self.shown.map { "coalesce(\($0)\(text), '-')" }.joined(separator: ", ")
+        let question = "select concat_ws('|', \(columns)) from tapio_events order by seq"
+        let script =
+            switch dialect {
+            case .duckdb:
+                """
+                import duckdb, sys
+                duckdb.execute(open(sys.argv[1]).read()).fetchall()
+                for row in duckdb.sql(sys.argv[2]).fetchall(): print(row[0])
+                """
+            case .clickhouse:
+                """
+                import chdb.session, sys
+                session = chdb.session.Session()
+                for statement in ['CREATE DATABASE tapio', 'USE tapio', open(sys.argv[1]).read()]: session.query(statement)
+                print(str(session.query(sys.argv[2], 'TSVRaw')), end='')
+                """
+            }
+        let theirs = try InteractiveProcess.run([Self.python, "-c", script, file, question])
         let rows = try ours(archive)
         let lines = theirs.split(separator: "\n").map(String.init)
         #expect(lines.count == rows.count)
         for (line, row) in zip(lines, rows) where line != row.joined(separator: "|") {
-            Issue.record("DuckDB: \(line), ours: \(row.joined(separator: "|"))")
+            Issue.record("\(dialect.title): \(line), ours: \(row.joined(separator: "|"))")
             break
         }
     }

@@ -54,47 +54,7 @@ enum Catalogue {
     }
 
     static func decode(_ bytes: [UInt8]) -> [String: SegmentFacts]? {
-        let newline = UInt8(ascii: "\n")
-        guard bytes.last == newline, let cut = bytes.dropLast().lastIndex(of: newline) else { return nil }
-        let last = String(decoding: bytes[(cut + 1)...].dropLast(), as: UTF8.self).split(separator: "\t")
-        guard last.count == 3, last[0] == "end", let count = Int(last[1]), let check = UInt64(last[2], radix: 16),
-            check == XXHash64.hash(Array(bytes[...cut]))
-        else { return nil }
-        let lines = String(decoding: bytes[..<cut], as: UTF8.self).split(separator: "\n")
-        guard lines.first.map(String.init) == firstLine, lines.count == count + 1 else { return nil }
-        var segments: [String: SegmentFacts] = [:]
-        for line in lines.dropFirst() {
-            guard let segment = decode(line) else { return nil }
-            segments[segment.relativePath] = segment
-        }
-        return segments
-    }
-
-    private static func decode(_ line: Substring) -> SegmentFacts? {
-        let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
-        guard fields.count >= 7, let path = unescaped(fields[0]),
-            let parsed = SegmentName.parse(FilePath.name(of: path)), parsed.role == .sealed,
-            let bytes = Int64(fields[1]), let groups = Int(fields[2]), let rows = Int64(fields[3])
-        else { return nil }
-        var totals = SegmentTotals()
-        totals.groups = groups
-        totals.rows = rows
-        totals.minTimestampNs = Int64(fields[4])
-        totals.maxTimestampNs = Int64(fields[5])
-        for field in fields[7...] {
-            let parts = field.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
-            guard parts.count == 4, let kind = UInt8(parts[0]), let rows = Int(parts[1]),
-                let weight = UInt64(parts[2], radix: 16), let name = unescaped(parts[3])
-            else { return nil }
-            totals.kinds.append(KindTotal(kind: kind, name: name, rows: rows, weight: Double(bitPattern: weight)))
-        }
-        return SegmentFacts(
-            name: parsed.name,
-            relativePath: path,
-            bytes: bytes,
-            totals: totals,
-            isRecovered: fields[6] == "1"
-        )
+        CatalogueDecoder.decode(bytes, firstLine: firstLine)
     }
 
     private static func escaped(_ text: String) -> String {
@@ -108,21 +68,6 @@ enum Catalogue {
             }
         }
         return result
-    }
-
-    private static func unescaped(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let value = UInt8(Substring(rest.prefix(2)), radix: 16), rest.count >= 2 else { return nil }
-            rest = rest.dropFirst(2)
-            bytes.append(value)
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
