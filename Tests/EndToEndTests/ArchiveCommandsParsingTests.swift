@@ -1,3 +1,5 @@
+import ArgumentParser
+import TapioAgent
 import TapioArchive
 import TapioQuery
 import Testing

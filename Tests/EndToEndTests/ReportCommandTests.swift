@@ -1,4 +1,5 @@
 import Foundation
+import TapioAgent
 import TapioTestSupport
 import Testing
 

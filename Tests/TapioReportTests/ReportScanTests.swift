@@ -136,7 +136,7 @@ import Testing
         let bad = RowsInMemory(Array(hour[1000..<2000]), name: "bad", damagedColumn: "comm")
         let segments = [
             RowsInMemory.segment([good, bad], damage: [Damage(place: "segment", reason: "cut short")]),
-            SegmentSource(name: "gone", byteCount: 5) { throw RowsInMemory.Broken() },
+            SegmentSource(name: "gone", byteCount: 5) { _ in throw RowsInMemory.Broken() },
         ]
         let data = report(segments, warnings: ["x: no segment"])
         #expect(data.reading.damageCount == 3)

@@ -53,7 +53,7 @@ public struct OpenedSegment: Sendable {
     public let file: MappedFile
 
     /// - Parameter isWanted: Asked of each framed row group before its metadata is read, which is most of the work of opening.
-    init(scan: FrameScan, file: MappedFile, path: String, isWanted: (SegmentGroupFacts) -> Bool) {
+    init(scan: FrameScan, file: MappedFile, path: String, isWanted: (SegmentGroupFacts) -> Bool = { _ in true }) {
         self.path = path
         self.file = file
         isOurs = scan.isOurs

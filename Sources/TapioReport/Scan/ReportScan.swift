@@ -110,9 +110,9 @@ public struct ReportScan {
     /// The row groups of a segment; none where it cannot be read.
     private mutating func open(_ segment: SegmentSource) -> [any RowGroupSource] {
         do {
-            let (groups, damage) = try segment.open()
-            for item in damage { add(item) }
-            return groups
+            let opened = try segment.open()
+            for item in opened.damage { add(item) }
+            return opened.groups
         } catch {
             add(Damage(place: segment.name, reason: "\(error)", rows: segment.rowsByKind?.values.reduce(0, +)))
             return []

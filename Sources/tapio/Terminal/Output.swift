@@ -25,11 +25,6 @@ final class Output {
         isLineBuffered = false
     }
 
-    /// Writes bytes as they are.
-    func bytes(_ bytes: [UInt8]) throws {
-        pending += bytes
-        if pending.count >= Output.blockBytes { try flush() }
-    }
 
     deinit {
         try? flush()
