@@ -29,8 +29,9 @@ struct ClickHouseWriter: SQLWriter {
     }
 
     /// A table function, with columns that the files may lack.
-    private func file(_ path: String, _ columns: [Column], indent: String) -> String {
-        let structure = SQLText.list(columns.map { "\(dialect.identifier($0.name)) \(name($0))" }, indent: indent)
+    private func file(_ path: String, _ columns: [Column], partitions: [String] = [], indent: String) -> String {
+        let columns = columns.map { "\(dialect.identifier($0.name)) \(name($0))" }
+        let structure = SQLText.list(columns + partitions, indent: indent)
         return "file(\(dialect.literal(path)), 'Parquet',\n\(dialect.literal("\n" + structure)))"
     }
 
@@ -90,9 +91,12 @@ struct ClickHouseWriter: SQLWriter {
     var rows: SQLStatement {
         let known = QuerySchema(registry).adding(columns: archive.columns, kinds: []).addingJoins().columns
         // Where there is no file, no path tells of partitions.
-        let partitions = [("node", "String"), ("date", "Date"), ("hour", "Int64")].map { name, type in
-            archive.hasSegments && archive.segments.tells(name) ? name : "CAST(NULL, 'Nullable(\(type))') AS \(name)"
-        }
+        let partitions = [("node", "String"), ("date", "Date"), ("hour", "Int64")]
+        let told = partitions.filter { archive.hasSegments && archive.segments.tells($0.0) }
+        let untold = partitions.filter { !(archive.hasSegments && archive.segments.tells($0.0)) }
+        let more = untold.map { name, type in "CAST(NULL, 'Nullable(\(type))') AS \(name), " }.joined()
+        // Their types are said: left to itself, ClickHouse takes the name of a node such as n1 for a number.
+        let files = file(segments, known, partitions: told.map { "\($0.0) \($0.1)" }, indent: "    ")
         let note = archive.hasSegments ? "" : "-- The archive has no sealed segment: run tapio sql again when it has.\n"
         return SQLStatement(
             name: "tapio_rows",
@@ -104,8 +108,8 @@ struct ClickHouseWriter: SQLWriter {
             needs: [],
             text: """
                 CREATE OR REPLACE VIEW tapio_rows AS
-                \(note)SELECT *, \(partitions.joined(separator: ", ")), splitByChar('-', _file)[2] AS boot
-                FROM \(file(segments, known, indent: "    "));
+                \(note)SELECT *, \(more)splitByChar('-', _file)[2] AS boot
+                FROM \(files);
                 """
         )
     }
@@ -115,7 +119,7 @@ struct ClickHouseWriter: SQLWriter {
     func table(_ table: JoinTable) -> SQLStatement {
         let key = (["on_node"] + table.key.map(\.column)).joined(separator: ", ")
         let boot = table.hasBoot ? ", left(assumeNotNull(boot_id), 8) AS boot" : ""
-        // Of a table that is not there, nothing is found where it would be.
+        // Of a table that is not there, nothing is found where it would be. A pod's node is the file's, not the path's.
         let path = tables[table.name] ?? "\(segments.prefix { $0 != "*" })none.pq"
         return SQLStatement(
             name: table.viewName,
@@ -134,6 +138,7 @@ struct ClickHouseWriter: SQLWriter {
                     SELECT *, extract(_path, 'node=([^/]*)/[^/]*$') AS on_node
                     FROM \(file(path, SQLTableColumns.all(table), indent: "        "))
                     ORDER BY _file DESC, _row_number DESC LIMIT 1 BY \(key), valid_from
+                    SETTINGS use_hive_partitioning = 0
                 );
                 """
         )
