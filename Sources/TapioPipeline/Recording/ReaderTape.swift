@@ -52,9 +52,11 @@ public final class ReaderTape: @unchecked Sendable {
     func note(_ record: RawSpan) {
         idPlace = drain.records.count
         drain.records.append(contentsOf: repeatElement(0, count: 8))
-        let length = UInt32(truncatingIfNeeded: record.byteCount)
-        for shift in [0, 8, 16, 24] as [UInt32] { drain.records.append(UInt8(truncatingIfNeeded: length >> shift)) }
+        unsafe withUnsafeBytes(of: UInt64(record.byteCount).littleEndian) {
+            unsafe drain.records.append(contentsOf: $0)
+        }
         unsafe record.withUnsafeBytes { unsafe drain.records.append(contentsOf: $0) }
+        drain.records.append(contentsOf: repeatElement(0, count: -record.byteCount & 7))
         records += 1
     }
 

@@ -14,7 +14,8 @@ public import TapioEvents
 //   4 owner        reader(1) number(2) (length(2) bytes)*: what the number of an owner means from here on, for that reader
 //   5 name         reader(1) number(2) bytes: the same of a name
 //   6 service      reader(1) number(2) bytes: the same of a service
-//   7 drain        reader(1) lane(1) cpu(2) now(8) (id(8) length(4) bytes)*: records of one ring, and what was known of each
+//   7 drain        reader(1) lane(1) cpu(2) now(8) (id(8) length(8) bytes, to a multiple of 8)*: records of one ring,
+//                and what was known of each
 //   8 later        reader(1) lane(1) cpu(2) sequence(8) id(8): what was known of a record when its batch was handed over
 //   9 end          once, last: records(8) dropped(8): what is in the file, and what found no place in it
 //  10 counts       once, before the end: (kind(1) attempted(8) filtered(8) sampled out(8) counted only(8) ring full(8)
@@ -93,7 +94,8 @@ public struct RecordedDrain: Sendable, Hashable {
     public var cpu: UInt16
     /// Monotonic time, nanoseconds.
     public var nowNs: UInt64
-    /// The records: enrichment id (8), length (4), bytes.
+    /// The records: enrichment id (8), length (8), bytes, and zeros up to a multiple of 8: whoever reads records in place needs
+    /// them where a ring would have them.
     public var records: [UInt8]
 
     /// Calls `body` for each record with the word of its enrichment id. False where the lengths don't add up.
@@ -101,12 +103,14 @@ public struct RecordedDrain: Sendable, Hashable {
         let bytes = unsafe records.span.bytes
         var offset = 0
         while offset < bytes.byteCount {
-            guard offset + 12 <= bytes.byteCount else { return false }
+            guard offset + 16 <= bytes.byteCount else { return false }
             let id = bytes.uint64(at: offset)
-            let length = Int(UInt32(truncatingIfNeeded: bytes.uint64(at: offset + 4) >> 32))
-            guard length <= bytes.byteCount - offset - 12 else { return false }
-            try body(bytes.extracting(offset + 12..<offset + 12 + length), id)
-            offset += 12 + length
+            let room = bytes.byteCount - offset - 16
+            guard let length = Int(exactly: bytes.uint64(at: offset + 8)), length <= room else { return false }
+            let next = offset + 16 + (length + 7) & ~7
+            guard next <= bytes.byteCount else { return false }
+            try body(bytes.extracting(offset + 16..<offset + 16 + length), id)
+            offset = next
         }
         return true
     }
