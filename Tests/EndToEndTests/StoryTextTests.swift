@@ -47,6 +47,7 @@ import Testing
     private static let wrong: [([String], String)] = [
         (["tail", "-n", "-1"], "-n"), (["tail", "-n", "100001"], "0 to 100000"),
         (["tail", "-f", "--until", "now"], "leave out --until"),
+        (["tail", "-f", "--between", "2m..1m"], "and --between"),
         (["timeline"], "subject"), (["timeline", "1", "--limit", "0"], "at least 1"), (["explain"], "subject"),
         (["tree", "--since", "1h"], "add --all"), (["tree", "--pid", "1", "--pod", "a"], "exclude each other"),
     ]

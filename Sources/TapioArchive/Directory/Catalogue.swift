@@ -33,41 +33,53 @@ enum Catalogue {
         }
     }
 
+    /// Bytes, not a text that grows: it is all written again with each segment that is sealed, also where there are thousands.
     static func encode(_ segments: [SegmentFacts]) -> [UInt8] {
-        var text = firstLine + "\n"
-        for segment in segments {
-            var fields = [escaped(segment.relativePath)]
-            fields.append(String(segment.bytes))
-            fields.append(String(segment.totals.groups))
-            fields.append(String(segment.totals.rows))
-            fields.append(segment.totals.minTimestampNs.map { String($0) } ?? "-")
-            fields.append(segment.totals.maxTimestampNs.map { String($0) } ?? "-")
-            fields.append(segment.isRecovered ? "1" : "0")
-            for kind in segment.totals.kinds {
-                let weight = String(kind.weight.bitPattern, radix: 16)
-                fields.append("\(kind.kind):\(kind.rows):\(weight):\(escaped(kind.name))")
-            }
-            text += fields.joined(separator: "\t") + "\n"
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256 * (segments.count + 1))
+        bytes += firstLine.utf8
+        bytes.append(UInt8(ascii: "\n"))
+        func put(_ text: String, after separator: Unicode.Scalar) {
+            bytes.append(UInt8(ascii: separator))
+            bytes += text.utf8
         }
-        let check = String(XXHash64.hash(Array(text.utf8)), radix: 16)
-        return Array((text + "end\t\(segments.count)\t\(check)\n").utf8)
+        for segment in segments {
+            putEscaped(segment.relativePath, in: &bytes)
+            put(String(segment.bytes), after: "\t")
+            put(String(segment.totals.groups), after: "\t")
+            put(String(segment.totals.rows), after: "\t")
+            put(segment.totals.minTimestampNs.map { String($0) } ?? "-", after: "\t")
+            put(segment.totals.maxTimestampNs.map { String($0) } ?? "-", after: "\t")
+            put(segment.isRecovered ? "1" : "0", after: "\t")
+            for kind in segment.totals.kinds {
+                put(String(kind.kind), after: "\t")
+                put(String(kind.rows), after: ":")
+                put(String(kind.weight.bitPattern, radix: 16), after: ":")
+                bytes.append(UInt8(ascii: ":"))
+                putEscaped(kind.name, in: &bytes)
+            }
+            bytes.append(UInt8(ascii: "\n"))
+        }
+        let check = String(XXHash64.hash(bytes), radix: 16)
+        bytes += "end\t\(segments.count)\t\(check)\n".utf8
+        return bytes
     }
 
     static func decode(_ bytes: [UInt8]) -> [String: SegmentFacts]? {
         CatalogueDecoder.decode(bytes, firstLine: firstLine)
     }
 
-    private static func escaped(_ text: String) -> String {
-        var result = ""
+    private static func putEscaped(_ text: String, in bytes: inout [UInt8]) {
         for byte in text.utf8 {
             if byte > 0x20, byte < 0x7F, byte != UInt8(ascii: "%") {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
+                bytes.append(byte)
             } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += "%" + (digits.count == 1 ? "0" : "") + digits
+                bytes.append(UInt8(ascii: "%"))
+                for digit in [byte >> 4, byte & 15] {
+                    bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") + digit - 10)
+                }
             }
         }
-        return result
     }
 }
 

@@ -44,7 +44,7 @@ struct CatCommand: AsyncParsableCommand {
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
         if follow && (range.until != nil || range.between != nil) {
-            throw ValidationError("--follow has no end: leave out --until")
+            throw ValidationError("--follow has no end: leave out --until and --between")
         }
     }
 

@@ -49,7 +49,9 @@ struct TailCommand: AsyncParsableCommand {
         guard (0...TailCommand.mostLines).contains(lines) else {
             throw ValidationError("-n \(lines): 0 to \(TailCommand.mostLines)")
         }
-        if follow && range.until != nil { throw ValidationError("-f has no end: leave out --until") }
+        if follow, range.until != nil || range.between != nil {
+            throw ValidationError("-f has no end: leave out --until and --between")
+        }
     }
 
     /// The question as the engine takes it.
