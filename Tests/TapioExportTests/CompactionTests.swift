@@ -80,7 +80,8 @@ private final class NoteTarget: ExportTarget {
         for _ in 0..<5 { names.append("\(try archive.seal().name)") }
         var running: RunningExporter? = exporter(archive, book)
         #expect(running?.awaitSent(5) == true)
-        let new = try #require(try compact(archive, try #require(running).exporter))
+        let first = try #require(running).exporter
+        let new = try #require(try compact(archive, first))
         #expect(new.totals.rows == 400 && archive.archive.segments.count == 2)
         names.append("\(try archive.seal().name)")
         #expect(running?.awaitSent(6) == true)
