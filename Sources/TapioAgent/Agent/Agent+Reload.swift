@@ -67,6 +67,7 @@ extension Agent {
             rotation: configuration.rotationPolicy,
             retention: configuration.retentionPolicy
         )
+        compactor.apply(BackgroundCompactor.Settings(configuration.archive.compact))
         await exports.apply(configuration.exportSettings)
         await applyMetricsExport()
         let errors = await supervisor.apply(configuration.wantedCollectors)

@@ -194,6 +194,7 @@ extension Agent {
         result.keptBytesLimit = export.maxKeptBytes
         result.batchesLost = export.lostBatches
         result.segmentsDeleted = counters.segmentsDeleted
+        result.compaction = compactor.status
         return result
     }
 

@@ -57,6 +57,8 @@ public actor Agent {
     let metricsExport: MetricsDesk
     let supervisor: CollectorSupervisor
     let syncer: ArchiveSyncer
+    /// What makes old segments fewer and smaller.
+    let compactor: BackgroundCompactor
     let overflow: OverflowController
     /// Whose events are.
     let enricher: Enricher
@@ -255,6 +257,12 @@ public actor Agent {
         }
         supervisor = CollectorSupervisor(CollectorRegistry.all(watching: cluster), plane: plane, clock: .system)
         syncer = ArchiveSyncer(archive)
+        compactor = BackgroundCompactor(
+            archive,
+            exports: exports,
+            settings: BackgroundCompactor.Settings(loaded.configuration.archive.compact),
+            logger: logger
+        )
         overflow = OverflowController(
             plane: plane,
             pipeline: pipeline,
@@ -292,6 +300,7 @@ public actor Agent {
         do throws(ThreadError) {
             try pipeline.start()
             try syncer.start()
+            try compactor.start()
         } catch {
             throw .thread(error)
         }
@@ -377,6 +386,7 @@ public actor Agent {
     /// Detaches, drains everything, closes the ledger's books, seals, and gives the archive's lock back.
     public func stop() async {
         restarts?.cancel()
+        compactor.requestStop()
         await noteMissed(ClockOffset.bootNow())
         await supervisor.stopAll()
         watching?.cancel()
@@ -389,6 +399,8 @@ public actor Agent {
         row.reason = "stopped"
         await noteSampling(now)
         for row in exports.takeLedgerRows(clock) { await exporter.note(row) }
+        // It replaces files under the lock that the archive gives back next.
+        compactor.stop()
         await exporter.finish(row)
         await metricsExport.stop()
         await exports.stop(within: Self.exportLimit)

@@ -60,6 +60,8 @@ extension AgentConfiguration {
         public var segment = Segment()
         /// When old segments are removed.
         public var retention = Retention()
+        /// How old segments become fewer and smaller ones.
+        public var compact = Compact()
         /// When written rows are forced to disk.
         public var sync = SyncPolicy.interval
         /// Level of zstd, 1…19.

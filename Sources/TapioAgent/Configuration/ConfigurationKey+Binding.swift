@@ -31,6 +31,17 @@ extension ConfigurationKey {
         )
     }
 
+    static func flag(
+        _ path: String,
+        _ storage: ConfigurationStorage<Bool>,
+        _ reload: ConfigurationReload,
+        _ summary: String
+    ) -> Self {
+        Self(path, storage, .flag, reload: reload, summary, wrap: { .flag($0) }) { value in
+            if case .flag(let isOn) = value { isOn } else { nil }
+        }
+    }
+
     static func integer(
         _ path: String,
         _ storage: ConfigurationStorage<Int>,

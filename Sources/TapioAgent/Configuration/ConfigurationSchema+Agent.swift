@@ -15,6 +15,8 @@ extension ConfigurationSchema {
     static let agentSections: [String: String] = [
         "archive": "Where and how events are kept.",
         "archive.segment": "A segment is closed, and the next one begun, at whichever of these comes first.",
+        "archive.compact":
+            "Old segments of an hour become one in the background, sorted and compressed harder; see docs/archive-format.md.",
         "archive.retention": "The oldest segments are removed while any of these is exceeded.",
         "batch": "A batch of events is handed to the encoders at whichever of these comes first.",
         "rings": "The kernel's ring buffers: two for each CPU, each a power of two.",
@@ -46,7 +48,7 @@ extension ConfigurationSchema {
                 .restart,
                 "The name that this node's events carry; auto is the host's name."
             )
-        ] + archiveKeys + pipelineKeys + exportKeys + surfaceKeys
+        ] + archiveKeys + compactKeys + pipelineKeys + exportKeys + surfaceKeys
 
     private static let archiveKeys: [ConfigurationKey] = [
         .path("archive.path", \.archive.path, maxBytes: 3072, .restart, "The archive's directory."),

@@ -11,7 +11,7 @@ enum MetricCatalog {
         Section(title: "Latency", metrics: latency),
         Section(title: "What the agent uses", metrics: process),
         Section(title: "Rings, queues and threads", metrics: pipeline),
-        Section(title: "Archive and export", metrics: export),
+        Section(title: "Archive and export", metrics: export + compaction),
         Section(title: "Collectors", metrics: collectors),
         Section(title: "Caches", metrics: caches),
         Section(title: "Health and configuration", metrics: health),

@@ -126,6 +126,12 @@ final class ExportDesk: Sendable {
         for one in running { one.exporter.noteRemoved(segment) }
     }
 
+    /// Whether no exporter needs any of these: each that runs sent them. False before it is known which there are.
+    func isDone(with segments: [SegmentName]) -> Bool {
+        let running = state.withLock { $0.removedEarly == nil ? Array($0.running.values) : nil }
+        return running?.allSatisfy { $0.exporter.isDone(with: segments) } ?? false
+    }
+
     private func hear(_ news: ExportNews, of name: String) {
         switch news {
         case .failing(let failure): logger.warning("export \(name): \(failure)")

@@ -449,6 +449,8 @@ public struct StatusReport: Codable, Sendable {
         public var lastError: String?
         /// Segments that retention removed since the start.
         public var segmentsDeleted: UInt64 = 0
+        /// What became of old segments in the background.
+        public var compaction = Compaction()
         /// Nothing written yet.
         public init() {}
     }

@@ -20,6 +20,7 @@ public final class Archive: Sendable {
     private struct Shown {
         var counters: ArchiveCounters
         var segments: [SegmentFacts]
+        var merging: Set<SegmentName>
         var openPath: String?
         var openedAtNs: Int64?
         let clock: any ArchiveClock
@@ -27,6 +28,7 @@ public final class Archive: Sendable {
         init(_ state: ArchiveState) {
             counters = state.counters
             segments = state.sealed
+            merging = state.holds.merging
             openPath = state.open?.openPath
             openedAtNs = state.open?.openedAtNs
             clock = state.options.clock
@@ -94,7 +96,7 @@ public final class Archive: Sendable {
     }
 
     /// Every change goes through here, so that what is shown is the state at the end of the last call.
-    private func withState<Result, Failure: Error>(
+    func withState<Result, Failure: Error>(
         _ body: (inout ArchiveState) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try state.withLock { state throws(Failure) in
@@ -235,6 +237,14 @@ public final class Archive: Sendable {
 
     /// All sealed segments, oldest first.
     public var segments: [SegmentFacts] { shown.withLock { $0.segments } }
+
+    /// Whether a sealed segment is there and not on its way into another one: others may begin to work with it. Never waits
+    /// for the disk.
+    public func isAvailable(_ name: SegmentName) -> Bool {
+        shown.withLock { shown in
+            !shown.merging.contains(name) && shown.segments.contains { $0.name == name }
+        }
+    }
 
     /// Rows of the open segment that a power cut now would take.
     public var unsyncedRows: Int64 { state.withLock { $0.open?.unsyncedRows ?? 0 } }

@@ -33,7 +33,7 @@ extension ArchiveState {
         }
         let writing = (open.map { [$0] } ?? []) + unsealed
         var situation = Retention.Situation(
-            candidates: sealed,
+            candidates: sealed.filter { !holds.replacing.contains($0.relativePath) },
             totalBytes: sealed.reduce(0) { $0 + $1.bytes } + writing.reduce(0) { $0 + $1.end },
             space: space,
             nowNs: options.clock.utcNs()

@@ -15,6 +15,8 @@ struct ArchiveState: Sendable {
     var unsealed: [SegmentWriter] = []
     /// Sealed segments, oldest first.
     var sealed: [SegmentFacts]
+    /// Sealed ones of which one is to be made.
+    var holds = SegmentHolds()
     var nextSequence: UInt64
     var previous: String
     var annotations: [Prologue.Fact] = []
@@ -226,13 +228,17 @@ struct ArchiveState: Sendable {
             totals: segment.totals,
             isRecovered: false
         )
-        let place = sealed.lastIndex { $0.name < facts.name }.map { $0 + 1 } ?? 0
-        sealed.insert(facts, at: place)
+        insert(facts)
         previous = segment.name.description
         counters.segmentsSealed[reason, default: 0] += 1
         note(.sealed(facts, reason))
         enforceRetention()
         saveCatalogue()
+    }
+
+    mutating func insert(_ facts: SegmentFacts) {
+        let place = sealed.lastIndex { $0.name < facts.name }.map { $0 + 1 } ?? 0
+        sealed.insert(facts, at: place)
     }
 
     mutating func saveCatalogue() {

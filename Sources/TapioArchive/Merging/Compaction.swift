@@ -1,5 +1,5 @@
 /// Makes a node's archive smaller while nobody writes to it: old segments of an hour become one, sorted and compressed
-/// harder. A crash at any moment costs nothing; see ``Replacement``.
+/// harder. A crash at any moment costs nothing; see ``Replacement``. While an agent writes, ``LiveCompaction`` does it.
 public struct Compaction: Sendable {
     /// What is compacted, and how.
     public struct Policy: Sendable, Hashable {
@@ -7,6 +7,8 @@ public struct Compaction: Sendable {
         public var minAgeNs: Int64 = 7_200_000_000_000
         /// Bytes that the originals of one segment have together at most.
         public var targetBytes: Int64 = 256 << 20
+        /// Fewer segments are left as they are.
+        public var minSegments = 2
         /// zstd's level.
         public var level: Int32 = 9
         /// How rows lie within a row group.
@@ -98,7 +100,7 @@ public struct Compaction: Sendable {
                 )
             )
         }
-        return MergePlan(candidates, targetBytes: policy.targetBytes, includesSingles: false)
+        return MergePlan(candidates, targetBytes: policy.targetBytes, leastSegments: policy.minSegments)
     }
 
     /// Merges what `plan` says. What fails is told, and the rest goes on.

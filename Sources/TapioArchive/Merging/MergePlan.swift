@@ -78,6 +78,12 @@ public struct MergePlan: Sendable, Hashable {
         end()
     }
 
+    /// Plans merges of at least so many segments, and not fewer than two.
+    init(_ candidates: [Candidate], targetBytes: Int64, leastSegments: Int) {
+        self.init(candidates, targetBytes: targetBytes, includesSingles: false)
+        groups.removeAll { $0.count < leastSegments }
+    }
+
     /// The name of a group's merged segment: it stands where the first one stood, also for those who count by numbers.
     public static func name(of group: [Candidate]) -> SegmentName {
         let first = group[0].name

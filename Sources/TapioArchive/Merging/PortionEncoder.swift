@@ -17,15 +17,24 @@ struct PortionEncoder {
     }
 
     /// The row groups of a portion: one, or more where one would not hold its texts.
-    mutating func batches(of portion: TimeMerge.Portion) throws(ArchiveReadError) -> [ArchiveBatch] {
+    ///
+    /// - Parameter rest: Called after each column; what it throws ends the encoding.
+    mutating func batches(
+        of portion: TimeMerge.Portion,
+        between rest: () throws -> Void = {}
+    ) throws -> [ArchiveBatch] {
         let before = digest
-        if let batch = try encode(portion) { return [batch] }
+        if let batch = try encode(portion, between: rest) { return [batch] }
         digest = before
-        return try batches(of: portion.half(first: true)) + batches(of: portion.half(first: false))
+        return try batches(of: portion.half(first: true), between: rest)
+            + batches(of: portion.half(first: false), between: rest)
     }
 
     /// Nil where the texts of a column are too many for one group.
-    private mutating func encode(_ given: TimeMerge.Portion) throws(ArchiveReadError) -> ArchiveBatch? {
+    private mutating func encode(
+        _ given: TimeMerge.Portion,
+        between rest: () throws -> Void
+    ) throws -> ArchiveBatch? {
         let portion = order == .kind ? try arranged(given) : given
         encoder.begin(rowCount: portion.rowCount)
         digest.countRows(portion.rowCount)
@@ -44,6 +53,7 @@ struct PortionEncoder {
                 if column.name == "kind" { kinds = texts.byRow }
                 texts.encode(index, with: encoder)
             }
+            try rest()
         }
         var totals: [String: KindTotal] = [:]
         for (row, kind) in kinds.enumerated() {

@@ -77,6 +77,8 @@ struct Replacement: Sendable, Hashable {
         if let journal = journal(in: directory, fileSystem: fileSystem),
             try fileSystem.facts(of: "\(directory)/\(journal.new)") != nil
         {
+            // Its name may not be durable yet, and the originals go only after that.
+            try fileSystem.syncDirectory("\(directory)/\(FilePath.directory(of: journal.new))")
             try journal.removeOriginals(in: directory, fileSystem: fileSystem)
         }
         // Without the merged segment nothing was replaced; its temporary file goes with other unfinished copies.

@@ -58,7 +58,9 @@ struct RowDigest: Sendable, Hashable {
     }
 
     /// The digest of a whole segment. Reads it column by column.
-    init(_ segment: OpenedSegment, between groups: () throws(ArchiveReadError) -> Void = {}) throws(ArchiveReadError) {
+    ///
+    /// - Parameter rest: Called after each row group; what it throws ends the reading.
+    init(_ segment: OpenedSegment, between rest: () throws -> Void = {}) throws {
         for group in segment.rowGroups {
             let source = MergeSource(segment: segment, group: group)
             let keys = try RowKeys(source).keys.map(\.hash)
@@ -67,7 +69,7 @@ struct RowDigest: Sendable, Hashable {
                 guard let data = try source.read(index) else { continue }
                 add(column.name, Self.sum(of: data, rows: 0..<group.rowCount) { keys[$0] })
             }
-            try groups()
+            try rest()
         }
     }
 

@@ -11,7 +11,10 @@ public struct SegmentMerger: Sendable {
     public var order: RowOrder
     /// zstd's level, 1 to 19.
     public var level: Int32
-    /// Called after each row group that was written or read back: the place to wait. False ends the merge.
+    /// Rows of row groups that overlap in time that are in memory together, with 24 bytes each.
+    public var mostOpenRows = TimeMerge.mostOpenRows
+    /// Called after each column of a row group that was written, and after each row group that was read back: the place to
+    /// wait. False ends the merge.
     public var pause: @Sendable () -> Bool
     private let fileSystem: any FileSystem
 
@@ -149,7 +152,7 @@ public struct SegmentMerger: Sendable {
         let sources = inputs.flatMap { input in
             input.segment.rowGroups.map { MergeSource(segment: input.segment, group: $0) }
         }
-        var merge = TimeMerge(sources)
+        var merge = TimeMerge(sources, mostOpenRows: mostOpenRows)
         var encoder = PortionEncoder(
             schema: inputs[0].prologue.schema,
             kinds: kinds,
@@ -158,14 +161,20 @@ public struct SegmentMerger: Sendable {
         )
         var sequence: UInt64 = 0
         while let portion = try merge.next(limit: Self.groupRows) {
-            for var batch in try encoder.batches(of: portion) {
+            for var batch in try encoder.batches(of: portion, between: rest) {
                 batch.sequence = sequence
                 sequence += 1
                 try writer.append(batch)
             }
-            if !pause() { throw MergeError.cancelled }
+            // What was read of the originals is not needed again, or comes from the file's cache.
+            for input in inputs { input.segment.file.forgetPages() }
+            try rest()
         }
         return (encoder.digest, merge.overlaps)
+    }
+
+    private func rest() throws {
+        if !pause() { throw MergeError.cancelled }
     }
 
     /// The facts of the first, and what is to be known of all.
@@ -218,7 +227,7 @@ public struct SegmentMerger: Sendable {
                 abs(written.weight - kind.weight) <= 1e-9 * max(1, abs(kind.weight))
             else { throw MergeError.different(path: path, reason: "other sums of \(kind.name)") }
         }
-        let readBack = try RowDigest(segment) { () throws(ArchiveReadError) in _ = pause() }
+        let readBack = try RowDigest(segment, between: rest)
         guard readBack == digest else { throw MergeError.different(path: path, reason: "values differ") }
     }
 }

@@ -5,10 +5,12 @@ public struct ArchiveHour: Sendable, Hashable, Comparable {
     /// Hours since 1970-01-01 00:00 UTC.
     public let number: Int64
 
+    /// Nanoseconds of an hour.
+    static let lengthNs: Int64 = 3_600_000_000_000
+
     /// The hour of a time in UTC nanoseconds since 1970.
     public init(timestampNs: Int64) {
-        let hourNs: Int64 = 3_600_000_000_000
-        number = timestampNs / hourNs - (timestampNs % hourNs < 0 ? 1 : 0)
+        number = timestampNs / Self.lengthNs - (timestampNs % Self.lengthNs < 0 ? 1 : 0)
     }
 
     /// `date=YYYY-MM-DD/hour=HH`.

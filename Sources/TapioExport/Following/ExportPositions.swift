@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 public import TapioArchive
 
-/// What the exporters of a node say that they sent, read while none of them runs: for who wants to put other segments into
+/// What the exporters of a node say that they sent, read from their files: for who wants to put other segments into
 /// the place of those that are there.
 public struct ExportPositions: Sendable {
     private let positions: [(exporter: String, position: ExportPosition)]
@@ -30,6 +30,14 @@ public struct ExportPositions: Sendable {
             positions.append((String(entry.name.dropLast(".json".count)), position))
         }
         self.positions = positions
+    }
+
+    /// Reads the positions beside an archive that is being written. Exporters that run know more.
+    ///
+    /// - Throws: Where one is there and can't be read.
+    public init(_ archive: Archive) throws(FileError) {
+        let source = ExportSource(archive)
+        try self.init(root: source.root, node: source.node)
     }
 
     /// The exporters that sent it, with commas between: the same for segments that may be put together.

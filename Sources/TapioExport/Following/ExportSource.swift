@@ -9,20 +9,26 @@ public struct ExportSource: Sendable {
     public let node: String
     /// All sealed segments, oldest first. Must not wait for the disk.
     let segments: @Sendable () -> [SegmentFacts]
+    /// Whether one is there and nobody is about to replace it. Must not wait for the disk.
+    let isAvailable: @Sendable (SegmentName) -> Bool
 
     /// The segments of an archive.
     public init(_ archive: Archive) {
         let path = archive.directory
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         let name = path[slash...].dropFirst("/node=".count)
-        self.init(root: String(path[..<slash]), node: String(name)) { archive.segments }
+        root = String(path[..<slash])
+        node = String(name)
+        segments = { archive.segments }
+        isAvailable = { archive.isAvailable($0) }
     }
 
-    /// Segments from elsewhere.
+    /// Segments from elsewhere, which nobody replaces.
     public init(root: String, node: String, segments: @escaping @Sendable () -> [SegmentFacts]) {
         self.root = root
         self.node = node
         self.segments = segments
+        isAvailable = { _ in true }
     }
 
     func sealed(_ facts: SegmentFacts) -> SealedSegment { SealedSegment(facts: facts, root: root, node: node) }

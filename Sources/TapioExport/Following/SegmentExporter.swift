@@ -113,6 +113,15 @@ public actor SegmentExporter {
         show { $0.status.count(lost: segment) }
     }
 
+    /// Whether it sent all of these and is at none of them: segments that follow one another may then become one of the first's
+    /// number, and it takes that for sent. Never waits.
+    public nonisolated func isDone(with segments: [SegmentName]) -> Bool {
+        shown.withLock { shown in
+            guard shown.isLoaded else { return false }
+            return segments.allSatisfy { shown.sent.contains($0) && shown.current != $0 }
+        }
+    }
+
     /// Lets it end by itself once all is sent, or something fails.
     public nonisolated func finish() { isFinishing.store(true, ordering: .relaxed) }
 
@@ -181,7 +190,7 @@ public actor SegmentExporter {
         }
         if let removed { loseRemoved(removed, target) }
         let all = source.segments()
-        guard let next = all.first(where: { !position.sent.contains($0.name) }) else {
+        guard let next = all.first(where: { !position.sent.contains($0.name) && source.isAvailable($0.name) }) else {
             try deliverCompanions(target)
             show { $0.status.state = .idle }
             return false
@@ -190,6 +199,9 @@ public actor SegmentExporter {
             shown.status.state = .sending
             shown.current = next.name
         }
+        // Who replaces segments makes them unavailable first and asks after the current one then: one of the two sees the
+        // other.
+        guard source.isAvailable(next.name) else { return true }
         // One upload at a time is remembered.
         if let other = position.part, other.segment != next.name.description {
             target.abandon(other)

@@ -11,7 +11,8 @@ struct CompactCommand: ParsableCommand {
         discussion: """
             Merges the segments of each node, hour and run of the agent in place, sorted and compressed harder. Each \
             merged segment is read back and compared with its originals, value by value, before they are removed; a crash \
-            at any moment leaves either them or it. Ledger rows stay with their events. No agent may write there meanwhile.
+            at any moment leaves either them or it. Ledger rows stay with their events. No agent may write there meanwhile: one \
+            that runs does the same by itself (archive.compact in its configuration).
 
             Left as they are: segments younger than --older-than, the newest, pinned ones (….parquet.pin), and those of \
             which exporters sent a part. Segments that an exporter has sent are merged with others that it sent alone, so \

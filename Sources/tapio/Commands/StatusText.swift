@@ -209,10 +209,27 @@ struct StatusText {
         table.row(["written", written])
         if let open = archive.openSegment { table.row(["open", open]) }
         if archive.segmentsDeleted > 0 { table.row(["deleted", "\(archive.segmentsDeleted) segments by retention"]) }
+        if let compacted { table.row(["compacted", compacted]) }
+        if archive.compaction.failures > 0 {
+            let count = archive.compaction.failures
+            table.row(
+                ["not compacted", "\(count) failures, last: \(archive.compaction.lastError ?? "?")"],
+                style: .red
+            )
+        }
         if archive.writeErrors > 0 {
             table.row(["write errors", "\(archive.writeErrors), last: \(archive.lastError ?? "?")"], style: .red)
         }
         return table.lines(paint, indent: "  ")
+    }
+
+    private var compacted: String? {
+        let compaction = report.archive.compaction
+        guard compaction.runs > 0 else { return nil }
+        let before = HumanUnits.bytes(Int64(clamping: compaction.bytesBefore))
+        let after = HumanUnits.bytes(Int64(clamping: compaction.bytesAfter))
+        let cpu = HumanUnits.duration(ns: Int64(clamping: compaction.cpuNs))
+        return "\(compaction.segmentsBefore) segments, \(before) → \(compaction.segmentsAfter), \(after); \(cpu) of CPU"
     }
 
     private func section(_ title: String, _ lines: [String]) -> [String] {
