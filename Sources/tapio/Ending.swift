@@ -68,7 +68,9 @@ struct Ending: Equatable {
         if !error.isEmpty {
             // The first line says it; a query's others point at the place.
             for line in error.split(separator: "\n") {
-                StandardError.line(line.hasPrefix("  ") ? String(line) : "tapio: error: \(line)")
+                // What was typed stands in some of them: it may have come from anywhere.
+                let text = TerminalText.escape(String(line))
+                StandardError.line(text.hasPrefix("  ") ? text : "tapio: error: \(text)")
             }
         }
         exit(status)

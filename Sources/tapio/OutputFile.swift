@@ -23,6 +23,7 @@ final class OutputFile {
     ///   - isCompressed: Whether all of it is put into a zstd frame.
     init(_ path: String, isCompressed: Bool) throws {
         self.path = path
+        try OutputFile.check(path)
         temporary = "\(path).\(getpid()).tmp"
         zstd = isCompressed ? ZstdEncoder(level: 3) : nil
         descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o640)
@@ -65,6 +66,19 @@ final class OutputFile {
         }
         byteCount += Int64(written)
         pending.removeAll(keepingCapacity: true)
+    }
+
+    /// Refuses what is there and no file, before a device or a pipe is replaced by one.
+    static func check(_ path: String) throws {
+        var facts = stat()
+        guard unsafe lstat(path, &facts) == 0 else { return }
+        let form = facts.st_mode & S_IFMT
+        guard form == S_IFREG || form == S_IFLNK else {
+            throw CommandFailure(
+                .usage,
+                "\(TerminalText.escape(path)) is no file: name another one, or - for standard output"
+            )
+        }
     }
 
     private static func failure(_ what: String, _ path: String) -> CommandFailure {

@@ -37,9 +37,10 @@ struct ReportTarget {
             return try out.flush()
         }
         let temporary = "\(path).\(getpid()).part"
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o640)
         guard descriptor >= 0 else { throw failure() }
         var isWritten = Self.write(Array(text.utf8), to: descriptor)
+        if isWritten { isWritten = fsync(descriptor) == 0 || errno == EINVAL }
         var problem = errno
         if close(descriptor) != 0 && isWritten {
             problem = errno

@@ -1,9 +1,9 @@
 import Foundation
 import TapioCollectors
 import TapioEvents
-import TapioQuery
 import Testing
 
+@testable import TapioQuery
 @testable import tapio
 
 @Suite("Stories in words") struct StoryTextTests {
@@ -25,11 +25,27 @@ import Testing
 
     @Test(
         "a word is quoted so that a shell reads it back",
-        arguments: ["plain", "", "two words", "it's", "$HOME `x` \"y\" \\", "*", "a\nb"]
+        arguments: ["plain", "", "two words", "it's", "$HOME `x` \"y\" \\", "*", "a\nb", "it'\u{301}s; '\u{301}"]
     )
     func quoting(word: String) throws {
         let result = try CommandsBinary.shell("printf %s \(ShellText.quoted(word))")
         #expect(result.output == word)
+    }
+
+    @Test("branches are drawn for some levels, and what is deeper says how deep")
+    func branches() {
+        func branch(_ depth: Int, ends: UInt64 = 0, isLast: Bool = true, isPlain: Bool = true) -> String {
+            let node = ProcessTree.Node(pid: 1, parentPid: 0, comm: "a")
+            let step = ProcessTree.Step(node: node, depth: depth, isLast: isLast, ends: ends)
+            return TreeText.branch(step, isPlain: isPlain)
+        }
+        #expect(branch(0).isEmpty)
+        #expect(branch(1) == "`- ")
+        #expect(branch(3, ends: 0b0101, isLast: false) == "|     |- ")
+        #expect(branch(3, ends: 0b1010, isPlain: false) == "   │  └─ ")
+        #expect(branch(64).count == 64 * 3)
+        #expect(branch(65) == "... depth 65 ")
+        #expect(branch(200_000, isPlain: false) == "… depth 200000 ")
     }
 
     private static let globs: [(String, String?, Bool)] = [

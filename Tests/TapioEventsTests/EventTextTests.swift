@@ -33,6 +33,14 @@ struct EventTextTests {
         )
     }
 
+    @Test("JSON of somebody else has nothing in its strings that a terminal obeys, and says the same")
+    func foreignJSON() throws {
+        let json = "{\"a\":\"é\u{9b}31m\u{202e}\u{7f}\u{e0041}\"}"
+        let safe = JSONText.escapingUnsafe(in: json)
+        #expect(safe == #"{"a":"é\u009b31m\u202e\u007f\udb40\udc41"}"#)
+        #expect(JSONText.escapingUnsafe(in: #"{"a": 1}"#) == #"{"a": 1}"#)
+    }
+
     @Test("a number that JSON does not have is null")
     func notANumber() {
         var bytes: [UInt8] = []

@@ -36,6 +36,22 @@ struct FilterErrorTests {
                 """
             ),
             (
+                "comm != null",
+                """
+                nothing compares with null: write comm is not null
+                  comm != null
+                          ^~~~
+                """
+            ),
+            (
+                "comm > 5",
+                """
+                comm is text: the number 5 does not compare with it; in quotes it is text too
+                  comm > 5
+                         ^
+                """
+            ),
+            (
                 "pid > abc",
                 """
                 pid is a number: "abc" does not compare with it

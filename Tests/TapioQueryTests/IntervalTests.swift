@@ -20,7 +20,12 @@ struct IntervalTests {
         }
     }
 
-    private func table(_ rows: [Row], _ aggregates: [String], by: [String] = []) throws -> QueryTable {
+    private func table(
+        _ rows: [Row],
+        _ aggregates: [String],
+        by: [String] = [],
+        limits: QueryLimits = QueryLimits()
+    ) throws -> QueryTable {
         var spec = QuerySpec()
         spec.groupBy = by
         spec.aggregates = aggregates
@@ -30,7 +35,7 @@ struct IntervalTests {
             let part = Array(rows[start..<min(start + 700, rows.count)])
             return MemoryArchive.segment([MemoryArchive.group(part, columns: columns)], rows: part)
         }
-        return try QueryEngine(segments: segments).table(Query(spec, schema: MemoryArchive.schema))
+        return try QueryEngine(segments: segments, limits: limits).table(Query(spec, schema: MemoryArchive.schema))
     }
 
     @Test("they hold the true count, sum, average and percentiles about as often as they say")
@@ -108,6 +113,22 @@ struct IntervalTests {
         let interval = try #require(sampled.intervals[0][0])
         #expect(interval.upperBound >= estimate.interval().upperBound - 1e-6)
         #expect(interval.lowerBound <= 80 && interval.lowerBound > 50)
+    }
+
+    @Test("nor to percentiles of it and a sampled event, exact or in buckets", arguments: [1000, 1])
+    func summariesInPercentiles(exactSamples: Int) throws {
+        let rows: [Row] = [
+            [
+                "kind": .string("tcp_close"), "ts": .timestamp(1), "weight": .double(40), "agg_count": .int(40),
+                "duration_ns": .int(10),
+            ],
+            ["kind": .string("tcp_close"), "ts": .timestamp(2), "weight": .double(2), "duration_ns": .int(500)],
+        ]
+        var limits = QueryLimits()
+        limits.exactSamples = exactSamples
+        let table = try table(rows, ["p50(duration_ns)"], limits: limits)
+        #expect(table.rows == [[.int(10)]])
+        #expect(table.intervals == [[10...10]])
     }
 }
 

@@ -58,6 +58,30 @@ struct ParquetOutputTests {
         #expect(file.schema.columns.count == columns.count)
     }
 
+    @Test("a row group ends where its texts are many bytes")
+    func groupBytes() throws {
+        var bytes: [UInt8] = []
+        let column = ResultColumn(name: "args", type: .string)
+        var output = try ParquetOutput([column], createdBy: "test", groupBytes: 100) { bytes += $0 }
+        for index in 0..<25 { try output.append([.string(String(repeating: "é", count: 5) + "\(index % 10)")]) }
+        try output.finish(query: "", notes: [])
+        #expect(try ParquetFile(bytes: bytes).rowGroups.map(\.rowCount) == [10, 10, 5])
+        #expect(output.cutTexts == 0)
+        #expect(output.refusedTexts == 0)
+    }
+
+    @Test("texts that are cut are counted")
+    func cut() throws {
+        let column = ResultColumn(name: "args", type: .string)
+        var output = try ParquetOutput([column], createdBy: "test") { _ in }
+        for more in [0, 1] {
+            try output.append([.string(String(repeating: "a", count: BytesInterner.longestValue + more))])
+        }
+        try output.finish(query: "", notes: [])
+        #expect(output.cutTexts == 1)
+        #expect(output.refusedTexts == 0)
+    }
+
     @Test("a writer that fails ends it with the writer's error")
     func failure() throws {
         #expect(throws: MemoryGroup.Broken.self) {

@@ -31,9 +31,10 @@ import Testing
             #expect(isThere)
         }
         var lines: [String] = []
-        tree.forEach { node, isLast in
+        for step in tree.walk {
+            let node = step.node
             let end = node.endUs == nil ? "" : " exit \(node.exitCode ?? -1)"
-            lines.append(String(repeating: " ", count: isLast.count - 1) + "\(node.comm)[\(node.pid)]\(end)")
+            lines.append(String(repeating: " ", count: step.depth) + "\(node.comm)[\(node.pid)]\(end)")
         }
         return lines
     }
@@ -123,6 +124,21 @@ import Testing
             + [fork(1, 20, 3)]
         #expect(try tree(rows) == ["init[1]", " p1[20]"])
         #expect(try tree(rows, since: 0) == ["init[1]", " old[20] exit 0", " p1[20]"])
+    }
+
+    @Test("a deep tree is walked like another, and the last of their siblings are known")
+    func deep() throws {
+        let rows = (1...300).map { existing($0, "p", ppid: $0 - 1, start: Double($0)) }
+        let sibling = existing(1000, "sibling", ppid: 2, start: 1000)
+        var tree = try ProcessTree(Story.archive(rows + [sibling]), atUs: nil, endedSinceUs: nil)
+        let steps = Array(tree.walk)
+        #expect(steps.map(\.depth) == Array(0..<300) + [2])
+        #expect(steps.map(\.isLast) == (0..<301).map { $0 != 2 })
+        #expect((0..<64).map { steps[299].isLast(at: $0) } == (0..<64).map { $0 != 2 })
+        let isKept = tree.keep { $0.pid == 100 || $0.pid == 200 || $0.comm == "sibling" }
+        #expect(isKept)
+        #expect(tree.walk.map(\.node.pid) == Array(100...300) + [1000])
+        #expect(tree.walk.first { $0.node.pid == 200 }?.depth == 100)
     }
 
     @Test("rows that lie end no walk in a circle")

@@ -118,7 +118,10 @@ public struct Replay: Sendable {
         _ reader: ReplayReader,
         _ facts: RecordingFacts
     ) throws {
-        let step = offset.utcMinusBootNs - writer.clock.utcMinusBootNs
+        let (step, isFar) = offset.utcMinusBootNs.subtractingReportingOverflow(writer.clock.utcMinusBootNs)
+        guard !isFar else {
+            throw RecordingError("the recording's clock was set by more than 292 years: it is damaged")
+        }
         // The first one says what the facts said.
         guard step != 0 else { return }
         // Rows so far are of the time before.

@@ -29,11 +29,15 @@ struct CatalogueDecoder {
         return rest[..<end]
     }
 
+    /// Numbers of bytes, row groups and rows that a segment can have; sums of them can be taken.
+    private static let possible: ClosedRange<Int64> = 0...1 << 40
+
     private static func segment(_ line: ArraySlice<UInt8>) -> SegmentFacts? {
         let fields = split(line, at: UInt8(ascii: "\t"))
         guard fields.count >= 7, let path = text(fields[0]),
             let parsed = SegmentName.parse(FilePath.name(of: path)), parsed.role == .sealed,
-            let bytes = decimal(fields[1]), let groups = decimal(fields[2]), let rows = decimal(fields[3])
+            let bytes = decimal(fields[1]), let groups = decimal(fields[2]), let rows = decimal(fields[3]),
+            [bytes, groups, rows].allSatisfy(possible.contains)
         else { return nil }
         var totals = SegmentTotals()
         totals.groups = Int(groups)
@@ -58,7 +62,8 @@ struct CatalogueDecoder {
     private static func kind(_ field: ArraySlice<UInt8>) -> KindTotal? {
         let parts = split(field, at: UInt8(ascii: ":"), atMost: 4)
         guard parts.count == 4, let kind = decimal(parts[0]).flatMap({ UInt8(exactly: $0) }),
-            let rows = decimal(parts[1]), let weight = hexadecimal(parts[2]), let name = text(parts[3])
+            let rows = decimal(parts[1]), let weight = hexadecimal(parts[2]), let name = text(parts[3]),
+            possible.contains(rows)
         else { return nil }
         return KindTotal(kind: kind, name: name, rows: Int(rows), weight: Double(bitPattern: weight))
     }

@@ -48,7 +48,7 @@ extension RowGroupTrailer {
         for _ in 0..<kindCount {
             guard let kind = reader.take(UInt8.self), let nameLength = reader.take(UInt8.self),
                 let name = reader.take(count: Int(nameLength)), let rows = reader.take(Int64.self),
-                let weight = reader.take(UInt64.self)
+                let weight = reader.take(UInt64.self), (0...Int64(UInt32.max)).contains(rows)
             else { return nil }
             kinds.append(
                 KindTotal(

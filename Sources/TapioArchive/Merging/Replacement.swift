@@ -54,27 +54,32 @@ struct Replacement: Sendable, Hashable {
     }
 
     /// The journal in a node's directory; nil where there is none, or none that is whole.
-    static func journal(in directory: String, fileSystem: any FileSystem) -> Replacement? {
-        guard let file = try? fileSystem.open("\(directory)/\(fileName)"), let size = try? file.size(),
-            size <= mostBytes,
-            let bytes = try? file.readExactly(at: 0, count: Int(size))
-        else { return nil }
-        return Replacement(bytes)
+    ///
+    /// - Throws: Where it cannot be read: what it says is not known then, and nothing may be concluded.
+    static func journal(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Replacement? {
+        do throws(FileError) {
+            let file = try fileSystem.open("\(directory)/\(fileName)")
+            let size = try file.size()
+            guard size <= mostBytes else { return nil }
+            return try file.readExactly(at: 0, count: Int(size)).flatMap { Replacement($0) }
+        } catch  where error.code == ENOENT {
+            return nil
+        }
     }
 
-    /// Segments that count as removed though their files may be there, from the node's directory on.
-    static func superseded(in directory: String, fileSystem: any FileSystem) -> Set<String> {
-        guard let journal = journal(in: directory, fileSystem: fileSystem),
-            let facts = try? fileSystem.facts(of: "\(directory)/\(journal.new)"), facts.size > 0
-        else { return [] }
-        return Set(journal.old)
+    /// The replacement whose originals count as removed though their files may be there.
+    static func underWay(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Replacement? {
+        guard let journal = try journal(in: directory, fileSystem: fileSystem),
+            let facts = try fileSystem.facts(of: "\(directory)/\(journal.new)"), facts.size > 0
+        else { return nil }
+        return journal
     }
 
     /// Ends what a crash interrupted. Under the archive's lock.
     static func settle(in directory: String, fileSystem: any FileSystem) throws(FileError) {
         let path = "\(directory)/\(fileName)"
         guard try fileSystem.facts(of: path) != nil else { return }
-        if let journal = journal(in: directory, fileSystem: fileSystem),
+        if let journal = try journal(in: directory, fileSystem: fileSystem),
             try fileSystem.facts(of: "\(directory)/\(journal.new)") != nil
         {
             // Its name may not be durable yet, and the originals go only after that.

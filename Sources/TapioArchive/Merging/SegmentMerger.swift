@@ -187,7 +187,10 @@ public struct SegmentMerger: Sendable {
         }
         let isRecovered = inputs.contains { $0.prologue[SegmentKey.recovered] == "true" }
         prologue[SegmentKey.recovered] = isRecovered ? "true" : "false"
-        let lost = inputs.reduce(Int64(0)) { $0 + (Int64($1.prologue[SegmentKey.recoveredBytesLost] ?? "") ?? 0) }
+        let lost = inputs.reduce(Int64(0)) { sum, input in
+            // What a file says of itself is not believed beyond what files can have.
+            min(sum + min(max(0, Int64(input.prologue[SegmentKey.recoveredBytesLost] ?? "") ?? 0), 1 << 50), 1 << 50)
+        }
         if isRecovered { prologue[SegmentKey.recoveredBytesLost] = String(lost) }
         let names = inputs.map { input in
             // One that was merged itself tells of those before it.

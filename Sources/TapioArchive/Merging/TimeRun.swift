@@ -46,7 +46,9 @@ struct MergeSource {
     /// A column's values; nil where all rows have null, or the file has no such column.
     func read(_ column: Int) throws(ArchiveReadError) -> ColumnData? {
         guard segment.schema.columns.indices.contains(column) else { return nil }
-        if group.info.statistics(column)?.nullCount == group.rowCount { return nil }
+        // A required column has no nulls, whatever the statistics say.
+        let isRequired = segment.schema.columns[column].isRequired
+        if !isRequired, group.info.statistics(column)?.nullCount == group.rowCount { return nil }
         return try segment.readColumn(column, of: group)
     }
 

@@ -61,7 +61,8 @@ public struct SegmentName: Sendable, Hashable, Comparable, CustomStringConvertib
         else { return nil }
         var repair = 0
         if parts.count == 4 {
-            guard parts[3].first == "r", let number = Int(parts[3].dropFirst()), number > 0 else { return nil }
+            guard parts[3].first == "r", let number = Int(parts[3].dropFirst()), (1...1_000_000).contains(number)
+            else { return nil }
             repair = number
         }
         return (SegmentName(startMicros: start, bootID: String(parts[1]), sequence: sequence, repair: repair), role)

@@ -39,6 +39,22 @@ public enum JSONText {
         }
     }
 
+    /// JSON that somebody else wrote, with `\u` in the place of what a terminal may obey or hide: beyond ASCII that is only in
+    /// strings.
+    public static func escapingUnsafe(in json: String) -> String {
+        if json.utf8.allSatisfy({ $0 < 0x7f }) { return json }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(json.utf8.count)
+        for scalar in json.unicodeScalars {
+            if scalar.value >= 0x7f, TerminalText.isUnsafe(scalar) {
+                for unit in String(scalar).utf16 { appendEscape(unit, to: &bytes) }
+            } else {
+                bytes += String(scalar).utf8
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Appends a string in quotes.
     public static func append(string text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))

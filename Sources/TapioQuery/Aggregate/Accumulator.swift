@@ -106,7 +106,8 @@ final class CountAccumulator: Accumulator {
                 let variance = input.variance(index)
                 if variance == 0 {
                     // It stands for a number of events that is known.
-                    counts[group] += Int64(clamping: weights[index])
+                    let (sum, isFar) = counts[group].addingReportingOverflow(Int64(clamping: weights[index]))
+                    counts[group] = isFar ? .max : sum
                 } else {
                     sampled[group].kept += 1
                     sampled[group].total += weights[index]

@@ -50,10 +50,22 @@ final class QuantileAccumulator: Accumulator {
                 if isLarge[group] || range.count > threshold {
                     isLarge[group] = true
                     for place in range {
-                        histogram.add(group, groups.values[place], weight: groups.weight(place))
+                        histogram.add(
+                            group,
+                            groups.values[place],
+                            weight: groups.weight(place),
+                            variance: groups.variance(place)
+                        )
                     }
                 } else {
-                    for place in range { kept.add(groups.values[place], group, weight: groups.weight(place)) }
+                    for place in range {
+                        kept.add(
+                            groups.values[place],
+                            group,
+                            weight: groups.weight(place),
+                            variance: groups.variance(place)
+                        )
+                    }
                 }
             }
             pending = kept
@@ -84,8 +96,9 @@ final class QuantileAccumulator: Accumulator {
         guard let sorted else { return WeightedDistribution([]) }
         var parts: [WeightedDistribution.Part] = isLarge[group] ? histogram.parts(of: group) : []
         for place in sorted.range(of: group) {
-            let weight = sorted.weight(place)
-            parts.append(.init(value: sorted.values[place], weight: weight, variance: weight * (weight - 1)))
+            parts.append(
+                .init(value: sorted.values[place], weight: sorted.weight(place), variance: sorted.variance(place))
+            )
         }
         return WeightedDistribution(parts)
     }

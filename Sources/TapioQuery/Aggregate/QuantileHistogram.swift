@@ -3,7 +3,7 @@ struct QuantileHistogram {
     /// Group and bucket plus one; 0 where free.
     private var keys = [UInt64](repeating: 0, count: 1 << 10)
     private var weights = [Double](repeating: 0, count: 1 << 10)
-    /// Empty while each value stands for one event.
+    /// Empty while each value stands for a known number of events.
     private var variances: [Double] = []
     /// Buckets in use.
     private(set) var count = 0
@@ -13,9 +13,9 @@ struct QuantileHistogram {
     private static let bucketBits = UInt64(21)
     private static let zero = Int64(1) << 20
 
-    /// Adds a value.
-    mutating func add(_ group: Int, _ value: Double, weight: Double) {
-        if weight != 1 && variances.isEmpty { variances = [Double](repeating: 0, count: keys.count) }
+    /// Adds a value, the events that it stands for, and what it adds to the variance of their estimated number.
+    mutating func add(_ group: Int, _ value: Double, weight: Double, variance: Double) {
+        if variance != 0 && variances.isEmpty { variances = [Double](repeating: 0, count: keys.count) }
         let key = (UInt64(group) << Self.bucketBits | UInt64(Self.bucket(value) + Self.zero)) + 1
         var slot = place(of: key)
         if keys[slot] == 0 {
@@ -27,7 +27,7 @@ struct QuantileHistogram {
             count += 1
         }
         weights[slot] += weight
-        if !variances.isEmpty { variances[slot] += weight * (weight - 1) }
+        if !variances.isEmpty { variances[slot] += variance }
     }
 
     /// Puts the buckets in order, for ``parts(of:)``.

@@ -4,6 +4,8 @@ struct QuantileSamples {
     private(set) var groups: [Int32] = []
     /// Empty while each value stands for one event.
     private(set) var weights: [Double] = []
+    /// What each adds to the variance of an estimated count; as many as ``weights``.
+    private(set) var variances: [Double] = []
 
     var count: Int { values.count }
 
@@ -21,20 +23,26 @@ struct QuantileSamples {
                 values.append(value)
                 groups.append(Int32(truncatingIfNeeded: group))
                 weights.append(input.weight(index))
+                variances.append(input.variance(index))
             }
         }
     }
 
     /// Adds one.
-    mutating func add(_ value: Double, _ group: Int, weight: Double) {
+    mutating func add(_ value: Double, _ group: Int, weight: Double, variance: Double) {
         if weight != 1 { beginWeights() }
-        if !weights.isEmpty || weight != 1 { weights.append(weight) }
+        if !weights.isEmpty || weight != 1 {
+            weights.append(weight)
+            variances.append(variance)
+        }
         values.append(value)
         groups.append(Int32(truncatingIfNeeded: group))
     }
 
     private mutating func beginWeights() {
-        if weights.isEmpty { weights = [Double](repeating: 1, count: values.count) }
+        guard weights.isEmpty else { return }
+        weights = [Double](repeating: 1, count: values.count)
+        variances = [Double](repeating: 0, count: values.count)
     }
 }
 
@@ -42,6 +50,7 @@ struct QuantileSamples {
 struct GroupedSamples {
     private(set) var values: [Double]
     private let weights: [Double]
+    private let variances: [Double]
     /// `starts[g]..<starts[g + 1]` is group g.
     private let starts: [Int]
 
@@ -53,17 +62,23 @@ struct GroupedSamples {
         var next = starts
         var values = [Double](repeating: 0, count: groups.count)
         var weights = [Double](repeating: 1, count: samples.weights.count)
+        var variances = [Double](repeating: 0, count: samples.variances.count)
         let from = samples.values
         let ofThem = samples.weights
+        let theirVariances = samples.variances
         for index in groups.indices {
             let group = Int(groups[index])
             let place = next[group]
             next[group] = place + 1
             values[place] = from[index]
-            if !ofThem.isEmpty { weights[place] = ofThem[index] }
+            if !ofThem.isEmpty {
+                weights[place] = ofThem[index]
+                variances[place] = theirVariances[index]
+            }
         }
         self.values = values
         self.weights = weights
+        self.variances = variances
         self.starts = starts
     }
 
@@ -72,6 +87,8 @@ struct GroupedSamples {
     func range(of group: Int) -> Range<Int> { starts[group]..<starts[group + 1] }
 
     func weight(_ place: Int) -> Double { weights.isEmpty ? 1 : weights[place] }
+
+    func variance(_ place: Int) -> Double { variances.isEmpty ? 0 : variances[place] }
 
     /// The value that would stand at `place` if those in `range` were sorted: moves them about, and only where none has a weight.
     mutating func element(_ place: Int, in range: Range<Int>) -> Double {

@@ -86,12 +86,18 @@ final class SumAccumulator: Accumulator {
         let moments = moments.isEmpty ? Moments() : moments[group]
         if function != .average {
             let half = WeightedEstimate.z95 * moments.second.squareRoot()
-            return cell.sum - half...cell.sum + half
+            return Self.interval(cell.sum, half)
         }
         // A ratio of two estimates: the variance is that of the rows' distances from it.
         let mean = cell.sum / cell.weight
         let spread = moments.second - 2 * mean * moments.first + mean * mean * moments.zeroth
         let half = WeightedEstimate.z95 * max(0, spread).squareRoot() / cell.weight
-        return mean - half...mean + half
+        return Self.interval(mean, half)
+    }
+
+    /// Nil beyond what a number can hold.
+    private static func interval(_ middle: Double, _ half: Double) -> ClosedRange<Double>? {
+        guard (middle - half).isFinite, (middle + half).isFinite else { return nil }
+        return middle - half...middle + half
     }
 }

@@ -51,6 +51,7 @@ struct FilterBinder {
         _ isNegated: Bool
     ) throws(QueryError) -> Filter.Leaf {
         let column = try column(name)
+        try checkNull(name, literal, written == .notEqual)
         // "Not equal" is "equal" negated: what null does is then the same.
         let isOpposite = written == .notEqual || written == .notMatches
         let comparison: FilterExpression.Comparison =
@@ -62,6 +63,7 @@ struct FilterBinder {
             switch column.type {
             case .string:
                 if column.name == "kind" && comparison == .equal { try checkKind(literal) }
+                try checkOrder(column, comparison, literal)
                 test = .text(comparison, Array(literal.text.utf8))
             case .double: test = .doubles(comparison, try number(name, column, literal).value)
             case .int32, .int64: test = .integers(bounds(comparison, try number(name, column, literal)))
@@ -92,6 +94,35 @@ struct FilterBinder {
         case .double:
             throw QueryError("\(column.name) is a fraction: compare it with < and >", in: text, at: name.range)
         }
+    }
+
+    /// A text may be "null", but who writes it without quotes means that there is none.
+    private func checkNull(
+        _ name: FilterExpression.Name,
+        _ literal: FilterExpression.Literal,
+        _ isOpposite: Bool
+    ) throws(QueryError) {
+        guard literal.text == "null", !literal.isQuoted else { return }
+        let words = isOpposite ? "is not null" : "is null"
+        throw QueryError("nothing compares with null: write \(name.text) \(words)", in: text, at: literal.range)
+    }
+
+    /// Text is ordered as text is: 10 before 9, which nobody means who writes a number.
+    private func checkOrder(
+        _ column: Column,
+        _ comparison: FilterExpression.Comparison,
+        _ literal: FilterExpression.Literal
+    ) throws(QueryError) {
+        switch comparison {
+        case .less, .lessOrEqual, .greater, .greaterOrEqual: break
+        case .equal, .notEqual, .matches, .notMatches, .isEqualTwice: return
+        }
+        guard !literal.isQuoted, HumanUnits.number(literal.text) != nil else { return }
+        throw QueryError(
+            "\(column.name) is text: the number \(literal.text) does not compare with it; in quotes it is text too",
+            in: text,
+            at: literal.range
+        )
     }
 
     private mutating func checkKind(_ literal: FilterExpression.Literal) throws(QueryError) {

@@ -7,10 +7,19 @@ public struct ParquetOutput {
     private let encoder: RowGroupEncoder
     private var writer: ParquetFileWriter
     private var pending: [[EventValue]] = []
+    /// Bytes of the texts in `pending`.
+    private var pendingBytes = 0
     private let groupRows: Int
+    private let groupBytes: Int
+    /// Texts so far that were longer than ``BytesInterner/longestValue``, and are cut in the file.
+    public private(set) var cutTexts = 0
+    /// Texts so far that found no room in their row group, and are empty in the file.
+    public private(set) var refusedTexts = 0
 
     /// Rows of a row group.
     public static let groupRows = 50_000
+    /// Bytes of texts with which a row group ends before it has all rows: far below ``BytesInterner/mostBytes``.
+    public static let groupBytes = 16 << 20
 
     /// Begins a file.
     ///
@@ -22,6 +31,7 @@ public struct ParquetOutput {
         _ columns: [ResultColumn],
         createdBy: String,
         groupRows: Int = ParquetOutput.groupRows,
+        groupBytes: Int = ParquetOutput.groupBytes,
         write: @escaping ([UInt8]) throws -> Void
     ) throws {
         var seen: [String: Int] = [:]
@@ -44,13 +54,15 @@ public struct ParquetOutput {
         encoder = RowGroupEncoder(schema: schema)
         writer = try ParquetFileWriter(schema: schema, createdBy: createdBy, write: write)
         self.groupRows = groupRows
+        self.groupBytes = groupBytes
     }
 
     /// Adds a row: a value for each column, in their order.
     public mutating func append(_ row: [EventValue]) throws {
         precondition(row.count == columns.count)
         pending.append(row)
-        if pending.count >= groupRows { try endGroup() }
+        for case .string(let text) in row { pendingBytes += text.utf8.count }
+        if pending.count >= groupRows || pendingBytes >= groupBytes { try endGroup() }
     }
 
     /// Completes the file.
@@ -66,9 +78,10 @@ public struct ParquetOutput {
         for (place, column) in columns.enumerated() { encode(place, column.type) }
         try writer.append(encoder.finish())
         pending.removeAll(keepingCapacity: true)
+        pendingBytes = 0
     }
 
-    private func encode(_ place: Int, _ type: ColumnType) {
+    private mutating func encode(_ place: Int, _ type: ColumnType) {
         var bits = [UInt64](repeating: 0, count: (pending.count + 63) / 64)
         var present: [EventValue] = []
         for (row, values) in pending.enumerated() {
@@ -93,6 +106,8 @@ public struct ParquetOutput {
                 return unsafe interner.intern(text.span.bytes)
             }
             encoder.strings(place, indices: indices.span, dictionary: interner.dictionary, validity: validity?.span)
+            cutTexts += Int(clamping: interner.cutCount)
+            refusedTexts += Int(clamping: interner.refusedCount)
         }
     }
 

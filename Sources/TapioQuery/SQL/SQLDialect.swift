@@ -15,8 +15,8 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
     /// A text as a literal, whatever it holds.
     func literal(_ text: String) -> String {
         switch self {
-        case .duckdb: "'" + text.replacing("'", with: "''") + "'"
-        case .clickhouse: "'" + text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+        case .duckdb: "'" + SQLDialect.escape(text, ["'"], with: "'") + "'"
+        case .clickhouse: "'" + SQLDialect.escape(text, ["\\", "'"], with: "\\") + "'"
         }
     }
 
@@ -24,9 +24,20 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
     func identifier(_ name: String) -> String {
         if SQLDialect.isWord(name) && !SQLDialect.reserved.contains(name) { return name }
         return switch self {
-        case .duckdb: "\"" + name.replacing("\"", with: "\"\"") + "\""
-        case .clickhouse: "`" + name.replacing("\\", with: "\\\\").replacing("`", with: "\\`") + "`"
+        case .duckdb: "\"" + SQLDialect.escape(name, ["\""], with: "\"") + "\""
+        case .clickhouse: "`" + SQLDialect.escape(name, ["\\", "`"], with: "\\") + "`"
         }
+    }
+
+    /// The text with a mark before each scalar of some. Not by characters: a quote before a combining mark is another
+    /// character, and ends a literal all the same.
+    private static func escape(_ text: String, _ special: [Unicode.Scalar], with mark: Unicode.Scalar) -> String {
+        var escaped = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if special.contains(scalar) { escaped.append(mark) }
+            escaped.append(scalar)
+        }
+        return String(escaped)
     }
 
     /// What a path must not hold, since the reader's patterns have no way to say it: DuckDB takes `\` for a separator, and
@@ -40,13 +51,17 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
 
     /// A path as a part of a pattern that matches this path only; nil where it holds what is ``unspeakable``.
     func pattern(_ path: String) -> String? {
-        guard !path.contains(where: { unspeakable.contains($0) }) else { return nil }
+        let refused = Array(unspeakable.unicodeScalars)
+        guard !path.unicodeScalars.contains(where: { refused.contains($0) }) else { return nil }
         if self == .clickhouse { return path }
-        var pattern = ""
-        for character in path {
-            if "*?[".contains(character) { pattern += "[\(character)]" } else { pattern.append(character) }
+        var pattern = String.UnicodeScalarView()
+        for scalar in path.unicodeScalars {
+            switch scalar {
+            case "*", "?", "[": pattern.append(contentsOf: ["[", scalar, "]"])
+            default: pattern.append(scalar)
+            }
         }
-        return pattern
+        return String(pattern)
     }
 
     /// Words that a column may be called, and that are SQL's.

@@ -169,6 +169,9 @@ public struct QueryEngine: Sendable {
         return try reader.column("agg_count")
     }
 
+    /// Events that a row stands for at most: beyond it a weight is damage, and sums of it tell nothing.
+    private static let greatestWeight = 1e15
+
     /// The weights of the rows; nil where each stands for one event. Ledger rows, which stand for none, count as one row.
     private func weights(_ reader: GroupReader, _ rows: [Int32]) throws -> [Double]? {
         if let bounds = reader.bounds("weight"), bounds.minimum == .double(1), bounds.maximum == .double(1) {
@@ -178,7 +181,8 @@ public struct QueryEngine: Sendable {
         var isSampled = false
         let weights = rows.map { row in
             let weight = all[Int(row)]
-            if weight == 0 { return 1.0 }
+            // A row of the ledger; or what no agent writes.
+            guard weight > 0, weight <= Self.greatestWeight else { return 1.0 }
             if weight != 1 { isSampled = true }
             return weight
         }

@@ -139,31 +139,76 @@ public struct ProcessTree: Sendable {
     /// Keeps the processes of which `isWanted` holds, and what descends from them. False where it holds of none.
     public mutating func keep(where isWanted: (Node) -> Bool) -> Bool {
         var kept: [Int] = []
-        for place in nodes.indices where isWanted(nodes[place]) {
-            // Those below another one that is kept are shown there.
-            var ancestor = nodes[place].parent
-            while let above = ancestor, !isWanted(nodes[above]) { ancestor = nodes[above].parent }
-            if ancestor == nil { kept.append(place) }
+        var isShown = [Bool](repeating: false, count: nodes.count)
+        // A parent comes before its children.
+        for place in nodes.indices {
+            if let parent = nodes[place].parent, isShown[parent] {
+                // Those below another one that is kept are shown there.
+                isShown[place] = true
+            } else if isWanted(nodes[place]) {
+                isShown[place] = true
+                kept.append(place)
+            }
         }
         roots = kept
         return !kept.isEmpty
     }
 
-    /// Visits the processes from the roots on, parents before children.
-    ///
-    /// - Parameter visit: Gets the process, and for each level from the roots on whether it is the last of its siblings.
-    public func forEach(_ visit: (Node, _ isLast: [Bool]) throws -> Void) rethrows {
-        var pending: [(place: Int, isLast: [Bool])] = []
-        for (index, root) in roots.enumerated().reversed() { pending.append((root, [index == roots.count - 1])) }
+    /// The processes from the roots on, parents before children.
+    public var walk: Walk { Walk(self) }
+
+    /// A process where it stands in the tree.
+    public struct Step: Sendable {
+        /// The process.
+        public let node: Node
+        /// How far below a root it is.
+        public let depth: Int
+        /// Whether it is the last of its siblings.
+        public let isLast: Bool
+        /// Bit n: whether the one at depth n on the way to it, itself the last, is the last of its siblings.
+        let ends: UInt64
+
+        /// The same of one on the way to it, by its depth: of the first 64.
+        public func isLast(at depth: Int) -> Bool { ends >> depth & 1 == 1 }
+    }
+
+    /// Goes from process to process; what it holds of each that is to come does not grow with the depth.
+    public struct Walk: Sequence, IteratorProtocol {
+        private struct Pending {
+            var place: Int
+            var depth: Int
+            var isLast: Bool
+            var ends: UInt64
+        }
+
+        private let nodes: [Node]
+        private var pending: [Pending] = []
         // A hostile archive may tell of a process that is its own ancestor: nobody is visited twice.
-        var seen: Set<Int> = []
-        while let (place, isLast) = pending.popLast() {
-            guard seen.insert(place).inserted else { continue }
-            try visit(nodes[place], isLast)
-            let children = nodes[place].children
-            for (index, child) in children.enumerated().reversed() {
-                pending.append((child, isLast + [index == children.count - 1]))
+        private var seen: Set<Int> = []
+
+        fileprivate init(_ tree: ProcessTree) {
+            nodes = tree.nodes
+            add(tree.roots, depth: 0, ends: 0)
+        }
+
+        private mutating func add(_ places: [Int], depth: Int, ends: UInt64) {
+            for (index, place) in places.enumerated().reversed() {
+                let isLast = index == places.count - 1
+                // Nothing beyond the bits: such a shift gives 0.
+                let bit: UInt64 = isLast ? 1 << depth : 0
+                pending.append(Pending(place: place, depth: depth, isLast: isLast, ends: ends | bit))
             }
+        }
+
+        /// The next process; nil after the last.
+        public mutating func next() -> Step? {
+            while let step = pending.popLast() {
+                guard seen.insert(step.place).inserted else { continue }
+                let node = nodes[step.place]
+                add(node.children, depth: step.depth + 1, ends: step.ends)
+                return Step(node: node, depth: step.depth, isLast: step.isLast, ends: step.ends)
+            }
+            return nil
         }
     }
 

@@ -87,15 +87,17 @@ public struct StoryArchive: Sendable {
 enum FilterText {
     /// `column = value` for any text.
     static func equals(_ column: String, _ value: String) -> String {
-        if !value.contains("\"") && value.last != "\\" { return "\(column) = \"\(value)\"" }
-        if !value.contains("'") && value.last != "\\" { return "\(column) = '\(value)'" }
+        // Not by characters: a quote before a combining mark is another character.
+        let scalars = value.unicodeScalars
+        if !scalars.contains("\"") && scalars.last != "\\" { return "\(column) = \"\(value)\"" }
+        if !scalars.contains("'") && scalars.last != "\\" { return "\(column) = '\(value)'" }
         // In quotes a backslash before a quote cannot be said: there, any character passes.
         return "\(column) ~ '^\(pattern(value))$'"
     }
 
     /// `column` is what the glob says: `*` for any text, `?` for one character.
     static func matches(_ column: String, glob: String) -> String {
-        guard glob.contains("*") || glob.contains("?") else { return equals(column, glob) }
+        guard glob.unicodeScalars.contains(where: { $0 == "*" || $0 == "?" }) else { return equals(column, glob) }
         return "\(column) ~ '^\(pattern(glob, isGlob: true))$'"
     }
 

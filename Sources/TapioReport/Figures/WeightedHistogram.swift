@@ -22,7 +22,7 @@ struct WeightedHistogram: Sendable {
         for part in text.utf8.split(separator: UInt8(ascii: " ")) {
             let pair = part.split(separator: UInt8(ascii: ":"))
             guard pair.count == 2, let number = Int(Substring(pair[0])), let count = Double(String(Substring(pair[1]))),
-                number >= 0, number < 244, count > 0
+                number >= 0, number < 244, count > 0, count <= 1e15
             else { continue }
             // In the middle of the class, but for what is known of the greatest.
             let low = Self.lowerBound(ofSummaryClass: number)

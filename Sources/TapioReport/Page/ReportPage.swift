@@ -10,7 +10,7 @@ public enum ReportPage {
     public static func html(_ report: ReportData) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let json = String(decoding: try encoder.encode(report), as: UTF8.self)
+        let json = JSONText.escapingUnsafe(in: String(decoding: try encoder.encode(report), as: UTF8.self))
         let style = PageStyle.css
         let script = PageScript.javaScript
         let policy =

@@ -47,5 +47,5 @@ struct KindFigures {
 
 extension Double {
     /// Rounded: more digits only make the file longer.
-    var thousandths: Double { (self * 1000).rounded() / 1000 }
+    var thousandths: Double { magnitude < 1e15 ? (self * 1000).rounded() / 1000 : self }
 }

@@ -46,7 +46,8 @@ struct RowGroupFigures {
     func weight(_ row: Int) -> Double {
         guard let weights else { return 1 }
         let weight = weights[row]
-        return weight > 0 && weight.isFinite ? weight : 1
+        // More is damage, and sums of it tell nothing.
+        return weight > 0 && weight <= 1e15 ? weight : 1
     }
 
     /// How many events a summary was merged from; nil for the row of one event.

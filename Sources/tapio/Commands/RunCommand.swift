@@ -65,6 +65,7 @@ struct RunCommand: AsyncParsableCommand {
             throw ValidationError("--record-limit \(recordLimit): a size of at least 1MiB, such as 1GiB")
         }
         if output.json && !print { throw ValidationError("--json is for --print: write run --print --json") }
+        if let record { try OutputFile.check(record) }
         if quiet && print { throw ValidationError("--quiet and --print exclude each other") }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import TapioArchive
 import TapioCollectors
 import TapioEvents
@@ -115,6 +116,8 @@ struct SQLCommand: ParsableCommand {
     }
 
     private func facts(_ path: String) throws -> SQLArchive {
+        var form = stat()
+        if unsafe stat(path, &form) == 0, form.st_mode & S_IFMT == S_IFREG { _ = try ArchiveAccess.reader(path) }
         do {
             return try SQLArchive(path: path)
         } catch let error as FileError {

@@ -100,6 +100,7 @@ final class ParquetTarget {
             temporary = ""
             descriptor = STDOUT_FILENO
         } else {
+            try OutputFile.check(path)
             self.path = path
             temporary = "\(path).\(getpid()).tmp"
             descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
@@ -122,9 +123,24 @@ final class ParquetTarget {
 
     func finish(_ query: String, _ notes: [String]) throws {
         try output.finish(query: query, notes: notes)
+        noteLosses()
         guard let path else { return }
-        guard unsafe rename(temporary, path) == 0 else { throw ParquetTarget.failure(path) }
+        guard fsync(descriptor) == 0 || errno == EINVAL, unsafe rename(temporary, path) == 0 else {
+            throw ParquetTarget.failure(path)
+        }
         isFinished = true
+    }
+
+    /// Says which texts are not in the file as they were.
+    private func noteLosses() {
+        if output.cutTexts > 0 {
+            let count = HumanUnits.count(Int64(output.cutTexts))
+            StandardError.line("tapio: note: incomplete: texts cut in the Parquet file, being too long: \(count)")
+        }
+        if output.refusedTexts > 0 {
+            let count = HumanUnits.count(Int64(output.refusedTexts))
+            StandardError.line("tapio: note: incomplete: texts empty in the Parquet file, for want of room: \(count)")
+        }
     }
 
     private static func failure(_ path: String) -> CommandFailure {

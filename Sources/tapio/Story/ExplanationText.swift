@@ -205,6 +205,12 @@ enum ShellText {
                 (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
                     || "-_./:=,@+".utf8.contains(byte)
             }
-        return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+        if isPlain { return word }
+        var quoted = "'"
+        // Not by characters: a quote before a combining mark is another character.
+        for scalar in word.unicodeScalars {
+            if scalar == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(scalar) }
+        }
+        return quoted + "'"
     }
 }

@@ -26,18 +26,29 @@ struct TreeText {
         return unsafe strcmp(terminal, "dumb") == 0
     }
 
-    /// The moment, then the processes.
-    func lines(_ tree: ProcessTree) -> [String] {
-        var lines = [paint(.faint, "at \(HumanTime.rfc3339(microseconds: tree.atUs))")]
-        tree.forEach { node, isLast in
-            var branch = ""
-            for last in isLast.dropFirst().dropLast() { branch += last ? "   " : isPlain ? "|  " : "│  " }
-            if isLast.count > 1 {
-                if isPlain { branch += isLast.last! ? "`- " : "|- " } else { branch += isLast.last! ? "└─ " : "├─ " }
-            }
-            lines.append(paint(.faint, branch) + text(node, left: width.map { $0 - branch.count }))
+    /// Levels that branches are drawn for.
+    static let drawnLevels = 64
+
+    /// The moment, then the processes, each made when it is asked for.
+    func lines(_ tree: ProcessTree) -> AnyIterator<String> {
+        var first: String? = paint(.faint, "at \(HumanTime.rfc3339(microseconds: tree.atUs))")
+        var walk = tree.walk
+        return AnyIterator {
+            if let line = first.take() { return line }
+            guard let step = walk.next() else { return nil }
+            let branch = Self.branch(step, isPlain: isPlain)
+            return paint(.faint, branch) + text(step.node, left: width.map { $0 - branch.count })
         }
-        return lines
+    }
+
+    /// What stands before a process: the branches that lead to it, or how deep it is where they would be too many.
+    static func branch(_ step: ProcessTree.Step, isPlain: Bool) -> String {
+        guard step.depth > 0 else { return "" }
+        guard step.depth <= drawnLevels else { return "\(isPlain ? "..." : "…") depth \(step.depth) " }
+        var branch = ""
+        for depth in 1..<step.depth { branch += step.isLast(at: depth) ? "   " : isPlain ? "|  " : "│  " }
+        if isPlain { return branch + (step.isLast ? "`- " : "|- ") }
+        return branch + (step.isLast ? "└─ " : "├─ ")
     }
 
     private func text(_ node: ProcessTree.Node, left: Int?) -> String {
@@ -103,7 +114,8 @@ struct TreeText {
             from: tree.fromUs.map { HumanTime.rfc3339(microseconds: $0) },
             processes: []
         )
-        tree.forEach { node, isLast in
+        for step in tree.walk {
+            let node = step.node
             document.processes.append(
                 Process(
                     pid: node.pid,
@@ -118,7 +130,7 @@ struct TreeText {
                     exitCode: node.exitCode,
                     signal: node.signal,
                     isForked: node.isForked,
-                    depth: isLast.count - 1
+                    depth: step.depth
                 )
             )
         }

@@ -120,7 +120,7 @@ struct SignalRule: ExplanationRule {
         }
         var sending = EventTally()
         sending.add(sender)
-        let delay = HumanUnits.duration(ns: (row.timeUs - sender.timeUs) * 1000)
+        let delay = HumanUnits.duration(ns: (row.timeUs &- sender.timeUs) &* 1000)
         return [
             Statement(Self.name, .end, text + ".", tally, filter: filter),
             Statement(
