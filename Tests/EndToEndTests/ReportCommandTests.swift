@@ -50,7 +50,10 @@ import Testing
             (["report", archive, "-o", directory.file("none/r.html")], 1, "cannot write"),
             (["report", archive], 2, "-o"),
             (["report", archive, "--archive", archive, "-o", other], 2, "twice"),
-            (["report", archive, "-o", other, "--since", "2026-03-02", "--until", "2026-03-01"], 2, "ends before it begins"),
+            (
+                ["report", archive, "-o", other, "--since", "2026-03-02", "--until", "2026-03-01"], 2,
+                "ends before it begins"
+            ),
         ] {
             let result = try CommandsBinary.run(arguments)
             #expect(result.status == status && result.error.contains(words), "\(arguments): \(result)")

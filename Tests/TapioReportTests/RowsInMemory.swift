@@ -94,7 +94,9 @@ struct RowsInMemory: RowGroupSource {
 
     /// A segment of one row group each.
     static func segment(_ groups: [RowsInMemory], damage: [Damage] = [], node: String? = "n1") -> SegmentSource {
-        SegmentSource(name: "segment", byteCount: groups.count * 100, node: node) { _ in .init(groups: groups, damage: damage) }
+        SegmentSource(name: "segment", byteCount: groups.count * 100, node: node) { _ in
+            .init(groups: groups, damage: damage)
+        }
     }
 }
 

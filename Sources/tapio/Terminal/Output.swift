@@ -25,7 +25,6 @@ final class Output {
         isLineBuffered = false
     }
 
-
     deinit {
         try? flush()
     }
