@@ -69,7 +69,7 @@ struct CatCommand: AsyncParsableCommand {
     }
 
     private func showArchive() throws {
-        let question = try ArchiveQuestion(path: try archive.path(), spec: try spec())
+        let question = try ArchiveQuestion(path: try archive.path(), spec: try spec(), kinds: QueryCommand.list(kinds))
         let out = Output()
         let printer = RowPrinter(output: output)
         var isEmpty = true
@@ -119,7 +119,14 @@ struct CatCommand: AsyncParsableCommand {
         let printer = RowPrinter(output: output)
         let spec = try spec()
         let follower = ArchiveFollower(sinceNs: spec.sinceNs ?? ClockOffset.utcNow())
-        try await ArchiveFollowing(path: path, spec: spec, printer: printer, out: out).run(follower, limit: limit)
+        let following = ArchiveFollowing(
+            path: path,
+            spec: spec,
+            kinds: QueryCommand.list(kinds),
+            printer: printer,
+            out: out
+        )
+        try await following.run(follower, limit: limit)
     }
 }
 
