@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import TapioAgent
 import TapioArchive
+import TapioCollectors
 import TapioEvents
 import TapioQuery
 
@@ -51,7 +52,11 @@ struct CatCommand: AsyncParsableCommand {
     func run() async throws {
         guard follow else { return try showArchive() }
         // A filter and a past are the archive's to answer; live, the agent sends kinds.
-        if filter.isEmpty && range.since == nil && archive.archive == nil, try followAgent() { return }
+        if filter.isEmpty && range.since == nil && archive.archive == nil {
+            // The agent leaves out names that it does not know, without a word.
+            try QuerySchema(CollectorRegistry.schemas).check(kinds: QueryCommand.list(kinds))
+            if try followAgent() { return }
+        }
         try await followArchive()
     }
 
