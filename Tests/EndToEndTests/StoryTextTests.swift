@@ -110,6 +110,27 @@ import Testing
     }
 
     @Test(
+        "where a segment cannot be read, nobody is said to be unknown for good",
+        arguments: [["timeline", "1"], ["explain", "1"], ["tree", "--pid", "1"]]
+    )
+    func unreadable(arguments: [String]) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tapio-story-\(UUID().uuidString)"
+        )
+        let hour = directory.appendingPathComponent("node=a/date=2026-01-01/hour=00")
+        try FileManager.default.createDirectory(at: hour, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        try FileManager.default.createSymbolicLink(
+            atPath: hour.appendingPathComponent("1767225600000000-00000001-000001.parquet").path,
+            withDestinationPath: "/nonexistent"
+        )
+        let result = try CommandsBinary.run(arguments + ["--archive", directory.path])
+        #expect(result.status == 3, "\(result.error)")
+        #expect(result.error.contains("tapio: warning: "), "\(result.error)")
+        #expect(result.error.contains("not all of it could be read"), "\(result.error)")
+    }
+
+    @Test(
         "a misspelt kind is named with the nearest, without a filter that nobody wrote; a tree's range has its begin first",
         arguments: [
             (["timeline", "1", "--kinds", "tcp_clos"], "no kind \"tcp_clos\"; did you mean \"tcp_close\"?"),
