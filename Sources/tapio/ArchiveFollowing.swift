@@ -8,11 +8,14 @@ struct ArchiveFollowing {
 
     let path: String
     let spec: QuerySpec
+    let kinds: [String]
     let printer: RowPrinter
     let out: Output
 
-    init(path: String, spec: QuerySpec, printer: RowPrinter, out: Output) {
+    /// - Parameter kinds: Names of kinds that stand by themselves on the command line, though the filter has them too.
+    init(path: String, spec: QuerySpec, kinds: [String], printer: RowPrinter, out: Output) {
         self.path = path
+        self.kinds = kinds
         var spec = spec
         spec.limit = nil
         // What just happened is in no table yet, and reading them twice a second would cost more than the rows.
@@ -31,7 +34,7 @@ struct ArchiveFollowing {
         var left = limit ?? .max
         while true {
             spec.sinceNs = follower.sinceNs
-            let question = try ArchiveQuestion(path: path, spec: spec)
+            let question = try ArchiveQuestion(path: path, spec: spec, kinds: kinds)
             _ = try question.engine.forEachRow(question.query) { event in
                 guard follower.isNew(event) else { return true }
                 try out.line(printer.text(event))

@@ -11,14 +11,17 @@ struct ArchiveQuestion {
     let engine: QueryEngine
     let query: Query
 
-    init(path: String, spec: QuerySpec, includesOpen: Bool = true) throws {
+    /// - Parameter kinds: Names of kinds that stand by themselves on the command line, though the filter has them too.
+    init(path: String, spec: QuerySpec, kinds: [String] = [], includesOpen: Bool = true) throws {
         do {
             source = try ArchiveSource(path: path, includesOpen: includesOpen)
         } catch let error as FileError {
             throw ArchiveAccess.failure(error, path: path)
         }
         // The archive may be of another version: its own names count too.
-        query = try Query(spec, schema: source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins())
+        let schema = source.schema(QuerySchema(CollectorRegistry.schemas)).addingJoins()
+        try schema.check(kinds: kinds)
+        query = try Query(spec, schema: schema)
         if let stranger = source.stranger {
             throw CommandFailure(.failed, TerminalText.escape("\(path) \(stranger)"))
         }

@@ -80,7 +80,7 @@ import Testing
         "an archive that is not there, and a subject that is none, are one line with the right code",
         arguments: [
             (["timeline", "1"], 1), (["explain", "1"], 1), (["tree"], 1), (["tail"], 1), (["explain", "cmm=x"], 2),
-            (["timeline", "addr=1.2"], 2),
+            (["timeline", "addr=1.2"], 2), (["timeline", "10.213.7.2:99999"], 2), (["explain", "0"], 2),
         ] as [([String], Int32)]
     )
     func refused(arguments: [String], status: Int32) throws {
@@ -91,8 +91,11 @@ import Testing
     }
 
     @Test(
-        "an empty archive tells nothing, and that is well for all but explain",
-        arguments: [(["timeline", "1"], 0), (["tree"], 0), (["tail"], 0), (["explain", "1"], 1)] as [([String], Int32)]
+        "an empty archive tells nothing, and that is well where nobody is asked for",
+        arguments: [
+            (["timeline", "1"], 1), (["timeline", "foo", "--kinds", "tcp_close"], 1), (["tree"], 0), (["tail"], 0),
+            (["tree", "--pod", "foo"], 1), (["explain", "1"], 1), (["explain", "foo"], 1),
+        ] as [([String], Int32)]
     )
     func empty(arguments: [String], status: Int32) throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -102,5 +105,52 @@ import Testing
         defer { try? FileManager.default.removeItem(at: directory) }
         let result = try CommandsBinary.run(arguments + ["--archive", directory.path])
         #expect(result.status == status, "\(result.error)")
+        #expect(result.output.isEmpty)
+        #expect(result.error.split(separator: "\n").count == 1, "\(result.error)")
+    }
+
+    @Test(
+        "where a segment cannot be read, nobody is said to be unknown for good",
+        arguments: [["timeline", "1"], ["explain", "1"], ["tree", "--pid", "1"]]
+    )
+    func unreadable(arguments: [String]) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tapio-story-\(UUID().uuidString)"
+        )
+        let hour = directory.appendingPathComponent("node=a/date=2026-01-01/hour=00")
+        try FileManager.default.createDirectory(at: hour, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        try FileManager.default.createSymbolicLink(
+            atPath: hour.appendingPathComponent("1767225600000000-00000001-000001.parquet").path,
+            withDestinationPath: "/nonexistent"
+        )
+        let result = try CommandsBinary.run(arguments + ["--archive", directory.path])
+        #expect(result.status == 3, "\(result.error)")
+        #expect(result.error.contains("tapio: warning: "), "\(result.error)")
+        #expect(result.error.contains("not all of it could be read"), "\(result.error)")
+    }
+
+    @Test(
+        "a misspelt kind is named with the nearest, without a filter that nobody wrote; a tree's range has its begin first",
+        arguments: [
+            (["timeline", "1", "--kinds", "tcp_clos"], "no kind \"tcp_clos\"; did you mean \"tcp_close\"?"),
+            (["cat", "--kinds", "tcp_close,tcp_clos"], "no kind \"tcp_clos\"; did you mean \"tcp_close\"?"),
+            (["tail", "--kinds", "tcp_clos"], "no kind \"tcp_clos\"; did you mean \"tcp_close\"?"),
+            (
+                ["tree", "--all", "--at", "2026-01-01T00:00:20Z", "--since", "2026-01-01T00:00:40Z"],
+                "the range ends before it begins"
+            ),
+        ]
+    )
+    func wrongOfArchive(arguments: [String], part: String) throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tapio-story-\(UUID().uuidString)"
+        )
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let result = try CommandsBinary.run(arguments + ["--archive", directory.path])
+        #expect(result.status == 2)
+        #expect(result.error.contains(part), "\(result.error)")
+        #expect(result.error.split(separator: "\n").count == 1, "\(result.error)")
     }
 }

@@ -247,7 +247,7 @@ import Testing
         )
         #expect(
             try said("dns", [ask("dns_query", "NOERROR", slow: true)]) == [
-                "Name servers answered late, once; the latest answer took 2s (db.example)."
+                "Name servers answered late, once; the slowest took 2s (db.example)."
             ]
         )
     }
@@ -368,7 +368,7 @@ import Testing
             mine("process_existing", 1, ["start_ts": Story.time(-50)]),
             Story.gap("syscall_failed", from: 2, to: 3, count: 12, writtenAt: 60),
             Story.gap("block_io", from: 2, to: 3, count: 12, writtenAt: 60),
-            Story.row("_ledger", 61, ["ledger_entry": .string("interval"), "ledger_kind": .string("dns_query")]),
+            interval("dns_query", "dns", from: 50, to: 61),
         ]
         let explanation = try explain(Self.me, rows)
         #expect(explanation.statements.isEmpty)
@@ -378,6 +378,62 @@ import Testing
         #expect(explanation.unseen["memory"]?.contains("oom_kill") == true)
         // The ledger knows of some, so the collector ran.
         #expect(explanation.unseen["dns"]?.contains("dns_query") == false)
+    }
+
+    private func interval(_ kind: String, _ collector: String, from: Double, to: Double) -> Row {
+        Story.row(
+            "_ledger",
+            to,
+            [
+                "ledger_entry": .string("interval"), "ledger_kind": .string(kind),
+                "ledger_collector": .string(collector), "ledger_from": Story.time(from), "ledger_to": Story.time(to),
+            ]
+        )
+    }
+
+    @Test(
+        "of a short process, the ledger's intervals around it tell which collectors ran, and others' rows in them count"
+    )
+    func watched() throws {
+        let rows =
+            Story.life(10, "api", from: 25, to: 25.001) + [
+                interval("syscall_failed", "syscall", from: 0, to: 10),
+                interval("tcp_connect", "network", from: 20, to: 30),
+                interval("tcp_close", "network", from: 20, to: 30),
+                interval("block_io", "storage", from: 40, to: 50), Story.row("dns_query", 21, pid: 11),
+                Story.row("oom_kill", 35, pid: 11),
+            ]
+        let explanation = try explain(Self.me, rows)
+        let watched = explanation.watched
+        #expect(watched.fromUs == Story.us(20))
+        #expect(watched.toUs == Story.us(30))
+        let network = watched.collectors["network"]
+        #expect(network?.kinds == ["tcp_close", "tcp_connect"])
+        #expect(network?.fromUs == Story.us(20))
+        #expect(network?.toUs == Story.us(30))
+        #expect(explanation.unseen["network"] == ["tcp_failed", "tcp_reset", "tcp_retransmit"])
+        // Of another's rows the collector is known, though the ledger has no interval of it.
+        #expect(watched.collectors["dns"]?.kinds == ["dns_query"])
+        #expect(explanation.unseen["dns"] == ["dns_failed", "dns_timeout"])
+        // What was before or is after shows nothing of that time.
+        #expect(watched.collectors["syscall"] == nil)
+        #expect(watched.collectors["storage"] == nil)
+        #expect(explanation.unseen["syscall"] == ["syscall_failed"])
+        #expect(explanation.unseen["memory"]?.contains("oom_kill") == true)
+    }
+
+    @Test("where no interval of the ledger touches a short process, those within a minute count, and that time is told")
+    func watchedNearby() throws {
+        let rows =
+            Story.life(10, "api", from: 200, to: 200.5) + [
+                interval("tcp_connect", "network", from: 180, to: 190),
+                interval("block_io", "storage", from: 20, to: 30),
+            ]
+        let watched = try explain(Self.me, rows).watched
+        #expect(watched.collectors["network"]?.kinds == ["tcp_connect"])
+        #expect(watched.collectors["storage"] == nil)
+        #expect(watched.fromUs.map { $0 <= Story.us(180) } == true)
+        #expect(watched.toUs.map { $0 >= Story.us(201) } == true)
     }
 
     @Test("of whom the archive has nothing, it says nothing")

@@ -24,7 +24,7 @@ enum StoryFixture {
         "fault_address", "sender_comm", "target_comm", "trigger_comm", "syscall", "error", "reclaim_cause", "src_addr",
         "dst_addr", "dst_name", "dst_service", "direction", "protocol", "reset_direction", "dns_name", "dns_type",
         "dns_code", "dns_answers", "device", "io_operation", "container_state", "reason", "message", "last_reason",
-        "event_type", "ledger_entry", "ledger_kind", "ledger_reason",
+        "event_type", "ledger_entry", "ledger_kind", "ledger_reason", "ledger_collector",
     ]
     private static let times = [
         "ts", "start_ts", "parent_start_ts", "child_start_ts", "target_start_ts", "sender_start_ts", "agg_first",

@@ -20,8 +20,10 @@ import Testing
         ("10.0.0.7", .address("10.0.0.7", port: nil)), ("10.0.0.7:5432", .address("10.0.0.7", port: 5432)),
         ("::1", .address("::1", port: nil)), ("[0:0::1]:53", .address("::1", port: 53)),
         ("addr=FE80::2", .address("fe80::2", port: nil)), ("comm=a b", .comm("a b")),
-        // No pid: the kernel gives none as great.
-        ("4194304", .pod(namespace: nil, name: "4194304")),
+        // What only begins like an address or a number is a pod's name.
+        ("1.2.3.x", .pod(namespace: nil, name: "1.2.3.x")), ("0-api", .pod(namespace: nil, name: "0-api")),
+        ("10.0.*", .pod(namespace: nil, name: "10.0.*")), ("api-7d9f.x", .pod(namespace: nil, name: "api-7d9f.x")),
+        ("default/0", .pod(namespace: "default", name: "0")), ("pod=1.2", .pod(namespace: nil, name: "1.2")),
     ]
 
     @Test("a subject is read as a person means it", arguments: read)
@@ -35,6 +37,19 @@ import Testing
     )
     func refuses(text: String) {
         #expect(throws: QueryError.self) { try subject(text) }
+    }
+
+    private static let almost: [(String, String)] = [
+        // The kernel gives no pid as great.
+        ("4194304", "no pid"), ("0", "pod=0"), ("99999999", "no pid"), ("0@1h", "no pid"),
+        ("10.213.7.2:99999", "no such port"), ("10.0.0.1:0", "no such port"), ("10.0.0.1:", "no such port"),
+        ("[::1]:65536", "no such port"), ("999.1.1.1", "no address"), ("1.2", "pod=1.2"), ("[::1", "no address"),
+        ("[::1]x", "no address"), ("::1::", "no address"), ("999.1.1.1:80", "no address"), ("[", "no address"),
+    ]
+
+    @Test("what looks wholly like a number or an address and is neither is no pod", arguments: almost)
+    func refusesAlmost(text: String, part: String) {
+        #expect(performing: { try subject(text) }, throws: { "\($0)".contains(part) })
     }
 
     @Test("a misspelt word in front is told with the nearest")

@@ -55,6 +55,40 @@ import Testing
         #expect(scope.note?.contains("old") == true)
     }
 
+    @Test("of many that had a pid, those that did not end in order are named first, and how many are not named")
+    func manyOthers() throws {
+        var rows = (0..<8).flatMap {
+            Story.life(10, "p\($0)", from: Double($0) * 10 + 1, to: Double($0) * 10 + 3, code: $0 == 1 ? 3 : 0)
+        }
+        rows.append(Story.row("oom_kill", 22, pid: 10, ["start_ts": Story.time(21), "comm": .string("p2")]))
+        let scope = try SubjectScope(.process(pid: 10, atUs: nil), in: Story.archive(rows), range: StoryRange())
+        let note = try #require(scope.note)
+        #expect(note.contains("was 8 processes in that time; this is about p7[10]; others: "), "\(note)")
+        #expect(note.contains("others: 10@2026-01-01T00:00:11.000000Z (p1, exit code 3), "), "\(note)")
+        #expect(note.contains("(p2, OOM), 10@2026-01-01T00:00:41.000000Z (p4), "), "\(note)")
+        #expect(note.hasSuffix("(p6), and 2 more"), "\(note)")
+    }
+
+    @Test("a time at which no process had the pid is refused, with the ones before and after")
+    func nobodyThen() throws {
+        let rows = Story.life(10, "old", from: 11, to: 13) + Story.life(10, "new", from: 15, to: 17)
+        func refusal(_ seconds: Int) -> String? {
+            do {
+                _ = try entries("10@2026-01-01T00:00:\(seconds)Z", rows)
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        let next = "the next is 10@2026-01-01T00:00:15.000000Z (new)"
+        let before = "the one before is 10@2026-01-01T00:00:11.000000Z (old), which ended 2026-01-01T00:00:13.000000Z"
+        let nobody = "no process is known to have had pid 10 at 2026-01-01T00:00"
+        #expect(refusal(14) == "\(nobody):14.000000Z; \(next); \(before)")
+        #expect(refusal(10)?.hasSuffix("; the next is 10@2026-01-01T00:00:11.000000Z (old)") == true)
+        #expect(refusal(18)?.contains("; the one before is 10@2026-01-01T00:00:15.000000Z (new)") == true)
+        for second in [11, 12, 13, 16] { #expect(refusal(second) == nil) }
+    }
+
     @Test("gaps stand where they lie, though the ledger wrote them later, and only those of the kinds asked for")
     func gaps() throws {
         let rows =

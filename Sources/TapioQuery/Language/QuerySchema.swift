@@ -31,6 +31,14 @@ public struct QuerySchema: Sendable {
         QuerySchema(columns: columns + more, kinds: kinds + others)
     }
 
+    /// Throws where one of these is no kind that is known, with the nearest.
+    public func check(kinds names: [String]) throws(QueryError) {
+        if kinds.isEmpty { return }
+        for name in names where name != "_ledger" && !kinds.contains(name) {
+            throw QueryError("no kind \"\(name)\"" + NearestName.hint(name, in: kinds))
+        }
+    }
+
     /// The column of that name.
     public subscript(_ name: String) -> Column? { index[name].map { columns[$0] } }
 

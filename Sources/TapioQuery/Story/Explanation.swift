@@ -8,9 +8,11 @@ public struct Explanation: Sendable {
     public let statements: [Statement]
     /// Rows of the subject, by kind; those of its cgroups among them.
     public let looked: [String: Int]
-    /// Kinds that the rules look at and of which the archive has no row in that time, of anybody, by collector: whether nothing
-    /// of the sort happened, or nobody looked, it does not tell.
+    /// Kinds that the rules look at and of which the archive has neither a row nor an interval of the ledger in the time of
+    /// ``watched``, of anybody, by collector: whether nothing of the sort happened, or nobody looked, it does not tell.
     public let unseen: [String: [String]]
+    /// What shows which collectors ran then.
+    public let watched: WatchedKinds
     /// Times of which the archive does not tell all.
     public let gaps: [StoryGap]
     /// Gaps that found no room.
@@ -94,7 +96,11 @@ public struct Explanation: Sendable {
         let found = try StoryGaps.read(archive, in: scope.gapRange, kinds: kinds.union(["process_exec"]))
         gaps = found.gaps
         moreGaps = found.more
-        unseen = try Self.unseen(archive, scope.range, looked: looked)
+        // What others ran into while a process lived shows who was looking; what they did after its end does not.
+        let watched = try WatchedKinds(archive, in: scope.gapRange, collectorOfKind: Self.collectors)
+        self.watched = watched
+        let missing = Self.collectors.filter { !watched.kinds.contains($0.key) && looked[$0.key] == nil }
+        unseen = Dictionary(grouping: missing.keys.sorted()) { Self.collectors[$0]! }
     }
 
     static let commonColumns = [
@@ -102,20 +108,4 @@ public struct Explanation: Sendable {
         "agg_min",
         "agg_max", "agg_sum",
     ]
-
-    private static func unseen(
-        _ archive: StoryArchive,
-        _ range: StoryRange,
-        looked: [String: Int]
-    ) throws -> [String: [String]] {
-        func names(_ filter: String, _ column: String) throws -> [String] {
-            try archive.counts(filter, in: range, by: [column]).compactMap { key, _ in
-                if case .string(let name)? = key.first { name } else { nil }
-            }
-        }
-        // What was seen and then filtered or lost is in the ledger's intervals only.
-        let seen = Set(try names("", "kind") + names("kind = _ledger and ledger_entry = interval", "ledger_kind"))
-        let missing = collectors.keys.filter { !seen.contains($0) && looked[$0] == nil }
-        return Dictionary(grouping: missing.sorted()) { collectors[$0]! }
-    }
 }

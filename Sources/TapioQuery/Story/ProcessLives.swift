@@ -16,6 +16,19 @@ public struct ProcessLife: Sendable, Hashable {
     public var pod: String?
     /// Whether the archive has the row of its fork or exec: else what it did before is not in it.
     public var isBornInArchive = false
+    /// What it returned; nil where no row tells it.
+    public var exitCode: Int64?
+    /// The signal that ended it; nil where no row tells of one.
+    public var signal: Int64?
+    /// Whether the kernel chose it to be killed since memory ran out.
+    public var isOutOfMemory = false
+
+    /// How it ended, in a word, where that was not in order; nil where it was, or where no row tells.
+    public var failure: String? {
+        if isOutOfMemory { return "OOM" }
+        if let signal { return ErrorWords.signal(signal) }
+        return exitCode.flatMap { $0 == 0 ? nil : "exit code \($0)" }
+    }
 
     /// `comm[pid]`, safe for a terminal.
     public var name: String { "\(TerminalText.escape(comm, limit: 40))[\(pid)]" }
@@ -44,7 +57,7 @@ struct ProcessLives {
 
     static let columns = [
         "ts", "kind", "pid", "comm", "start_ts", "child_pid", "child_start_ts", "exe", "args", "pod", "namespace",
-        "agg_count",
+        "agg_count", "exit_code", "signal",
     ]
 
     /// Takes in a row, in the order of time.
@@ -58,7 +71,12 @@ struct ProcessLives {
         if isFork { return }
         if let command = row.text("args") ?? row.text("exe") { lives[place].command = command }
         if let pod = row.text("pod") { lives[place].pod = (row.text("namespace").map { $0 + "/" } ?? "") + pod }
-        if row.kind == "process_exit" { lives[place].endUs = row.timeUs }
+        if row.kind == "oom_kill" { lives[place].isOutOfMemory = true }
+        if let signal = row.int("signal"), signal > 0 { lives[place].signal = signal }
+        if row.kind == "process_exit" {
+            lives[place].endUs = row.timeUs
+            lives[place].exitCode = row.int("exit_code")
+        }
     }
 
     private mutating func place(of start: Int64) -> Int {
@@ -72,10 +90,18 @@ struct ProcessLives {
         return place
     }
 
-    /// The one that had the number at a time, or the last; nil where nothing tells of any.
+    /// The one that had the number at a time, or the last; nil where nothing tells of one.
     func life(atUs time: Int64?) -> ProcessLife? {
         guard let time else { return lives.last }
-        return lives.last { ($0.startUs ?? .min) <= time &+ Self.toleranceUs } ?? lives.first
+        let found = lives.last { ($0.startUs ?? .min) <= time &+ Self.toleranceUs }
+        // Who had ended by then did not have it any more.
+        if let end = found?.endUs, end < time &- Self.toleranceUs { return nil }
+        return found
+    }
+
+    /// The last one that started by a time, and the first that started after it.
+    func around(_ time: Int64) -> (before: ProcessLife?, next: ProcessLife?) {
+        (lives.last { ($0.startUs ?? .min) <= time }, lives.first { ($0.startUs ?? .min) > time })
     }
 
     /// When the number was this life's: until the next one's start, since nothing else can have had it.

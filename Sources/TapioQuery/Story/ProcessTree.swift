@@ -34,8 +34,8 @@ public struct ProcessTree: Sendable {
         public internal(set) var parent: Int?
     }
 
-    /// The moment, UTC microseconds since 1970.
-    public let atUs: Int64
+    /// The moment, UTC microseconds since 1970; nil where none was named and no row tells of a process.
+    public let atUs: Int64?
     /// From when on the rows tell: the start of the agent's run, where the ledger has it.
     public let fromUs: Int64?
     /// The processes, those that had ended before only where they were asked for.
@@ -51,8 +51,8 @@ public struct ProcessTree: Sendable {
     /// What the scan met.
     public private(set) var summary = ScanSummary()
 
-    /// Processes that are held at most.
-    private static let most = 200_000
+    /// Processes that run, and as many that ended, that are held at most; of more, those that came first.
+    public static let most = 200_000
     /// The kinds that it is made from.
     static let kinds = ["process_existing", "process_exec", "process_fork", "process_exit"]
 
@@ -88,7 +88,7 @@ public struct ProcessTree: Sendable {
             table.add(row)
             return true
         }
-        self.atUs = atUs ?? last ?? 0
+        self.atUs = atUs ?? last
         fromUs = start
         refused = table.refused
         summaries = table.summaries

@@ -59,19 +59,30 @@ public struct StoryArchive: Sendable {
         return try engine.forEachRow(try Query(spec, schema: schema)) { try emit(StoryRow($0)) }
     }
 
+    /// The values of `columns` that there are, each with what `aggregates` make of its rows.
+    func groups(
+        _ filter: String,
+        in range: StoryRange,
+        by columns: [String],
+        of aggregates: [String] = []
+    ) throws -> [[EventValue]] {
+        var spec = QuerySpec()
+        spec.filter = filter
+        spec.sinceNs = range.sinceNs
+        spec.untilNs = range.untilNs
+        spec.groupBy = columns
+        spec.aggregates = aggregates
+        spec.joins = joins
+        return try engine.table(try Query(spec, schema: schema)).rows
+    }
+
     /// How many events there are by the values of `columns`.
     func counts(
         _ filter: String,
         in range: StoryRange,
         by columns: [String]
     ) throws -> [(key: [EventValue], count: Double)] {
-        var spec = QuerySpec()
-        spec.filter = filter
-        spec.sinceNs = range.sinceNs
-        spec.untilNs = range.untilNs
-        spec.groupBy = columns
-        spec.joins = joins
-        return try engine.table(try Query(spec, schema: schema)).rows.map { row in
+        try groups(filter, in: range, by: columns).map { row in
             let count: Double =
                 switch row.last {
                 case .int(let number): Double(number)

@@ -58,6 +58,8 @@ public enum Subject: Sendable, Hashable {
             self = address
         } else if text.utf8.count >= Self.idDigits, text.unicodeScalars.allSatisfy({ $0.properties.isASCIIHexDigit }) {
             self = .container(text.lowercased())
+        } else if let problem = Self.problem(text) {
+            throw wrong(problem)
         } else {
             self = Self.pod(text)
         }
@@ -114,6 +116,34 @@ public enum Subject: Sendable, Hashable {
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         return canonical(host).map { .address($0, port: port) }
+    }
+
+    /// Why what looks wholly like a number or an address is neither; nil for all else, which may be a pod's name.
+    private static func problem(_ text: String) -> String? {
+        func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+        // A pod's name may be of digits and dots, but has neither an at sign nor a colon.
+        let orPod = "; a pod of that name is pod=\(text)"
+        let number = text[..<(text.firstIndex(of: "@") ?? text.endIndex)]
+        if !number.isEmpty, number.utf8.allSatisfy(isDigit) {
+            return "no pid: it is 1 to \(pidLimit - 1)" + (number.endIndex == text.endIndex ? orPod : "")
+        }
+        if text.utf8.allSatisfy({ isDigit($0) || $0 == UInt8(ascii: ".") }) {
+            return "no address: write 10.0.0.1 or 10.0.0.1:443" + orPod
+        }
+        guard let colon = text.lastIndex(of: ":") else {
+            return text.hasPrefix("[") ? "no address: write [::1] or [::1]:53" : nil
+        }
+        let host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed || !host.contains(":"),
+            canonical(String(isBracketed ? host.dropFirst().dropLast() : host)) != nil
+        {
+            return "no such port: it is 1 to 65535"
+        }
+        let isAddress = text.unicodeScalars.allSatisfy {
+            $0.properties.isASCIIHexDigit || ":.".unicodeScalars.contains($0)
+        }
+        return isAddress || text.hasPrefix("[") ? "no address: write 10.0.0.1:443, ::1 or [::1]:53" : nil
     }
 
     /// An address as inet_ntop(3) writes it.

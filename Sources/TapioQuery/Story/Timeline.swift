@@ -30,6 +30,7 @@ public struct Timeline: Sendable {
 
     /// - Parameter kinds: Only these; all but the ledger's where there is none.
     public init(_ subject: Subject, in archive: StoryArchive, range: StoryRange, kinds: [String] = []) throws {
+        try archive.schema.check(kinds: kinds)
         scope = try SubjectScope(subject, in: archive, range: range)
         self.archive = archive
         var filter = subject.filter(isOwn: false)
@@ -66,6 +67,17 @@ public struct Timeline: Sendable {
         let pids = FilterText.isOne(of: lives.keys, "target_pid")
         let filter = "(\(pids) and (target_start_ts is null or target_start_ts in (\(starts.joined(separator: ", ")))))"
         return (filter, lives.count >= mostTargets)
+    }
+
+    /// Whether the archive has a row of the subject in that time, of any kind.
+    public func isKnown() throws -> Bool {
+        if scope.life != nil { return true }
+        var isKnown = false
+        try archive.forEach(scope.subject.filter(isOwn: false), in: scope.range, columns: ["ts"]) { _ in
+            isKnown = true
+            return false
+        }
+        return isKnown
     }
 
     /// Hands over the entries until there are no more, or `emit` returns false.

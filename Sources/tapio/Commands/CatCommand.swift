@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import TapioAgent
 import TapioArchive
+import TapioCollectors
 import TapioEvents
 import TapioQuery
 
@@ -51,7 +52,11 @@ struct CatCommand: AsyncParsableCommand {
     func run() async throws {
         guard follow else { return try showArchive() }
         // A filter and a past are the archive's to answer; live, the agent sends kinds.
-        if filter.isEmpty && range.since == nil && archive.archive == nil, try followAgent() { return }
+        if filter.isEmpty && range.since == nil && archive.archive == nil {
+            // The agent leaves out names that it does not know, without a word.
+            try QuerySchema(CollectorRegistry.schemas).check(kinds: QueryCommand.list(kinds))
+            if try followAgent() { return }
+        }
         try await followArchive()
     }
 
@@ -69,7 +74,7 @@ struct CatCommand: AsyncParsableCommand {
     }
 
     private func showArchive() throws {
-        let question = try ArchiveQuestion(path: try archive.path(), spec: try spec())
+        let question = try ArchiveQuestion(path: try archive.path(), spec: try spec(), kinds: QueryCommand.list(kinds))
         let out = Output()
         let printer = RowPrinter(output: output)
         var isEmpty = true
@@ -119,7 +124,14 @@ struct CatCommand: AsyncParsableCommand {
         let printer = RowPrinter(output: output)
         let spec = try spec()
         let follower = ArchiveFollower(sinceNs: spec.sinceNs ?? ClockOffset.utcNow())
-        try await ArchiveFollowing(path: path, spec: spec, printer: printer, out: out).run(follower, limit: limit)
+        let following = ArchiveFollowing(
+            path: path,
+            spec: spec,
+            kinds: QueryCommand.list(kinds),
+            printer: printer,
+            out: out
+        )
+        try await following.run(follower, limit: limit)
     }
 }
 

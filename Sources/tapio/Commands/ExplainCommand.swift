@@ -39,11 +39,7 @@ struct ExplainCommand: ParsableCommand {
         let explanation = try Explanation(subject, in: reading.archive, range: reading.range)
         if let note = explanation.scope.note { StandardError.line("tapio: note: \(note)") }
         guard explanation.isKnown else {
-            _ = reading.note(explanation.summary, hasGaps: false)
-            throw CommandFailure(
-                .failed,
-                "the archive has no row of \(subject.text) in that time; tapio query --by comm,pid shows who there is"
-            )
+            throw reading.nobody(StoryReading.unknown(subject), explanation.summary)
         }
         let out = Output()
         let text = ExplanationText(explanation, archive: archive.archive, paint: output.paint)

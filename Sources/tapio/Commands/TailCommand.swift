@@ -71,7 +71,7 @@ struct TailCommand: AsyncParsableCommand {
         let spec = try spec()
         let out = Output(isLive: follow)
         let printer = RowPrinter(output: output)
-        let question = try ArchiveQuestion(path: path, spec: spec)
+        let question = try ArchiveQuestion(path: path, spec: spec, kinds: QueryCommand.list(kinds))
         let (events, summary) = try last(question)
         for event in events { try out.line(printer.text(event)) }
         try out.flush()
@@ -87,7 +87,14 @@ struct TailCommand: AsyncParsableCommand {
         }
         var follower = ArchiveFollower(sinceNs: begin)
         for event in events { _ = follower.isNew(event) }
-        try await ArchiveFollowing(path: path, spec: spec, printer: printer, out: out).run(follower, limit: nil)
+        let following = ArchiveFollowing(
+            path: path,
+            spec: spec,
+            kinds: QueryCommand.list(kinds),
+            printer: printer,
+            out: out
+        )
+        try await following.run(follower, limit: nil)
     }
 
     /// The last events that pass, in the order of time: looks back further and further until there are enough.

@@ -10,7 +10,8 @@ struct TimelineCommand: ParsableCommand {
         discussion: """
             Each line has the time since the first event, the time of day (UTC), and the event as tapio cat shows it. \
             What others did to the subject is there too: signals sent to it, its fork. Where the archive does not tell all \
-            (events were lost, no agent ran), a line says so where that lies. Exit code 3 then.
+            (events were lost, no agent ran), a line says so where that lies. Exit code 3 then, and 1 where it has no row of \
+            the subject.
 
             SUBJECTS
               4711               A process; of several with that pid, the last.
@@ -56,13 +57,26 @@ struct TimelineCommand: ParsableCommand {
         var text = TimelineText(output: output)
         var left = limit ?? .max
         var count = 0
+        // Of a subject that the archive does not know, gaps say nothing: they wait for its first event.
+        var waiting: [Timeline.Entry] = []
         let summary = try timeline.forEach { entry in
-            for line in text.lines(entry) { try out.line(line) }
+            waiting.append(entry)
             if case .event = entry {
                 left -= 1
                 count += 1
             }
+            if count == 0 { return true }
+            for entry in waiting {
+                for line in text.lines(entry) { try out.line(line) }
+            }
+            waiting.removeAll(keepingCapacity: true)
             return left > 0
+        }
+        if count == 0 {
+            guard try timeline.isKnown() else { throw reading.nobody(StoryReading.unknown(subject), summary) }
+            for entry in waiting {
+                for line in text.lines(entry) { try out.line(line) }
+            }
         }
         try out.flush()
         if count == 0 { StandardError.line("tapio: note: no event is about \(subject.text)") }

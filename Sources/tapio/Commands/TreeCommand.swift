@@ -10,7 +10,9 @@ struct TreeCommand: ParsableCommand {
         discussion: """
             It is made from the rows of the agent's last run before that moment: the processes that were there when it \
             started, and every fork, exec and exit since. Without --at it is the archive's last moment. Processes whose \
-            parent is not known to run then stand at the left. With --all, those that ended are shown too, with how.
+            parent is not known to run then stand at the left. With --all, those that ended are shown too, with how. \
+            At most \(HumanUnits.count(Int64(ProcessTree.most))) that run, and as many that ended, find room: of more it \
+            says so, with exit code 3; --since leaves out those that ended before.
 
             EXAMPLES
               tapio tree
@@ -47,21 +49,29 @@ struct TreeCommand: ParsableCommand {
     func run() throws {
         let reading = try StoryReading(archive, range: try TimeRange.parse([]), join: join)
         let since = try since.map(StoryReading.time)
+        let at = try at.map(StoryReading.time)
+        if let since, let at, since > at {
+            let (begin, end) = (HumanTime.rfc3339(microseconds: since), HumanTime.rfc3339(microseconds: at))
+            throw CommandFailure(
+                .usage,
+                "the range ends before it begins: --since \(begin), --at \(end); give a --since that is not after --at"
+            )
+        }
         var tree = try ProcessTree(
             reading.archive,
-            atUs: try at.map(StoryReading.time),
+            atUs: at,
             endedSinceUs: all ? since ?? .min : nil
         )
         if let pid, !tree.keep(pid: pid) {
-            throw CommandFailure(
-                .failed,
-                "no process \(pid) is known to run then\(all ? "" : "; --all shows ended ones too")"
+            throw reading.nobody(
+                "no process \(pid) is known to run then\(all ? "" : "; --all shows ended ones too")",
+                tree.summary
             )
         }
         if let pod {
             let glob = PodGlob(pod)
             guard tree.keep(where: { glob.matches($0.pod) }) else {
-                throw CommandFailure(.failed, "no process of pod \(TerminalText.escape(pod)) is known to run then")
+                throw reading.nobody("no process of pod \(TerminalText.escape(pod)) is known to run then", tree.summary)
             }
         }
         let out = Output()
@@ -72,14 +82,21 @@ struct TreeCommand: ParsableCommand {
             for line in text.lines(tree) { try out.line(line) }
         }
         try out.flush()
-        if tree.nodes.isEmpty { StandardError.line("tapio: note: the archive tells of no process") }
+        if tree.atUs == nil {
+            StandardError.line("tapio: note: the archive has no event of a process")
+        } else if tree.nodes.isEmpty {
+            StandardError.line("tapio: note: the archive tells of no process that is shown")
+        }
         if tree.summaries > 0 {
             StandardError.line(
                 "tapio: note: incomplete: \(HumanUnits.count(tree.summaries)) starts and ends are in summaries, which name no process"
             )
         }
         if tree.refused > 0 {
-            StandardError.line("tapio: note: incomplete: \(tree.refused) processes found no room")
+            let (refused, most) = (HumanUnits.count(Int64(tree.refused)), HumanUnits.count(Int64(ProcessTree.most)))
+            StandardError.line(
+                "tapio: note: incomplete: \(refused) processes found no room: at most \(most) that run and \(most) that ended are held; a later --since leaves out more that ended"
+            )
         }
         for gap in tree.gaps.prefix(10) { StandardError.line("tapio: note: \(gap.text)") }
         let isIncomplete = !tree.gaps.isEmpty || tree.summaries > 0 || tree.refused > 0

@@ -20,6 +20,8 @@ struct ExplanationText {
     ]
     /// Gaps that are shown one by one.
     private static let mostGaps = 10
+    /// Kinds that are named for a collector that ran.
+    private static let mostKinds = 4
 
     /// All lines.
     var lines: [String] {
@@ -33,6 +35,8 @@ struct ExplanationText {
         if explanation.statements.isEmpty { lines += ["", "No rule has anything to say."] }
         lines += ["", paint(.bold, "What was looked at")]
         lines.append("  " + looked)
+        let range = explanation.scope.range
+        lines.append("  " + Self.time(range.sinceNs.map { $0 / 1000 }, range.untilNs.map { $0 / 1000 }))
         lines += ["", paint(.bold, "What this archive cannot show")]
         lines += limits.map { "  " + $0 }
         return lines
@@ -69,6 +73,13 @@ struct ExplanationText {
         return TerminalText.escape(words.joined(separator: " "))
     }
 
+    /// A part of time, in words.
+    private static func time(_ fromUs: Int64?, _ toUs: Int64?) -> String {
+        let from = fromUs.map { HumanTime.rfc3339(microseconds: $0) } ?? "the archive's begin"
+        let end = fromUs == nil ? "its end" : "the archive's end"
+        return "from \(from) to \(toUs.map { HumanTime.rfc3339(microseconds: $0) } ?? end)"
+    }
+
     private var looked: String {
         if explanation.looked.isEmpty { return "no row of the kinds that the rules look at is about it" }
         return explanation.looked.sorted { $0.key < $1.key }
@@ -92,17 +103,35 @@ struct ExplanationText {
                 "\(HumanUnits.count(Int64(explanation.sampledRows))) of its rows were sampled: others of the sort are not here, and counts are \"at least\""
             )
         }
-        for (collector, kinds) in explanation.unseen.sorted(by: { $0.key < $1.key }) {
-            limits.append(
-                "\(kinds.joined(separator: ", ")): of nobody is there a row; whether collector \(collector) ran, they cannot tell"
-            )
-        }
+        limits += unseen
         if limits.isEmpty {
             limits.append(
                 "nothing is known to be missing: no gaps, no sampling, and rows of every kind that the rules look at"
             )
         }
         return limits
+    }
+
+    /// Kinds of which there is nothing: a line for each collector, with what shows that it ran.
+    private var unseen: [String] {
+        let watched = explanation.watched
+        let time = Self.time(watched.fromUs, watched.toUs)
+        return explanation.unseen.sorted { $0.key < $1.key }.map { collector, kinds in
+            let names = kinds.joined(separator: ", ")
+            let nothing = "\(names): \(time) there is none, of anybody, in rows or in the ledger's intervals"
+            guard let evidence = watched.collectors[collector], !evidence.kinds.isEmpty else {
+                return "\(nothing), and nothing there shows that collector \(collector) ran"
+            }
+            var shown = evidence.kinds.prefix(Self.mostKinds).joined(separator: ", ")
+            let more = evidence.kinds.count - Self.mostKinds
+            if more > 0 { shown += " and \(more) more" }
+            if let from = evidence.fromUs, let to = evidence.toUs {
+                shown += "; the ledger has it \(Self.time(from, to))"
+            }
+            let text =
+                "\(nothing); collector \(collector) ran (it told of \(shown)): none happened, or it did not look for them"
+            return TerminalText.escape(text)
+        }
     }
 
     /// The explanation as JSON.
@@ -112,6 +141,7 @@ struct ExplanationText {
         var statements: [Said]
         var lookedAt: [String: Int]
         var unseenKinds: [String: [String]]
+        var watched: Watched
         var gaps: [Gap]
         var moreGaps: Int
         var sampledRows: Int
@@ -144,6 +174,20 @@ struct ExplanationText {
         var pid: Int64
         var cpu: Int64
         var seq: Int64
+    }
+
+    /// Which collectors ran, in the time in which kinds were looked for; without a bound, from the archive's begin or to its end.
+    struct Watched: Encodable {
+        var from: String?
+        var to: String?
+        var collectors: [String: Collector]
+    }
+
+    /// What shows that a collector ran.
+    struct Collector: Encodable {
+        var kinds: [String]
+        var from: String?
+        var to: String?
     }
 
     /// A time of which the archive does not tell all.
@@ -186,6 +230,13 @@ struct ExplanationText {
             },
             lookedAt: explanation.looked,
             unseenKinds: explanation.unseen,
+            watched: Watched(
+                from: explanation.watched.fromUs.map(time),
+                to: explanation.watched.toUs.map(time),
+                collectors: explanation.watched.collectors.mapValues {
+                    Collector(kinds: $0.kinds, from: $0.fromUs.map(time), to: $0.toUs.map(time))
+                }
+            ),
             gaps: explanation.gaps.map {
                 Gap(from: time($0.fromUs), to: time($0.toUs), kind: $0.kind, reason: $0.reason, count: $0.count)
             },

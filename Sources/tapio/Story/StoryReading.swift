@@ -29,6 +29,17 @@ struct StoryReading {
         return hasGaps || summary.exitCode != 0 || !question.source.warnings.isEmpty ? .incomplete : .ok
     }
 
+    /// The end of a command that found nobody: where parts of the archive could not be read, they may tell of whom was meant.
+    func nobody(_ message: String, _ summary: ScanSummary) -> CommandFailure {
+        if note(summary, hasGaps: false) == .ok { return CommandFailure(.failed, message) }
+        return CommandFailure(.incomplete, message + "; but not all of it could be read (see above)")
+    }
+
+    /// What is said of a subject that the archive does not know.
+    static func unknown(_ subject: Subject) -> String {
+        "the archive has no row of \(subject.text) in that time; tapio query --by comm,pid shows who there is"
+    }
+
     /// A subject as it was written on the command line.
     static func subject(_ text: String) throws -> Subject {
         let now = ClockOffset.measure().utcNanoseconds(boot: ClockOffset.bootNow())

@@ -31,7 +31,7 @@ struct TreeText {
 
     /// The moment, then the processes, each made when it is asked for.
     func lines(_ tree: ProcessTree) -> AnyIterator<String> {
-        var first: String? = paint(.faint, "at \(HumanTime.rfc3339(microseconds: tree.atUs))")
+        var first = tree.atUs.map { paint(.faint, "at \(HumanTime.rfc3339(microseconds: $0))") }
         var walk = tree.walk
         return AnyIterator {
             if let line = first.take() { return line }
@@ -84,7 +84,7 @@ struct TreeText {
 
     /// The tree as JSON.
     struct Document: Encodable {
-        var at: String
+        var at: String?
         var from: String?
         var processes: [Process]
     }
@@ -110,7 +110,7 @@ struct TreeText {
     /// The processes in the order of the lines.
     func document(_ tree: ProcessTree) -> Document {
         var document = Document(
-            at: HumanTime.rfc3339(microseconds: tree.atUs),
+            at: tree.atUs.map { HumanTime.rfc3339(microseconds: $0) },
             from: tree.fromUs.map { HumanTime.rfc3339(microseconds: $0) },
             processes: []
         )

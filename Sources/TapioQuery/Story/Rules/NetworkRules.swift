@@ -63,7 +63,7 @@ struct DNSRule: ExplanationRule {
                 Statement(
                     Self.name,
                     .slowed,
-                    "Name servers answered late, \(slow.tally.times); the latest answer took \(latency)\(name).",
+                    "Name servers answered late, \(slow.tally.times); the slowest took \(latency)\(name).",
                     slow.tally,
                     filter: "\(subject.filter(Self.kinds[2], Self.kinds[0])) and dns_slow = 1"
                 )
