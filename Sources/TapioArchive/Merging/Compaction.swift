@@ -72,11 +72,18 @@ public struct Compaction: Sendable {
     /// - Parameter use: What others do with a segment.
     public func plan(nowNs: Int64, use: (SegmentName) -> Use) throws(FileError) -> MergePlan {
         let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
+        let duplicates = MergedSegments.duplicates(
+            in: inventory.sealed.map {
+                ArchiveSegment(facts: $0, directory: directory, node: nil, fileSystem: fileSystem)
+            }
+        )
         // The newest keeps its number: the agent's next start counts on from it.
         let newest = inventory.sealed.map(\.name.sequence).max()
         var candidates: [MergePlan.Candidate] = []
         for facts in inventory.sealed {
             let path = "\(directory)/\(facts.relativePath)"
+            // Merged once more, its rows would be there twice for good.
+            if duplicates[path] != nil { continue }
             var isFixed = facts.name.sequence == newest || isPinned(path)
             if (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs { isFixed = true }
             var mark = ""
