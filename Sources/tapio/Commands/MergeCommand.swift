@@ -184,9 +184,9 @@ struct MergeCommand: ParsableCommand {
     /// The sealed segments by node, each row in one of them.
     private func candidates(_ left: inout LeftOut) throws -> [String: [MergePlan.Candidate]] {
         var nodes: [String: [MergePlan.Candidate]] = [:]
-        for (node, segments) in try segments(&left).sorted(by: { $0.key < $1.key }) {
-            let duplicates = MergedSegments.duplicates(in: segments)
-            for segment in segments {
+        for (node, found) in try segments(&left).sorted(by: { $0.key < $1.key }) {
+            let duplicates = MergedSegments.duplicates(in: found)
+            for segment in found {
                 guard let name = segment.name else { continue }
                 if duplicates[segment.path] != nil {
                     left.repeated.append(segment.path)

@@ -67,9 +67,7 @@ struct SQLCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if path != nil && archive.archive != nil {
-            throw ValidationError("give the path once: as argument or --archive")
-        }
+        try ArchiveAccess.refuseTwo(path, archive)
         if SQLDialect(rawValue: dialect) == nil {
             throw ValidationError("no dialect is named '\(dialect)'; there are \(SQLCommand.dialects)")
         }
