@@ -10,7 +10,7 @@ enum TemporaryFiles {
     private nonisolated(unsafe) static var pipeForHandler: Int32 = -1
 
     /// Begun with the first file: commands that make none end as they always did.
-    private static let isListening: Bool = listen()
+    private static let isListening: Bool = TemporaryFiles.listen()
 
     /// A file that goes if the command is ended from now on.
     static func add(_ path: String) {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import TapioArchive
 import TapioEvents
+import TapioQuery
 
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,6 +56,8 @@ struct MergeCommand: ParsableCommand {
         var repeated: [String] = []
         /// Damaged segments of which what is whole is taken.
         var salvaged: Set<String> = []
+        /// The version of the first archive that is of a later one than this program.
+        var newerSchemaVersion: String?
     }
 
     func run() throws {
@@ -99,6 +102,7 @@ struct MergeCommand: ParsableCommand {
         answer.skipped = left.skipped
         answer.repeated = left.repeated
         try tell(answer)
+        if !output.json { ArchiveAccess.note(newerSchemaVersion: left.newerSchemaVersion) }
         if !left.skipped.isEmpty { throw ExitStatus.incomplete.code }
     }
 
@@ -214,6 +218,8 @@ struct MergeCommand: ParsableCommand {
                 throw ArchiveAccess.failure(error, path: path)
             }
             left.skipped += reader.warnings
+            let newer = ArchiveSource.newerSchemaVersion(of: reader.segments)
+            left.newerSchemaVersion = left.newerSchemaVersion ?? newer
             left.repeated += reader.duplicates.keys.sorted()
             for segment in reader.segments {
                 guard let name = segment.name, !segment.isOpen else {
