@@ -61,14 +61,19 @@ public struct SQLArchive: Sendable, Hashable {
         tables = Self.tables(of: parts.map(String.init), isRoot: isRoot)
     }
 
+    /// Segments that are named one by one where a backup has all of them twice.
+    private static let mostNamed = 10
+
     /// What is in the way of programs that read all files of the archive.
     private static func disturbances(_ reader: ArchiveReader) -> [String] {
         var lines = reader.segments.filter(\.isDamaged).map {
             "\($0.path) is damaged, and who meets it refuses the whole view; tapio repair saves what is whole of it"
         }
-        lines += reader.duplicates.sorted { $0.key < $1.key }.map { path, merged in
-            "\(path) counts twice: its rows are in \(merged) as well; remove it"
+        let twice = reader.duplicates.sorted { $0.key < $1.key }
+        for (path, merged) in twice.prefix(mostNamed) {
+            lines.append("\(path) counts twice: its rows are in \(merged) as well; remove it")
         }
+        if twice.count > mostNamed { lines.append("\(twice.count - mostNamed) more segments count twice") }
         return lines
     }
 
