@@ -1,6 +1,8 @@
+import ArgumentParser
 import Glibc
 import TapioArchive
 import TapioEvents
+import TapioQuery
 
 /// Opens archives for the commands that read them.
 enum ArchiveAccess {
@@ -9,6 +11,7 @@ enum ArchiveAccess {
         do {
             let reader = try ArchiveReader(path: path)
             try refuseForeign(reader, path)
+            try refuseStrangers(path, hasSegments: !reader.segments.isEmpty, warnings: reader.warnings)
             return reader
         } catch let error as FileError {
             throw failure(error, path: path)
@@ -32,6 +35,37 @@ enum ArchiveAccess {
         )
     }
 
+    /// A directory in which there are files, and none is a segment, is somebody else's.
+    static func refuseStrangers(_ path: String, hasSegments: Bool, warnings: [String]) throws {
+        guard !hasSegments, !warnings.isEmpty, !hasNodes(path) else { return }
+        let files = "\(HumanUnits.count(Int64(warnings.count))) files and directories"
+        throw CommandFailure(
+            .failed,
+            "\(TerminalText.escape(path)) is no archive: of its \(files) none is a segment; name the directory that has node=… in it"
+        )
+    }
+
+    private static func hasNodes(_ path: String) -> Bool {
+        if path.split(separator: "/").last?.hasPrefix("node=") == true { return true }
+        let entries = (try? PosixFileSystem().list(path)) ?? []
+        return entries.contains { $0.name.hasPrefix("node=") || $0.name == ".catalogue.tsv" }
+    }
+
+    /// Says that an archive is of a later version, where it is.
+    static func note(newerSchemaVersion: String?) {
+        guard let version = newerSchemaVersion else { return }
+        StandardError.line(
+            "tapio: note: written by a newer version (schema \(TerminalText.escape(version)), this program knows \(ArchiveSource.schemaVersion)): fields that it does not know are taken as the file describes them"
+        )
+    }
+
+    /// Where an archive may be named as an argument as well as with --archive.
+    static func refuseTwo(_ path: String?, _ archive: ArchiveOptions) throws {
+        if path != nil && archive.archive != nil {
+            throw ValidationError("give the path once: as argument or --archive")
+        }
+    }
+
     /// The words for an archive or file that cannot be opened.
     static func failure(_ error: FileError, path: String) -> CommandFailure {
         let shown = TerminalText.escape(path)
@@ -41,6 +75,8 @@ enum ArchiveAccess {
                 .failed,
                 "there is no archive at \(shown); name one with --archive, or make one with tapio run"
             )
+        case ENOTDIR:
+            return CommandFailure(.failed, "\(shown) is no directory: name an archive's, or one node=… in it")
         case EACCES, EPERM:
             return CommandFailure(
                 .privileges,

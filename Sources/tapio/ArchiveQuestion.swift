@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import TapioArchive
 import TapioCollectors
@@ -25,13 +24,7 @@ struct ArchiveQuestion {
         if let stranger = source.stranger {
             throw CommandFailure(.failed, TerminalText.escape("\(path) \(stranger)"))
         }
-        if source.segments.isEmpty && !source.warnings.isEmpty && !ArchiveQuestion.hasNodes(path) {
-            let files = "\(HumanUnits.count(Int64(source.warnings.count))) files and directories"
-            throw CommandFailure(
-                .failed,
-                "\(TerminalText.escape(path)) is no archive: of its \(files) none is a segment; name the directory that has node=… in it"
-            )
-        }
+        try ArchiveAccess.refuseStrangers(path, hasSegments: !source.segments.isEmpty, warnings: source.warnings)
         engine = QueryEngine(segments: source.segments)
     }
 
@@ -46,11 +39,7 @@ struct ArchiveQuestion {
                 "and \(source.warnings.count - ArchiveQuestion.mostWarnings) more files were left out"
             )
         }
-        if let version = source.newerSchemaVersion {
-            StandardError.line(
-                "tapio: note: written by a newer version (schema \(TerminalText.escape(version)), this program knows \(ArchiveSource.schemaVersion)): fields that it does not know are taken as the file describes them"
-            )
-        }
+        ArchiveAccess.note(newerSchemaVersion: source.newerSchemaVersion)
         for note in notes { StandardError.line("tapio: note: \(note)") }
         for gap in gaps() {
             StandardError.line("tapio: note: \(gap)")
@@ -64,12 +53,6 @@ struct ArchiveQuestion {
 
     /// Files that are no segments and that are named one by one.
     private static let mostWarnings = 10
-
-    private static func hasNodes(_ path: String) -> Bool {
-        if path.split(separator: "/").last?.hasPrefix("node=") == true { return true }
-        let entries = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return entries.contains { $0.hasPrefix("node=") || $0 == ".catalogue.tsv" }
-    }
 
     /// A bar while the archive is read.
     static func withProgress<Result>(_ body: (@escaping QueryEngine.Progress) throws -> Result) rethrows -> Result {

@@ -28,12 +28,14 @@ final class OutputFile {
         zstd = isCompressed ? ZstdEncoder(level: 3) : nil
         descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o640)
         guard descriptor >= 0 else { throw OutputFile.failure("cannot make", path) }
+        TemporaryFiles.add(temporary)
     }
 
     deinit {
         close(descriptor)
         // What is not whole is of no use to anybody.
         if !isDone { unsafe unlink(temporary) }
+        TemporaryFiles.remove(temporary)
     }
 
     /// Adds bytes.

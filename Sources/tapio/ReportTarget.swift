@@ -39,6 +39,8 @@ struct ReportTarget {
         let temporary = "\(path).\(getpid()).part"
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o640)
         guard descriptor >= 0 else { throw failure() }
+        TemporaryFiles.add(temporary)
+        defer { TemporaryFiles.remove(temporary) }
         var isWritten = Self.write(Array(text.utf8), to: descriptor)
         if isWritten { isWritten = fsync(descriptor) == 0 || errno == EINVAL }
         var problem = errno

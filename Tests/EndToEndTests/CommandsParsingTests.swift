@@ -100,6 +100,8 @@ import Testing
             (["cat", "--follow", "--until", "now"], "leave out --until"),
             (["sql", "--dialect", "oracle"], "there are duckdb, clickhouse"),
             (["sql", "here", "--archive", "there"], "give the path once"),
+            (["ls", "here", "--archive", "there"], "give the path once"),
+            (["report", "here", "-o", "x", "--archive", "there"], "give the path once"),
         ]
     )
     func errors(arguments: [String], part: String) throws {

@@ -179,10 +179,25 @@ import Testing
     func emptyArchive() throws {
         let directory = try temporaryDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }
-        for command in [["ls"], ["verify"], ["query", "--by", "kind"], ["cat"], ["sql"]] {
+        for command in [["ls"], ["verify"], ["query", "--by", "kind"], ["cat"], ["sql"], ["compact"]] {
             let result = try CommandsBinary.run(command + ["--archive", directory.path])
             #expect(result.status == 0, "\(command): \(result.error)")
         }
+    }
+
+    @Test(
+        "a directory of other files is an archive to no command",
+        arguments: ["ls", "verify", "query --by kind", "cat", "sql", "report -o -"]
+    )
+    func otherFiles(command: String) throws {
+        let directory = try temporaryDirectory()
+        defer { try? FileManager.default.removeItem(at: directory) }
+        try Data("x".utf8).write(to: directory.appendingPathComponent("notes.txt"))
+        let arguments = command.split(separator: " ").map { String($0) }
+        let result = try CommandsBinary.run(arguments + ["--archive", directory.path])
+        #expect(result.status == 1 && result.output == "", "\(result.output)")
+        #expect(result.error.contains("is no archive"), "\(result.error)")
+        #expect(result.error.split(separator: "\n").count == 1, "\(result.error)")
     }
 
     @Test("a segment that is nothing but noise is damage, whatever else is there")

@@ -65,6 +65,52 @@ import Testing
         #expect(try compaction.plan(nowNs: nowNs) { _ in .free(mark: "") }.groups.isEmpty)
     }
 
+    @Test("where the originals lie beside what they became, each row is there once; what is cut off does not count")
+    func bothAreThere() throws {
+        let directory = TemporaryDirectory()
+        let before = try archive(6, in: directory)
+        let rows = try numbers(directory.path)
+        let paths = before.map { directory.file("node=n1/\($0.relativePath)") }
+        let originals = try paths.map { try #require(TestFile.read($0)) }
+        let compaction = try compaction(directory)
+        let report = compaction.run(
+            try compaction.plan(nowNs: nowNs) { _ in .free(mark: "") },
+            budget: CPUBudget(share: 1)
+        )
+        #expect(report.replaced == 5)
+        // As a backup that deletes nothing.
+        for (path, bytes) in zip(paths, originals) { TestFile.write(path, bytes) }
+        let both = try ArchiveReader(path: directory.path)
+        #expect(both.segments.count == 2)
+        #expect(Set(both.duplicates.keys) == Set(paths.prefix(5)))
+        #expect(try numbers(directory.path) == rows)
+        #expect(try compaction.plan(nowNs: nowNs) { _ in .free(mark: "") }.groups.isEmpty)
+
+        let merged = try #require(both.segments.first?.path)
+        let bytes = try #require(TestFile.read(merged))
+        TestFile.write(merged, Array(bytes.dropLast(100)))
+        let cut = try ArchiveReader(path: directory.path)
+        #expect(Array(cut.duplicates.keys) == [merged])
+        #expect(try numbers(directory.path) == rows)
+    }
+
+    @Test("a segment that was cut off is listed as damaged, however often the catalogue is written")
+    func cutOff() throws {
+        let directory = TemporaryDirectory()
+        let before = try archive(3, in: directory)
+        let path = directory.file("node=n1/\(before[1].relativePath)")
+        let bytes = try #require(TestFile.read(path))
+        TestFile.write(path, Array(bytes.dropLast(8)))
+        for _ in 0..<2 {
+            let segments = try ArchiveReader(path: directory.path).segments
+            #expect(segments.filter(\.isDamaged).map(\.path) == [path])
+            #expect(try ArchiveReader(path: path).segments.map(\.isDamaged) == [true])
+            var options = ArchiveFixture.options
+            options.retention.minFreeShare = nil
+            try Archive.open(root: directory.path, options: options).close()
+        }
+    }
+
     @Test("what is young, pinned, in use or of another mark stays apart")
     func leaves() throws {
         let directory = TemporaryDirectory()

@@ -165,13 +165,22 @@ private struct MergeFixture {
 
     var paths: [String] { archive.segments.map { "\(archive.directory)/\($0.relativePath)" } }
 
-    func merge(_ order: RowOrder = .time, level: Int32 = 1) throws -> SegmentMerger.Merged {
+    func merge(
+        _ order: RowOrder = .time,
+        level: Int32 = 1,
+        salvaging: Set<String> = []
+    ) throws -> SegmentMerger.Merged {
         let candidates = try ArchiveReader(path: node).segments.map { try MergePlan.Candidate($0, name: $0.name!) }
         let plan = MergePlan(candidates, targetBytes: 1 << 30, includesSingles: false)
         let group = try #require(plan.groups.first)
         #expect(group.count == candidates.count)
         let merger = SegmentMerger(order: order, level: level)
-        return try merger.merge(group.map(\.path), as: MergePlan.name(of: group), in: directory.file("merged"))
+        return try merger.merge(
+            group.map(\.path),
+            as: MergePlan.name(of: group),
+            in: directory.file("merged"),
+            salvaging: salvaging
+        )
     }
 }
 
@@ -280,6 +289,23 @@ private struct MergeFixture {
             return damaged == path
         }
         #expect(TestFile.find(fixture.directory.file("merged"), suffix: "").isEmpty)
+    }
+
+    @Test("of a damaged original, the row groups that are whole are taken where that is wanted")
+    func salvages() throws {
+        let fixture = try fixture()
+        let path = try #require(fixture.paths.dropFirst().first)
+        var bytes = try #require(TestFile.read(path))
+        bytes[bytes.count / 3] ^= 0x10
+        TestFile.write(path, bytes)
+        let merged = try fixture.merge(salvaging: [path])
+        #expect(merged.facts.totals.rows == 5500)
+        #expect(merged.facts.isRecovered)
+        #expect(merged.losses.count == 1 && merged.losses.allSatisfy { $0.contains("500 rows were left out") })
+        try SegmentMerger(order: .time, level: 1).publish(merged)
+        #expect(try SegmentVerifier().verify(merged.sealedPath).state == .sealed)
+        let rows = try MergeFixture.rows(of: merged.sealedPath).flatMap { $0 }
+        #expect(Set(rows).count == 5500 && Set(rows).isSubset(of: Set(fixture.rows)))
     }
 
     @Test("the digest tells when values change places")

@@ -18,14 +18,14 @@ enum Catalogue {
         return decode(bytes)
     }
 
-    /// Replaces the catalogue in one step.
+    /// Replaces the catalogue in one step. Damaged segments are not in it, so that everyone who looks finds them damaged.
     static func save(_ segments: [SegmentFacts], _ directory: String, fileSystem: any FileSystem) throws(FileError) {
         let temporary = "\(directory)/\(fileName).tmp"
         if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
         let file = try fileSystem.create(temporary)
         var written = 0
         do throws(FileError) {
-            try file.writeAll([.array(encode(segments))], at: 0, written: &written)
+            try file.writeAll([.array(encode(segments.filter { !$0.isDamaged }))], at: 0, written: &written)
             try fileSystem.rename(temporary, to: "\(directory)/\(fileName)")
         } catch {
             try? fileSystem.remove(temporary)
@@ -96,7 +96,8 @@ extension SegmentFacts {
             relativePath: relativePath,
             bytes: scan.fileSize,
             totals: totals,
-            isRecovered: scan.prologue?[SegmentKey.recovered] == "true"
+            isRecovered: scan.prologue?[SegmentKey.recovered] == "true",
+            isDamaged: !scan.isSealed
         )
     }
 }

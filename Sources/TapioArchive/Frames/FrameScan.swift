@@ -89,6 +89,9 @@ struct FrameScan: Sendable {
         return last.frameEnd == fileSize && last.groups == groups.count
     }
 
+    /// Complete, as far as the walk could see.
+    var isSealed: Bool { problems.isEmpty && endsWithFooter }
+
     /// Rows that were in the file and are in no whole group.
     ///
     /// `isExact` is false where the file's end is missing and nothing says how much stood there.

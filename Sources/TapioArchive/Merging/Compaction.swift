@@ -72,12 +72,19 @@ public struct Compaction: Sendable {
     /// - Parameter use: What others do with a segment.
     public func plan(nowNs: Int64, use: (SegmentName) -> Use) throws(FileError) -> MergePlan {
         let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
+        let duplicates = MergedSegments.duplicates(
+            in: inventory.sealed.map {
+                ArchiveSegment(facts: $0, directory: directory, node: nil, fileSystem: fileSystem)
+            }
+        )
         // The newest keeps its number: the agent's next start counts on from it.
         let newest = inventory.sealed.map(\.name.sequence).max()
         var candidates: [MergePlan.Candidate] = []
         for facts in inventory.sealed {
             let path = "\(directory)/\(facts.relativePath)"
-            var isFixed = facts.name.sequence == newest || isPinned(path)
+            // Merged once more, its rows would be there twice for good.
+            if duplicates[path] != nil { continue }
+            var isFixed = facts.name.sequence == newest || facts.isDamaged || isPinned(path)
             if (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs { isFixed = true }
             var mark = ""
             switch use(facts.name) {
@@ -101,6 +108,15 @@ public struct Compaction: Sendable {
             )
         }
         return MergePlan(candidates, targetBytes: policy.targetBytes, leastSegments: policy.minSegments)
+    }
+
+    /// Segments that are damaged, as far as that shows without reading their rows; no plan has them.
+    public func damaged() throws(FileError) -> [String] {
+        let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
+        var paths = inventory.sealed.filter(\.isDamaged).map(\.relativePath)
+        // Nothing of them is whole but their names.
+        paths += inventory.foreign.filter { SegmentName.parse(FilePath.name(of: $0))?.role == .sealed }
+        return paths.map { "\(directory)/\($0)" }
     }
 
     /// Merges what `plan` says. What fails is told, and the rest goes on.

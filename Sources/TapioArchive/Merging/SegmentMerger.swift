@@ -41,6 +41,8 @@ public struct SegmentMerger: Sendable {
         public let facts: SegmentFacts
         /// Whether so much overlapped in time that its row groups overlap too.
         public let isOverlapping: Bool
+        /// What it lacks of the originals, a line for each that was salvaged.
+        public let losses: [String]
     }
 
     /// A segment to be merged: its file, and where it stands in time.
@@ -49,16 +51,25 @@ public struct SegmentMerger: Sendable {
         let prologue: Prologue
         let segment: OpenedSegment
         let totals: SegmentTotals
+        /// What is left out; nil where it is whole.
+        var loss: String?
     }
 
     /// Merges the sealed segments at `paths`, oldest first, into one of `name` in the node's `directory`, under the hour of
     /// its name. At most ``MergePlan/mostSegments``.
     ///
+    /// - Parameter salvaging: Those that are known to be damaged: of them, the row groups that are whole are taken.
     /// - Throws: Where one is damaged or does not belong to the first; then no file is left behind.
-    public func merge(_ paths: [String], as name: SegmentName, in directory: String) throws(MergeError) -> Merged {
+    public func merge(
+        _ paths: [String],
+        as name: SegmentName,
+        in directory: String,
+        salvaging: Set<String> = []
+    ) throws(MergeError) -> Merged {
         precondition(!paths.isEmpty, "nothing to merge")
         do {
-            return try write(try paths.map { try open($0) }, as: name, in: directory)
+            let inputs = try paths.map { try salvaging.contains($0) ? salvage($0) : open($0) }
+            return try write(inputs, as: name, in: directory)
         } catch let error as MergeError {
             throw error
         } catch let error as FileError {
@@ -82,13 +93,37 @@ public struct SegmentMerger: Sendable {
     private func open(_ path: String) throws -> Input {
         let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .facts)
         guard let prologue = scan.prologue, scan.endsWithFooter else {
-            throw MergeError.damaged(path: path, reason: "it is not a sealed segment")
+            let reason = scan.problems.first.map { "\($0)" } ?? "it does not end with a footer"
+            throw MergeError.damaged(path: path, reason: reason)
         }
         let segment = OpenedSegment(scan: scan, file: try fileSystem.map(path), path: path)
         if let problem = segment.problems.first { throw MergeError.damaged(path: path, reason: "\(problem)") }
         var totals = SegmentTotals()
         for group in scan.groups { totals.add(group) }
         return Input(path: path, prologue: prologue, segment: segment, totals: totals)
+    }
+
+    /// What is whole of a damaged segment, as a repair would save it.
+    private func salvage(_ path: String) throws -> Input {
+        let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .everything)
+        let problem = scan.problems.first.map { "\($0)" } ?? "not all of it can be read"
+        guard var prologue = scan.prologue else { throw MergeError.damaged(path: path, reason: problem) }
+        let segment = OpenedSegment(scan: scan, file: try fileSystem.map(path), path: path)
+        let whole = Set(segment.rowGroups.map(\.ordinal))
+        guard !whole.isEmpty else { throw MergeError.damaged(path: path, reason: "no row group of it is whole") }
+        var totals = SegmentTotals()
+        for group in scan.groups where whole.contains(Int(group.header.ordinal)) { totals.add(group) }
+        prologue[SegmentKey.recovered] = "true"
+        prologue[SegmentKey.recoveredBytesLost] = String(scan.lostBytes)
+        let lost = scan.rowsLost(wasSealed: true)
+        let rows = lost.isExact ? "\(lost.count) rows" : "at least \(lost.count) rows"
+        return Input(
+            path: path,
+            prologue: prologue,
+            segment: segment,
+            totals: totals,
+            loss: "\(path) is damaged (\(problem)): what is whole of it was taken, and \(rows) were left out"
+        )
     }
 
     private func write(_ inputs: [Input], as name: SegmentName, in directory: String) throws -> Merged {
@@ -136,7 +171,8 @@ public struct SegmentMerger: Sendable {
                     totals: writer.totals,
                     isRecovered: writer.prologue[SegmentKey.recovered] == "true"
                 ),
-                isOverlapping: overlaps > 0
+                isOverlapping: overlaps > 0,
+                losses: inputs.compactMap(\.loss)
             )
         } catch {
             try? fileSystem.remove(temporary)

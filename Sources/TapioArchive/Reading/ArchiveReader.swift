@@ -15,6 +15,9 @@ public struct ArchiveReader: Sendable {
     public let segments: [ArchiveSegment]
     /// Files that are left out, each with the reason, one line each.
     public let warnings: [String]
+    /// Segments that are left out since a merged one that is here has their rows: the path of that one, by theirs. Nothing is
+    /// missing for it.
+    public let duplicates: [String: String]
 
     /// Lists what is at `path`: the archive's root (with `node=…` in it), a node's directory, or a file of any name.
     ///
@@ -30,6 +33,7 @@ public struct ArchiveReader: Sendable {
         } catch  where error.code == ENOTDIR {
             segments = [try ArchiveSegment(file: path, node: nil, name: nil, fileSystem: fileSystem)]
             warnings = []
+            duplicates = [:]
             return
         }
         var listing = Listing(scope: scope, fileSystem: fileSystem)
@@ -47,6 +51,7 @@ public struct ArchiveReader: Sendable {
             return (leftTime, left.path) < (rightTime, right.path)
         }
         warnings = listing.warnings
+        duplicates = listing.duplicates
     }
 
     /// Collects the segments of several nodes.
@@ -55,6 +60,7 @@ public struct ArchiveReader: Sendable {
         let fileSystem: any FileSystem
         var segments: [ArchiveSegment] = []
         var warnings: [String] = []
+        var duplicates: [String: String] = [:]
 
         init(scope: Scope, fileSystem: any FileSystem) {
             self.scope = scope
@@ -63,9 +69,12 @@ public struct ArchiveReader: Sendable {
 
         mutating func add(directory: String, node: String?) throws(FileError) {
             let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
-            for facts in inventory.sealed {
-                segments.append(ArchiveSegment(facts: facts, directory: directory, node: node, fileSystem: fileSystem))
+            let sealed = inventory.sealed.map {
+                ArchiveSegment(facts: $0, directory: directory, node: node, fileSystem: fileSystem)
             }
+            let twice = MergedSegments.duplicates(in: sealed)
+            segments += sealed.filter { twice[$0.path] == nil }
+            duplicates.merge(twice) { first, _ in first }
             for path in inventory.foreign { warnings.append("\(directory)/\(path): not a segment of this archive") }
             for entry in inventory.tree.entries {
                 let path = "\(directory)/\(entry.relativePath)"

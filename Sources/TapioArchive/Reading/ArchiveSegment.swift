@@ -16,6 +16,8 @@ public struct ArchiveSegment: Sendable {
     public let isOpen: Bool
     /// Whether it was saved after a crash or repaired.
     public let isRecovered: Bool
+    /// Whether it ought to be complete and is not, as far as that shows without reading its rows.
+    public let isDamaged: Bool
     private let fileSystem: any FileSystem
 
     init(facts: SegmentFacts, directory: String, node: String?, fileSystem: any FileSystem) {
@@ -26,6 +28,7 @@ public struct ArchiveSegment: Sendable {
         totals = facts.totals
         isOpen = false
         isRecovered = facts.isRecovered
+        isDamaged = facts.isDamaged
         self.fileSystem = fileSystem
     }
 
@@ -38,9 +41,27 @@ public struct ArchiveSegment: Sendable {
         self.name = name ?? SegmentName.parse(FilePath.name(of: path))?.name
         self.bytes = scan.fileSize
         self.totals = totals
-        self.isOpen = path.hasSuffix(SegmentName.Role.open.rawValue)
+        let isOpen = path.hasSuffix(SegmentName.Role.open.rawValue)
+        self.isOpen = isOpen
         self.isRecovered = scan.prologue?[SegmentKey.recovered] == "true"
+        self.isDamaged = !isOpen && scan.isOurs && !scan.isSealed
         self.fileSystem = fileSystem
+    }
+
+    /// Names of the segments of which it was merged; nil where it was not, or cannot tell. Reads the file's first frame.
+    var originals: Set<String>? {
+        let start = ArchiveFormat.firstFrameOffset
+        guard let file = try? fileSystem.open(path),
+            let headerBytes = try? file.readExactly(at: start, count: ArchiveFormat.headerLength),
+            let header = FrameHeader(headerBytes), header.kind == .prologue, header.trailerLength == 0,
+            let payload = try? file.readExactly(
+                at: start + Int64(ArchiveFormat.headerLength),
+                count: header.payloadLength
+            ),
+            FrameHeader.check(payload: payload, trailer: []) == header.bodyCheck,
+            let names = Prologue(payload)?[SegmentKey.mergedFrom]
+        else { return nil }
+        return Set(names.split(separator: ",").map { String($0) })
     }
 
     /// Maps the file and reads where its row groups are. If it was sealed since it was listed, the sealed file is opened;
@@ -83,6 +104,8 @@ public enum ArchiveReadError: Error, Sendable, CustomStringConvertible {
     /// One line.
     public var description: String {
         switch self {
+        case .file(let error) where error.code == ENOENT:
+            "\(error.path) is gone since it was listed: deleted, or merged into another one; ask again"
         case .file(let error): "\(error)"
         case .contents(let path, let error): "\(path): \(error)"
         }

@@ -56,4 +56,6 @@ public struct SegmentFacts: Sendable, Hashable {
     public let totals: SegmentTotals
     /// Whether it was saved after a crash or repaired, so that a gap may follow its last row.
     public let isRecovered: Bool
+    /// Whether it was cut off, or its frames are not what they should be, as far as that shows without reading its rows.
+    public internal(set) var isDamaged = false
 }

@@ -29,15 +29,18 @@ public struct SQLArchive: Sendable, Hashable {
     let columns: [Column]
     /// The kinds of which there are rows.
     let kinds: Set<String>
-    /// Files that are left out, and why: a line each.
+    /// Files that are left out, or disturb, and why: a line each.
     public let warnings: [String]
+    /// See ``ArchiveSource/newerSchemaVersion``.
+    public let newerSchemaVersion: String?
 
     /// Looks at what is at `path`: an archive's root, a node's directory, or one file. Reads the footer of one segment.
     ///
     /// - Parameter path: Absolute, since the statements are for programs that run elsewhere.
     public init(path: String) throws {
         let reader = try ArchiveReader(path: path, scope: .sealed)
-        warnings = reader.warnings
+        warnings = reader.warnings + Self.disturbances(reader)
+        newerSchemaVersion = ArchiveSource.newerSchemaVersion(of: reader.segments)
         hasSegments = !reader.segments.isEmpty
         kinds = Set(reader.segments.flatMap { $0.totals.kinds.map(\.name) }.filter(SQLDialect.isWord))
         columns = Self.columns(reader.segments)
@@ -56,6 +59,22 @@ public struct SQLArchive: Sendable, Hashable {
             pattern: isFile ? "" : (isRoot ? "node=*/" : "") + "date=*/hour=*/*.parquet"
         )
         tables = Self.tables(of: parts.map(String.init), isRoot: isRoot)
+    }
+
+    /// Segments that are named one by one where a backup has all of them twice.
+    private static let mostNamed = 10
+
+    /// What is in the way of programs that read all files of the archive.
+    private static func disturbances(_ reader: ArchiveReader) -> [String] {
+        var lines = reader.segments.filter(\.isDamaged).map {
+            "\($0.path) is damaged, and who meets it refuses the whole view; tapio repair saves what is whole of it"
+        }
+        let twice = reader.duplicates.sorted { $0.key < $1.key }
+        for (path, merged) in twice.prefix(mostNamed) {
+            lines.append("\(path) counts twice: its rows are in \(merged) as well; remove it")
+        }
+        if twice.count > mostNamed { lines.append("\(twice.count - mostNamed) more segments count twice") }
+        return lines
     }
 
     /// Of the newest segment that opens.

@@ -1,4 +1,4 @@
-import TapioArchive
+public import TapioArchive
 import TapioEvents
 
 /// An archive on disk, as the engine asks it.
@@ -22,12 +22,16 @@ public struct ArchiveSource: Sendable {
         archiveSegments = reader.segments
         segments = reader.segments.map { SegmentSource($0) }
         warnings = reader.warnings
+        newest = Self.newest(of: reader.segments)
+    }
+
+    private static func newest(of segments: [ArchiveSegment]) -> OpenedSegment? {
         var newest: OpenedSegment?
-        for segment in reader.segments.reversed() {
+        for segment in segments.reversed() {
             newest = try? segment.open { _ in false }
             if newest?.schema.columns.isEmpty == false { break }
         }
-        self.newest = newest
+        return newest
     }
 
     /// The fields and kinds of this archive, with those of `known`: from its newest segment that opens.
@@ -41,12 +45,19 @@ public struct ArchiveSource: Sendable {
 
     /// The version of the columns in the newest segment, where it is newer than what this program knows: what it does not know
     /// is then taken as the file describes it.
-    public var newerSchemaVersion: String? {
+    public var newerSchemaVersion: String? { Self.newerSchemaVersion(newest) }
+
+    /// The same of segments that were listed already, the oldest first.
+    public static func newerSchemaVersion(of segments: [ArchiveSegment]) -> String? {
+        newerSchemaVersion(newest(of: segments))
+    }
+
+    private static func newerSchemaVersion(_ newest: OpenedSegment?) -> String? {
         guard let version = newest?.keyValues.last(where: { $0.key == SegmentKey.schemaVersion })?.value else {
             return nil
         }
         guard let number = Int(version) else { return version }
-        return number > ArchiveSource.schemaVersion ? version : nil
+        return number > schemaVersion ? version : nil
     }
 
     /// Why what was opened is no archive: one file that is not a segment, in words that follow its path. Nil where it is one,

@@ -79,6 +79,8 @@ struct CompactCommand: ParsableCommand {
         } catch {
             throw ArchiveAccess.failure(error, path: path)
         }
+        // No node has written yet.
+        if entries.isEmpty { return [] }
         let nodes = entries.filter { $0.isDirectory && $0.name.hasPrefix("node=") }
         if nodes.isEmpty {
             throw CommandFailure(.failed, "there is no archive at \(TerminalText.escape(path)): no node=… is in it")
@@ -105,6 +107,9 @@ struct CompactCommand: ParsableCommand {
             let now = ClockOffset.measure().utcNanoseconds(boot: ClockOffset.bootNow())
             plan = try compaction.plan(nowNs: now) { name in
                 positions.isUnderWay(name) ? .inUse : .free(mark: positions.senders(of: name))
+            }
+            for path in try compaction.damaged() {
+                answer.problems.append("\(path) is damaged: tapio repair saves what is whole of it")
             }
         } catch {
             throw ArchiveAccess.failure(error, path: directory)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import TapioArchive
 import TapioEvents
+import TapioQuery
 
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -8,15 +9,21 @@ struct ListCommand: ParsableCommand {
         abstract: "The archive's segments: time range, rows, bytes, kinds, state.",
         discussion: """
             A segment is sealed (complete), open (being written, or left behind by a crash until the agent starts \
-            again), or recovered (saved after a crash or repaired: a gap may follow its last row). Exit code 3 when \
-            files are there that cannot be read.
+            again), recovered (saved after a crash or repaired: a gap may follow its last row), or damaged (cut off, say; \
+            tapio verify reads every byte). A segment that a merged one was made of is not listed, should it be there. \
+            Exit code 3 when files are there that are damaged or cannot be read.
 
             EXAMPLES
               tapio ls
-              tapio ls --archive ./tapio-archive --json | jq '[.segments[].rows] | add'
+              tapio ls ./tapio-archive --json | jq '[.segments[].rows] | add'
               duckdb -c "SELECT * FROM '$(tapio ls --paths | head -1)' LIMIT 5"
             """
     )
+
+    @Argument(
+        help: ArgumentHelp("An archive, a node's directory, or one file. Default: as --archive.", valueName: "path")
+    )
+    var path: String?
 
     @Flag(help: "Only the paths, one a line.")
     var paths = false
@@ -26,6 +33,7 @@ struct ListCommand: ParsableCommand {
 
     func validate() throws {
         if paths && output.json { throw ValidationError("--paths and --json exclude each other") }
+        try ArchiveAccess.refuseTwo(path, archive)
     }
 
     private struct Answer: Encodable {
@@ -54,13 +62,13 @@ struct ListCommand: ParsableCommand {
     }
 
     func run() throws {
-        let path = try archive.path()
+        let path = try path ?? archive.path()
         let reader = try ArchiveAccess.reader(path)
         let entries = reader.segments.map { segment in
             Entry(
                 path: segment.path,
                 node: segment.node,
-                state: segment.isOpen ? "open" : segment.isRecovered ? "recovered" : "sealed",
+                state: state(of: segment),
                 from: segment.totals.minTimestampNs,
                 to: segment.totals.maxTimestampNs,
                 rows: segment.totals.rows,
@@ -70,17 +78,41 @@ struct ListCommand: ParsableCommand {
                     .map { Kind(name: $0.name, rows: $0.rows, weight: $0.weight) }
             )
         }
+        let damaged = reader.segments.filter(\.isDamaged).map {
+            "\($0.path) is damaged: tapio repair saves what is whole of it"
+        }
+        let warnings = reader.warnings + damaged
         let out = Output()
         if output.json {
-            try out.line(JSONOutput.text(Answer(path: path, segments: entries, warnings: reader.warnings)))
+            try out.line(JSONOutput.text(Answer(path: path, segments: entries, warnings: warnings)))
         } else if paths {
             for entry in entries { try out.line(entry.path) }
         } else {
             for line in lines(entries, path: path) { try out.line(line) }
         }
         try out.flush()
-        if !output.json { for warning in reader.warnings { StandardError.warning(TerminalText.escape(warning)) } }
-        if !reader.warnings.isEmpty { throw ExitStatus.incomplete.code }
+        if !output.json {
+            for warning in warnings { StandardError.warning(TerminalText.escape(warning)) }
+            if !paths { note(reader) }
+        }
+        if !warnings.isEmpty { throw ExitStatus.incomplete.code }
+    }
+
+    private func state(of segment: ArchiveSegment) -> String {
+        if segment.isOpen { return "open" }
+        if segment.isDamaged { return "damaged" }
+        return segment.isRecovered ? "recovered" : "sealed"
+    }
+
+    private func note(_ reader: ArchiveReader) {
+        if let (path, merged) = reader.duplicates.min(by: { $0.key < $1.key }) {
+            let count = HumanUnits.count(Int64(reader.duplicates.count))
+            StandardError.line(
+                "tapio: note: not listed, as merged segments have their rows: \(count), such as "
+                    + "\(TerminalText.escape(path)), whose rows are in \(TerminalText.escape(merged))"
+            )
+        }
+        ArchiveAccess.note(newerSchemaVersion: ArchiveSource.newerSchemaVersion(of: reader.segments))
     }
 
     private func lines(_ entries: [Entry], path: String) -> [String] {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import TapioArchive
 import TapioEvents
+import TapioQuery
 
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +15,8 @@ struct MergeCommand: ParsableCommand {
             back and compared, value by value. The tables beside the archives (_dimensions) are copied.
 
             Rows of a segment are in the order of time; --order kind sorts within row groups as agents do, which is \
-            smaller. What is damaged is left out and named; exit code 3 then.
+            smaller. Row groups that are damaged are left out and named; exit code 3 then. Each row is there once: of what \
+            is there twice, also as a segment and as the one that it was merged into, one is taken.
 
             EXAMPLES
               tapio merge --output ./week monday/ tuesday/ wednesday/
@@ -42,14 +44,31 @@ struct MergeCommand: ParsableCommand {
         var bytesRead: Int64
         var bytesWritten: Int64
         var skipped: [String]
+        /// Segments whose rows came from others.
+        var repeated: [String]
+    }
+
+    /// What is not taken.
+    private struct LeftOut {
+        /// Damaged or no segment: a line each.
+        var skipped: [String] = []
+        /// Paths of what is there in another place.
+        var repeated: [String] = []
+        /// Damaged segments of which what is whole is taken.
+        var salvaged: Set<String> = []
+        /// The version of the first archive that is of a later one than this program.
+        var newerSchemaVersion: String?
     }
 
     func run() throws {
         let files = PosixFileSystem()
-        try requireEmpty(files)
-        var skipped: [String] = []
-        let nodes = try candidates(&skipped)
-        if nodes.isEmpty { throw CommandFailure(.failed, "there is no sealed segment to merge") }
+        let isThere = try requireEmpty(files)
+        var left = LeftOut()
+        let nodes = try candidates(&left)
+        if nodes.isEmpty {
+            for line in left.skipped { StandardError.warning(TerminalText.escape(line)) }
+            throw CommandFailure(.failed, "there is no sealed segment to merge")
+        }
         var answer = Answer(
             path: target,
             segmentsRead: 0,
@@ -57,7 +76,8 @@ struct MergeCommand: ParsableCommand {
             rows: 0,
             bytesRead: 0,
             bytesWritten: 0,
-            skipped: []
+            skipped: [],
+            repeated: []
         )
         let total = nodes.values.joined().reduce(Int64(0)) { $0 + $1.bytes }
         var progress = ScanProgress()
@@ -68,14 +88,22 @@ struct MergeCommand: ParsableCommand {
             for group in plan.groups {
                 progress.update(done: answer.bytesRead, of: total, "merging")
                 answer.bytesRead += group.reduce(0) { $0 + $1.bytes }
-                try merge(group, "\(target)/node=\(node)", merger, &answer, &skipped)
+                try merge(group, "\(target)/node=\(node)", merger, &answer, &left)
             }
+        }
+        if answer.segmentsWritten == 0 {
+            progress.clear()
+            for line in left.skipped { StandardError.warning(TerminalText.escape(line)) }
+            removeEmpty(target, files, isTop: isThere)
+            throw CommandFailure(.failed, "nothing that could be merged is whole, so nothing was written")
         }
         try copyTables(files, nodes: Set(nodes.keys))
         progress.clear()
-        answer.skipped = skipped
+        answer.skipped = left.skipped
+        answer.repeated = left.repeated
         try tell(answer)
-        if !skipped.isEmpty { throw ExitStatus.incomplete.code }
+        if !output.json { ArchiveAccess.note(newerSchemaVersion: left.newerSchemaVersion) }
+        if !left.skipped.isEmpty { throw ExitStatus.incomplete.code }
     }
 
     /// What is damaged is left out; a disk that fails ends it all.
@@ -84,27 +112,35 @@ struct MergeCommand: ParsableCommand {
         _ directory: String,
         _ merger: SegmentMerger,
         _ answer: inout Answer,
-        _ skipped: inout [String]
+        _ left: inout LeftOut
     ) throws {
-        var left = group
-        while !left.isEmpty {
+        var rest = group
+        while !rest.isEmpty {
+            let name = MergePlan.name(of: rest)
+            let hour = ArchiveHour(timestampNs: name.startMicros &* 1000).path
+            let temporary = "\(directory)/\(hour)/\(name.fileName(.temporary))"
+            TemporaryFiles.add(temporary)
+            defer { TemporaryFiles.remove(temporary) }
             do throws(MergeError) {
-                let merged = try merger.merge(left.map(\.path), as: MergePlan.name(of: left), in: directory)
+                let merged = try merger.merge(rest.map(\.path), as: name, in: directory, salvaging: left.salvaged)
                 do throws(FileError) { try merger.publish(merged) } catch { throw .file(error) }
-                answer.segmentsRead += left.count
+                answer.segmentsRead += rest.count
                 answer.segmentsWritten += 1
                 answer.rows += merged.facts.totals.rows
                 answer.bytesWritten += merged.facts.bytes
+                left.skipped += merged.losses
                 return
             } catch {
                 switch error {
                 case .damaged(let path, _):
-                    skipped.append("\(error)")
-                    let count = left.count
-                    left.removeAll { $0.path == path }
-                    if left.count < count { continue }
+                    // What is whole of it, or else nothing.
+                    if left.salvaged.insert(path).inserted, rest.contains(where: { $0.path == path }) { continue }
+                    left.skipped.append("\(error)")
+                    let count = rest.count
+                    rest.removeAll { $0.path == path }
+                    if rest.count < count { continue }
                     throw CommandFailure(.failed, TerminalText.escape("\(error)"))
-                case .file(let error): throw ArchiveAccess.failure(error, path: target)
+                case .file(let error): throw failure(error)
                 case .different, .unlike, .cancelled:
                     throw CommandFailure(.failed, TerminalText.escape("\(error)"))
                 }
@@ -112,21 +148,68 @@ struct MergeCommand: ParsableCommand {
         }
     }
 
-    private func requireEmpty(_ files: PosixFileSystem) throws {
+    /// The words for a disk that fails: where it is written, or where it is read.
+    private func failure(_ error: FileError) -> CommandFailure {
+        let isTarget =
+            error.path == target || error.path.hasPrefix(target + "/") || target.hasPrefix(error.path + "/")
+        guard isTarget else {
+            return CommandFailure(.failed, TerminalText.escape("\(ArchiveReadError.file(error))"))
+        }
+        let isForbidden = error.code == EACCES || error.code == EPERM
+        return CommandFailure(
+            isForbidden ? .privileges : .failed,
+            "cannot write \(TerminalText.escape(target)): \(TerminalText.escape("\(error)"))"
+        )
+    }
+
+    /// Whether the directory is there, and nothing in it.
+    private func requireEmpty(_ files: PosixFileSystem) throws -> Bool {
         do throws(FileError) {
-            if try files.list(target).isEmpty { return }
+            if try files.list(target).isEmpty { return true }
         } catch  where error.code == ENOENT {
-            return
+            return false
+        } catch  where error.code == ENOTDIR {
+            throw CommandFailure(.usage, "\(TerminalText.escape(target)) is a file: name a new directory")
         } catch {
-            throw ArchiveAccess.failure(error, path: target)
+            throw failure(error)
         }
         throw CommandFailure(.usage, "\(TerminalText.escape(target)) is not empty: name a new directory")
     }
 
-    /// The sealed segments by node. One that is there twice counts once.
-    private func candidates(_ skipped: inout [String]) throws -> [String: [MergePlan.Candidate]] {
+    /// Takes back the directories in which nothing was written.
+    private func removeEmpty(_ path: String, _ files: PosixFileSystem, isTop: Bool) {
+        for entry in (try? files.list(path)) ?? [] where entry.isDirectory {
+            removeEmpty("\(path)/\(entry.name)", files, isTop: false)
+        }
+        // Refused where something is in it.
+        if !isTop { _ = try? files.removeDirectory(path) }
+    }
+
+    /// The sealed segments by node, each row in one of them.
+    private func candidates(_ left: inout LeftOut) throws -> [String: [MergePlan.Candidate]] {
         var nodes: [String: [MergePlan.Candidate]] = [:]
-        var known: Set<String> = []
+        for (node, found) in try segments(&left).sorted(by: { $0.key < $1.key }) {
+            let duplicates = MergedSegments.duplicates(in: found)
+            for segment in found {
+                guard let name = segment.name else { continue }
+                if duplicates[segment.path] != nil {
+                    left.repeated.append(segment.path)
+                    continue
+                }
+                do throws(ArchiveReadError) {
+                    nodes[node, default: []].append(try MergePlan.Candidate(segment, name: name))
+                } catch {
+                    left.skipped.append("\(error)")
+                }
+            }
+        }
+        return nodes
+    }
+
+    /// The sealed segments by node, no two of the same name.
+    private func segments(_ left: inout LeftOut) throws -> [String: [ArchiveSegment]] {
+        var nodes: [String: [ArchiveSegment]] = [:]
+        var places: [String: Int] = [:]
         for path in paths {
             let reader: ArchiveReader
             do {
@@ -134,26 +217,30 @@ struct MergeCommand: ParsableCommand {
             } catch {
                 throw ArchiveAccess.failure(error, path: path)
             }
-            skipped += reader.warnings
+            left.skipped += reader.warnings
+            let newer = ArchiveSource.newerSchemaVersion(of: reader.segments)
+            left.newerSchemaVersion = left.newerSchemaVersion ?? newer
+            left.repeated += reader.duplicates.keys.sorted()
             for segment in reader.segments {
                 guard let name = segment.name, !segment.isOpen else {
-                    skipped.append("\(segment.path): not a sealed segment of an archive")
+                    left.skipped.append("\(segment.path): not a sealed segment of an archive")
                     continue
                 }
                 let node = segment.node ?? ""
                 guard !node.isEmpty, !node.contains("/") else {
-                    skipped.append("\(segment.path) does not say of which node it is")
+                    left.skipped.append("\(segment.path) does not say of which node it is")
                     continue
                 }
-                guard known.insert("\(node)/\(name)").inserted else {
-                    skipped.append("\(segment.path) was there already: it counts once")
+                guard let place = places["\(node)/\(name)"], let known = nodes[node]?[place] else {
+                    places["\(node)/\(name)"] = nodes[node]?.count ?? 0
+                    nodes[node, default: []].append(segment)
                     continue
                 }
-                do throws(ArchiveReadError) {
-                    nodes[node, default: []].append(try MergePlan.Candidate(segment, name: name))
-                } catch {
-                    skipped.append("\(error)")
-                }
+                // One copy may be cut off, or have grown since the other one was made.
+                let isBetter =
+                    segment.totals.rows > known.totals.rows || known.isDamaged && !segment.isDamaged
+                if isBetter { nodes[node]?[place] = segment }
+                left.repeated.append(isBetter ? known.path : segment.path)
             }
         }
         return nodes
@@ -174,7 +261,7 @@ struct MergeCommand: ParsableCommand {
                         do throws(FileError) {
                             try files.copy("\(directory)/\(entry.name)", into: copy, as: entry.name)
                         } catch {
-                            throw ArchiveAccess.failure(error, path: copy)
+                            throw failure(error)
                         }
                     }
                 }
@@ -193,6 +280,14 @@ struct MergeCommand: ParsableCommand {
                     + "\(HumanUnits.bytes(answer.bytesWritten)); \(HumanUnits.count(answer.rows)) rows in "
                     + TerminalText.escape(answer.path)
             )
+            if let first = answer.repeated.first {
+                let count = answer.repeated.count
+                let what = count == 1 ? "1 segment was" : "\(HumanUnits.count(Int64(count))) segments were"
+                let shown = TerminalText.escape(first)
+                StandardError.line(
+                    "tapio: note: \(what) left out, whose rows others have: \(shown)\(count > 1 ? ", …" : "")"
+                )
+            }
             for line in answer.skipped { StandardError.warning(TerminalText.escape(line)) }
         }
         try out.flush()

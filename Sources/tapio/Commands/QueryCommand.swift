@@ -98,7 +98,12 @@ struct QueryCommand: ParsableCommand {
     @Flag(help: "Write CSV (RFC 4180).")
     var csv = false
 
-    @Option(help: ArgumentHelp("Write a Parquet file (zstd); - for standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Write a Parquet file (zstd), in the place of one that is there; - for standard output.",
+            valueName: "file"
+        )
+    )
     var parquet: String?
 
     @OptionGroup var join: JoinOptions

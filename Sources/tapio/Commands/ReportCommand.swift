@@ -58,9 +58,7 @@ struct ReportCommand: ParsableCommand {
     @OptionGroup var archive: ArchiveOptions
 
     func validate() throws {
-        if place != nil && archive.archive != nil {
-            throw ValidationError("the archive is named twice: leave out --archive")
-        }
+        try ArchiveAccess.refuseTwo(place, archive)
         if output == nil && !json { throw ValidationError("name the page's file with -o, or - for standard output") }
         if output == "" { throw ValidationError("-o names no file") }
     }
@@ -78,6 +76,7 @@ struct ReportCommand: ParsableCommand {
         } catch let error as FileError {
             throw ArchiveAccess.failure(error, path: path)
         }
+        try ArchiveAccess.refuseStrangers(path, hasSegments: !source.segments.isEmpty, warnings: source.warnings)
         let bar = Bar()
         let report = ReportScan.report(
             ReportScan.Request(
@@ -94,6 +93,7 @@ struct ReportCommand: ParsableCommand {
         bar.clear()
         try refuseForeign(report, path)
         try target.write(json ? JSONOutput.text(report) + "\n" : ReportPage.html(report))
+        ArchiveAccess.note(newerSchemaVersion: source.newerSchemaVersion)
         let status = note(report)
         if status != .ok { throw status.code }
     }

@@ -25,7 +25,8 @@ struct SQLCommand: ParsableCommand {
                                 To call: the 95 % interval around sum(weight).
 
             Views see what is sealed when they are asked, new segments too. Run it again for a table or a column that \
-            the archive did not have before. Exit code 3 when the archive has files that cannot be read.
+            the archive did not have before. Exit code 3 when the archive has files that cannot be read, or that \
+            disturb the views.
 
             EXAMPLES
               tapio sql ./tapio-archive > views.sql && duckdb -init views.sql
@@ -67,9 +68,7 @@ struct SQLCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if path != nil && archive.archive != nil {
-            throw ValidationError("give the path once: as argument or --archive")
-        }
+        try ArchiveAccess.refuseTwo(path, archive)
         if SQLDialect(rawValue: dialect) == nil {
             throw ValidationError("no dialect is named '\(dialect)'; there are \(SQLCommand.dialects)")
         }
@@ -85,6 +84,7 @@ struct SQLCommand: ParsableCommand {
             throw CommandFailure(.failed, "\(TerminalText.escape(path)): \(error)")
         }
         let statements = try chosen(views)
+        try ArchiveAccess.refuseStrangers(path, hasSegments: facts.hasSegments, warnings: facts.warnings)
         let out = Output()
         if output.json {
             let entries = statements.map { statement in
@@ -112,6 +112,7 @@ struct SQLCommand: ParsableCommand {
             StandardError.line("tapio: note: there is no sealed segment in \(shown) yet; the views are empty")
         }
         for warning in facts.warnings { StandardError.warning(TerminalText.escape(warning)) }
+        ArchiveAccess.note(newerSchemaVersion: facts.newerSchemaVersion)
         try end(facts)
     }
 

@@ -34,14 +34,14 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        if path != nil && archive.archive != nil {
-            throw ValidationError("give the path once: as argument or --archive")
-        }
+        try ArchiveAccess.refuseTwo(path, archive)
     }
 
     func run() throws {
         let path = try path ?? archive.path()
         var report = try Verification.frames(path)
+        // One file of somebody else's, or a directory of them, is refused as by the others.
+        if report.verdicts.isEmpty { _ = try ArchiveAccess.reader(path) }
         try report.proveLedger()
         let out = Output()
         if output.json {

@@ -105,6 +105,7 @@ final class ParquetTarget {
             temporary = "\(path).\(getpid()).tmp"
             descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
             guard descriptor >= 0 else { throw ParquetTarget.failure(path) }
+            TemporaryFiles.add(temporary)
         }
         let out = Output(file: descriptor)
         output = try ParquetOutput(columns, createdBy: "tapio version \(TapioVersion.current)") { bytes in
@@ -117,6 +118,7 @@ final class ParquetTarget {
         guard path != nil else { return }
         close(descriptor)
         if !isFinished { unsafe unlink(temporary) }
+        TemporaryFiles.remove(temporary)
     }
 
     func append(_ row: [EventValue]) throws { try output.append(row) }

@@ -11,6 +11,9 @@ enum TerminalSignals {
     /// The write end. Set once, before a handler is installed.
     private nonisolated(unsafe) static var pipeForHandler: Int32 = -1
 
+    /// Whether a view has the signals.
+    static var isStarted: Bool { unsafe pipeForHandler >= 0 }
+
     /// Handles resizes, stops and continues, and what ends a program, from now on. Gives the end to read from, which never
     /// blocks.
     ///
