@@ -64,7 +64,9 @@ public struct ArchiveReader: Sendable {
         mutating func add(directory: String, node: String?) throws(FileError) {
             let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
             for facts in inventory.sealed {
-                segments.append(ArchiveSegment(facts: facts, directory: directory, node: node, fileSystem: fileSystem))
+                var segment = ArchiveSegment(facts: facts, directory: directory, node: node, fileSystem: fileSystem)
+                segment.cataloguedTotals = inventory.catalogued[facts.relativePath]
+                segments.append(segment)
             }
             for path in inventory.foreign { warnings.append("\(directory)/\(path): not a segment of this archive") }
             for entry in inventory.tree.entries {

@@ -260,6 +260,7 @@ struct ScanState {
 
     mutating func add(_ damage: Damage) {
         summary.damageCount += 1
+        if damage.isHarmless { summary.harmlessDamageCount += 1 }
         summary.rowsInDamage += damage.rows ?? 0
         if summary.damage.count < ScanState.namedDamages { summary.damage.append(damage) }
     }

@@ -22,6 +22,8 @@ public struct ScanSummary: Sendable, Hashable {
     public internal(set) var damage: [Damage] = []
     /// How many there are.
     public internal(set) var damageCount = 0
+    /// Of those, the ones without which no row is missing, such as a footer.
+    public internal(set) var harmlessDamageCount = 0
     /// Rows in them, as far as is known.
     public internal(set) var rowsInDamage = 0
     /// By table beside the archive, its rows that found no room: what only they know stays null.
@@ -48,12 +50,7 @@ public struct ScanSummary: Sendable, Hashable {
                 "aggregated: \(count) rows in range are summaries; they count in full, but only agg_sum, agg_min, agg_max and agg_histogram tell of their measures"
             )
         }
-        if damageCount > 0 {
-            let rows = rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(rowsInDamage))) rows" : ""
-            notes.append("incomplete: \(HumanUnits.count(Int64(damageCount))) damaged parts were skipped\(rows)")
-            notes += damage.map { "  \($0)" }
-            if damageCount > damage.count { notes.append("  and \(damageCount - damage.count) more") }
-        }
+        notes += damageNotes
         if !unjoinedRows.isEmpty {
             let tables = unjoinedRows.sorted { $0.key < $1.key }.map { name, rows in
                 "\(HumanUnits.count(Int64(rows))) of \(name)"
@@ -64,6 +61,30 @@ public struct ScanSummary: Sendable, Hashable {
             )
         }
         if isStopped { notes.append("incomplete: stopped before the end") }
+        return notes
+    }
+
+    /// What was skipped, and what is damaged without a row that is missing: that answer is whole, but who has the archive
+    /// should know.
+    private var damageNotes: [String] {
+        var notes: [String] = []
+        func name(_ some: [Damage], of count: Int) {
+            notes += some.map { "  \($0)" }
+            if count > some.count { notes.append("  and \(HumanUnits.count(Int64(count - some.count))) more") }
+        }
+        let skipped = damageCount - harmlessDamageCount
+        if skipped > 0 {
+            let parts = skipped == 1 ? "1 damaged part was" : "\(HumanUnits.count(Int64(skipped))) damaged parts were"
+            let count = "\(HumanUnits.count(Int64(rowsInDamage))) row\(rowsInDamage == 1 ? "" : "s")"
+            notes.append("incomplete: \(parts) skipped\(rowsInDamage > 0 ? ", at least \(count)" : "")")
+            name(damage.filter { !$0.isHarmless }, of: skipped)
+        }
+        if harmlessDamageCount > 0 {
+            let count = HumanUnits.count(Int64(harmlessDamageCount))
+            let parts = harmlessDamageCount == 1 ? "1 segment" : "\(count) segments"
+            notes.append("damaged: \(parts), of which no row is missing")
+            name(damage.filter(\.isHarmless), of: harmlessDamageCount)
+        }
         return notes
     }
 }
