@@ -36,7 +36,8 @@ public struct ArchiveSource: Sendable {
         let columns = (newest?.schema.columns ?? []).map { column in
             Column(column.fieldID, column.name, ColumnType(column.type), unit: ColumnUnit(name: column.name), "")
         }
-        return known.adding(columns: columns, kinds: kinds)
+        let schema = known.adding(columns: columns, kinds: kinds)
+        return newerSchemaVersion == nil ? schema : schema.withoutValues()
     }
 
     /// The version of the columns in the newest segment, where it is newer than what this program knows: what it does not know

@@ -109,9 +109,19 @@ public struct QueryTable: Sendable {
     init(_ query: Query, _ groups: GroupTable, _ summary: ScanSummary) throws(QueryError) {
         let answer = try groups.answer(withIntervals: summary.sampledRows > 0)
         columns = query.resultColumns
-        rows = answer.rows
         let unknown = [ClosedRange<Double>?](repeating: nil, count: query.keys.count)
-        intervals = answer.intervals.map { unknown + $0 }
+        let factors = query.factors
+        if factors.allSatisfy({ $0 == 1 }) {
+            rows = answer.rows
+            intervals = answer.intervals.map { unknown + $0 }
+        } else {
+            rows = answer.rows.map { row in zip(row, factors).map { $0.multiplied(by: $1) } }
+            intervals = answer.intervals.map { row in
+                zip(unknown + row, factors).map { (interval, factor) -> ClosedRange<Double>? in
+                    interval.map { $0.lowerBound * Double(factor)...$0.upperBound * Double(factor) }
+                }
+            }
+        }
         totalRows = answer.total
         isApproximate = groups.isApproximate
         self.summary = summary
