@@ -301,5 +301,11 @@ struct FilterErrorTests {
         #expect(try TimePoint.parse("12:30", nowNs: now) == now - 84_600_000_000_000)
         #expect(try TimePoint.parse("12:30", nowNs: now, utcOffset: 3600) == now - 1_800_000_000_000)
         #expect(throws: QueryError.self) { try TimePoint.parse("soon", nowNs: now) }
+        do {
+            _ = try TimePoint.parse("-10m", nowNs: now)
+            Issue.record("no error")
+        } catch {
+            #expect(error.message == "-10m is negative: 10m is that long before now already")
+        }
     }
 }

@@ -175,6 +175,9 @@ public struct Query: Sendable {
         return JoinTable.joined(for: filter.columns.union(used))
     }
 
+    /// Columns of which something is computed.
+    var measuredColumns: [String] { aggregates.compactMap { $0.column?.name } }
+
     /// By column of the answer, what its values are multiplied by.
     var factors: [Int64] { keys.map(\.factor) + aggregates.map(\.factor) }
 

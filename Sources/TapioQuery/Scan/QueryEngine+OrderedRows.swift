@@ -24,7 +24,7 @@ extension QueryEngine {
                 if scan.isStopped { break scanning }
                 do {
                     if let selected = try select(source, query.filter, reading: columns, &scan) {
-                        scan.count(selected)
+                        scan.count(selected, measures: query.rowOrder.map(\.column.name))
                         try offer(selected, query, &number, to: &first)
                     }
                 } catch {

@@ -18,6 +18,8 @@ public struct ScanSummary: Sendable, Hashable {
     public internal(set) var sampledRows = 0
     /// Of those, the summaries: they count for all their events, and have no value in columns outside the grouping key.
     public internal(set) var summaryRows = 0
+    /// Columns of which something was computed, and in which summaries have no value.
+    public internal(set) var unmeasuredColumns: Set<String> = []
     /// Segments and row groups that could not be read, the first 100 of them.
     public internal(set) var damage: [Damage] = []
     /// How many there are.
@@ -44,10 +46,12 @@ public struct ScanSummary: Sendable, Hashable {
             let count = HumanUnits.count(Int64(sampledRows))
             notes.append("estimated: \(count) sampled rows in range stand for several events each (weight)")
         }
-        if summaryRows > 0 {
+        if summaryRows > 0 && !unmeasuredColumns.isEmpty {
             let count = HumanUnits.count(Int64(summaryRows))
+            let columns = unmeasuredColumns.sorted().joined(separator: ", ")
+            let rows = summaryRows == 1 ? "1 row in range is a summary" : "\(count) rows in range are summaries"
             notes.append(
-                "aggregated: \(count) rows in range are summaries; they count in full, but only agg_sum, agg_min, agg_max and agg_histogram tell of their measures"
+                "aggregated: \(rows) without \(TerminalText.escape(columns)): only agg_sum, agg_min, agg_max and agg_histogram tell of what was measured there"
             )
         }
         notes += damageNotes

@@ -106,7 +106,7 @@ final class ParquetTarget {
             descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
             guard descriptor >= 0 else { throw ParquetTarget.failure(path) }
         }
-        let out = Output(file: descriptor)
+        let out = Output(file: descriptor, path: self.path)
         output = try ParquetOutput(columns, createdBy: "tapio version \(TapioVersion.current)") { bytes in
             try out.bytes(bytes)
             try out.flush()
