@@ -58,4 +58,14 @@ enum FrameKind: UInt8, Sendable {
     case rowGroup = 2
     case footer = 3
     case padding = 4
+
+    /// What it is to a person who reads of damage.
+    var words: String {
+        switch self {
+        case .prologue: "header"
+        case .rowGroup: "row group"
+        case .footer: "footer"
+        case .padding: "padding"
+        }
+    }
 }

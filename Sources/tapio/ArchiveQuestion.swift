@@ -15,6 +15,8 @@ struct ArchiveQuestion {
         do {
             source = try ArchiveSource(path: path, includesOpen: includesOpen)
         } catch let error as FileError {
+            // A question that is wrong anywhere is told first: it is so whichever archive is named then.
+            _ = try Query(spec, schema: QuerySchema(CollectorRegistry.schemas).addingJoins())
             throw ArchiveAccess.failure(error, path: path)
         }
         // The archive may be of another version: its own names count too.

@@ -95,6 +95,8 @@ import Testing
             (["run", "--collectors", "proces"], "no collector is named 'proces'; there are"),
             (["run", "--json"], "run --print --json"), (["query", "--csv", "--json"], "exclude each other"),
             (["query", "--top", "0"], "at least 1"), (["query", "--top", "3"], "add --by"),
+            (["query", "--by", "kind", "--top", "-1"], "--top -1: at least 1"), (["tail", "-n", "-1"], "-n -1: 0 to"),
+            (["query", "--by", ""], "--by '': it names nothing"),
             (["query", "--limit", "many"], "many"), (["schema", "--markdown", "--json"], "exclude each other"),
             (["repair"], "path"), (["bench", "encode", "--level", "99"], "1 to 19"),
             (["cat", "--follow", "--until", "now"], "leave out --until"),

@@ -108,6 +108,8 @@ import Testing
             (["--between", "10:00"], "two times with two dots between"),
             (["--since", "1h", "--until", "2h"], "the range ends before it begins: from 20"),
             (["--between", "1h..2h"], "the range ends before it begins"),
+            (["--between", "10:00..10:00"], "the range is empty"), (["--since", "-10m"], "-10m is negative"),
+            (["capability = sysadmin"], "did you mean \"sys_admin\"?"), (["tcp_state = finwait"], "did you mean"),
             (["--between", "2h..1h", "--since", "3h"], "leave out --since"),
             (["--since", "yesterday"], "no time: write 10m"), (["--order=-pid"], "need a limit"),
             (["--csv", "--parquet", "x"], "exclude each other"), (["--for", "10s"], "--for is for --live"),
@@ -181,6 +183,9 @@ import Testing
         let nothing = try CommandsBinary.run(["query", "--archive", empty.path, "--by", "kind"])
         #expect(nothing.status == 0)
         #expect(nothing.error == "tapio: note: no row passes\n")
+        // What is wrong with the question itself comes first.
+        let wrong = try CommandsBinary.run(["query", "--archive", "/nonexistent/x", "kind ="])
+        #expect(wrong.status == 2 && wrong.error.contains("expected a value"), "\(wrong.error)")
     }
 
     @Test(

@@ -110,6 +110,48 @@ struct ArchiveSourceTests {
         #expect(damaged > 0)
     }
 
+    @Test("of a segment that was cut off, the rows that are missing are told, and who asks for them alone is told too")
+    func cutOff() throws {
+        let disk = try DiskArchive()
+        for group in 0..<3 { try disk.append(rows(group)) }
+        disk.archive.close()
+        let path = try #require(disk.files(".parquet").first)
+        var size = stat()
+        stat(path, &size)
+        truncate(path, size.st_size * 2 / 3)
+        let engine = QueryEngine(segments: try ArchiveSource(path: disk.root).segments)
+        let all = try engine.table(try query("", MemoryArchive.schema))
+        guard case .int(let count)? = all.rows.first?.first else {
+            Issue.record("no count")
+            return
+        }
+        #expect(count < 1500 && all.summary.rowsInDamage == 1500 - Int(count))
+        let lost = HumanUnits.count(1500 - count)
+        #expect(all.notes.first == "incomplete: 1 damaged part was skipped, at least \(lost) rows")
+        #expect(all.notes.last?.hasPrefix("  \(path), \(lost) rows: at byte ") == true, "\(all.notes)")
+        #expect(all.summary.exitCode == 3)
+        let late = try engine.table(try query("ts >= 2026-03-01T12:00:00.002Z", MemoryArchive.schema))
+        #expect(late.summary.exitCode == 3)
+    }
+
+    @Test("damage beside the rows is told as damage, and nothing is called skipped")
+    func harmlessDamage() throws {
+        let disk = try DiskArchive()
+        try disk.append(rows(0))
+        disk.archive.close()
+        let path = try #require(disk.files(".parquet").first)
+        disk.damage(path, at: 0)
+        let engine = QueryEngine(segments: try ArchiveSource(path: disk.root).segments)
+        let table = try engine.table(try query("", MemoryArchive.schema))
+        #expect(table.rows == [[.int(500)]] && table.summary.exitCode == 3)
+        #expect(
+            table.notes == [
+                "damaged: 1 segment, of which no row is missing",
+                "  \(path): at byte 0: the file does not start with PAR1",
+            ]
+        )
+    }
+
     @Test("a path that does not exist is an error")
     func missing() {
         #expect(throws: (any Error).self) { try ArchiveSource(path: "/nonexistent/archive") }

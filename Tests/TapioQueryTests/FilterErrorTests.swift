@@ -5,11 +5,20 @@ import Testing
 
 @Suite("Filters that are wrong")
 struct FilterErrorTests {
-    private func error(_ filter: String) -> String {
+    /// With what fields can hold.
+    private static let schema = QuerySchema(
+        columns: MemoryArchive.schema.columns + [.destinationAddress, .error],
+        kinds: MemoryArchive.schema.kinds,
+        values: FieldValues.known(SchemaRegistry([])).merging(
+            ["dst_addr": .addresses, "error": .names(["ENOSPC"], orNumber: true)]
+        ) { $1 }
+    )
+
+    private func error(_ filter: String, knowsValues: Bool = false) -> String {
         var spec = QuerySpec()
         spec.filter = filter
         do {
-            _ = try Query(spec, schema: MemoryArchive.schema)
+            _ = try Query(spec, schema: knowsValues ? Self.schema : MemoryArchive.schema)
             return "no error"
         } catch {
             return error.description
@@ -169,6 +178,63 @@ struct FilterErrorTests {
         #expect(error(filter) == shown)
     }
 
+    @Test(
+        "a value that its field never has is an error, not an answer without rows",
+        arguments: [
+            (
+                "priority = hihg",
+                "priority is never \"hihg\"; did you mean \"high\"?\n  priority = hihg\n             ^~~~"
+            ),
+            (
+                "priority in (high, 'urgent')",
+                "priority is never \"urgent\", which is one of critical, high, normal, low\n"
+                    + "  priority in (high, 'urgent')\n                     ^~~~~~~~"
+            ),
+            (
+                "priority != hihg",
+                "priority is never \"hihg\"; did you mean \"high\"?\n  priority != hihg\n              ^~~~"
+            ),
+            (
+                "priority < high",
+                "priority has names as values, and they have no order: compare with = or in\n"
+                    + "  priority < high\n  ^~~~~~~~"
+            ),
+            (
+                "kind > tcp_close",
+                "kind has names as values, and they have no order: compare with = or in\n"
+                    + "  kind > tcp_close\n  ^~~~"
+            ),
+            (
+                "dst_ip = \"10.213.7.300\"",
+                "dst_ip is an address: \"10.213.7.300\" is none; ~ compares a part of it\n"
+                    + "  dst_ip = \"10.213.7.300\"\n           ^~~~~~~~~~~~~~"
+            ),
+            (
+                "time > 10m",
+                "time is a time: write it like \"2026-03-04T05:06:07Z\"\n  time > 10m\n         ^~~"
+            ),
+        ]
+    )
+    func values(_ filter: String, _ shown: String) {
+        #expect(error(filter, knowsValues: true) == shown)
+    }
+
+    @Test("values that a field may have are none", arguments: ["priority = high", "priority ~ hi", "error = 133"])
+    func rightValues(_ filter: String) {
+        #expect(error(filter, knowsValues: true) == "no error")
+    }
+
+    @Test("an address is found in whatever notation it is written")
+    func addresses() throws {
+        for (text, plain) in [
+            ("2001:DB8:0::1", "2001:db8::1"), ("::ffff:10.0.0.1", "10.0.0.1"), ("10.0.0.1", "10.0.0.1"),
+        ] {
+            var binder = FilterBinder(schema: Self.schema, text: text)
+            let bound = try binder.bind(try FilterParser.parse("dst_addr = \"\(text)\""))
+            #expect(bound == .leaf(Filter.Leaf(column: "dst_addr", test: .text(.equal, Array(plain.utf8)))))
+        }
+    }
+
     @Test("nesting without end is refused, not a crash")
     func nesting() {
         #expect(error(String(repeating: "(", count: 50_000)).contains("nested deeper"))
@@ -210,7 +276,12 @@ struct FilterErrorTests {
         #expect(wrong(["sum"]) == "sum of what? Write sum(field)\n  sum\n  ^~~")
         #expect(wrong(group: ["knd"]) == "no field \"knd\"; did you mean \"kind\"?\n  knd\n  ^~~")
         #expect(
-            wrong(group: ["time(5)"]) == "a bucket of time is at least 1us long, like time(10s)\n  time(5)\n       ^"
+            wrong(group: ["time(10x)"])
+                == "\"10x\" is no length of time: write one with its unit, like time(10s)\n  time(10x)\n       ^~~"
+        )
+        #expect(
+            wrong(group: ["time(5ns)"])
+                == "a bucket of time is at least 1us long, like time(10s)\n  time(5ns)\n       ^~~"
         )
         #expect(
             wrong(group: ["kind"], order: "-cout").hasPrefix(
@@ -230,5 +301,11 @@ struct FilterErrorTests {
         #expect(try TimePoint.parse("12:30", nowNs: now) == now - 84_600_000_000_000)
         #expect(try TimePoint.parse("12:30", nowNs: now, utcOffset: 3600) == now - 1_800_000_000_000)
         #expect(throws: QueryError.self) { try TimePoint.parse("soon", nowNs: now) }
+        do {
+            _ = try TimePoint.parse("-10m", nowNs: now)
+            Issue.record("no error")
+        } catch {
+            #expect(error.message == "-10m is negative: 10m is that long before now already")
+        }
     }
 }

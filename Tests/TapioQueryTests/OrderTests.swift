@@ -136,8 +136,39 @@ struct OrderTests {
             }
             #expect(try engine.table(query).rows == [[.int(Int64(slow))]], "\(text)")
         }
-        let table = try engine.table(try query { $0.aggregates = ["max(rtt_ns)"] })
-        #expect(table.columns[0].name == "max(srtt_us)")
+        let table = try engine.table(
+            try query { $0.aggregates = ["max(rtt_ns)", "max(rtt)", "max(srtt_us)", "count(rtt_ns)"] }
+        )
+        #expect(table.columns.map(\.name) == ["max(rtt_ns)", "max(rtt)", "max(srtt_us)", "count(rtt_ns)"])
+        #expect(table.rows == [[.int(499_000), .int(499), .int(499), .int(400)]])
+        #expect(table.columns[0].unit == .nanoseconds && table.columns[1].unit == .microseconds)
         #expect(throws: QueryError.self) { try query { $0.filter = "rtt_n > 1" } }
+    }
+
+    @Test("an answer has the names that were asked for, and is ordered by them or by the fields' own")
+    func askedNames() throws {
+        let byTime = try query { $0.select = ["time", "process", "rtt_ns"] }
+        #expect(byTime.selected.map(\.name) == ["time", "process", "rtt_ns"])
+        #expect(try shown(byTime, "rtt_ns").dropFirst().prefix(2) == [.int(1000), .int(2000)])
+        #expect(try shown(byTime, "process").first == .string("c0"))
+        let ordered = try query {
+            $0.select = ["rtt_ns"]; $0.order = "-rtt_ns"; $0.limit = 1
+        }
+        #expect(try shown(ordered, "rtt_ns") == [.int(499_000)])
+        for order in ["-process", "-comm"] {
+            let table = try engine.table(
+                try query {
+                    $0.groupBy = ["process"]; $0.order = order
+                }
+            )
+            #expect(table.columns.map(\.name) == ["process", "count"])
+            #expect(table.rows.map { $0[0] } == ["c2", "c1", "c0"].map { .string($0) })
+        }
+        let table = try engine.table(
+            try query {
+                $0.groupBy = ["comm"]; $0.aggregates = ["max(srtt_us)"]; $0.order = "max(rtt)"
+            }
+        )
+        #expect(table.rows.count == 3)
     }
 }

@@ -442,6 +442,44 @@ struct QueryEngineTests {
         #expect(summary.exitCode == 3)
     }
 
+    @Test("of what is damaged, what costs no row is told apart")
+    func harmlessDamage() throws {
+        let segment = MemoryArchive.segment(
+            [],
+            rows: [],
+            damage: [Damage(place: "x", reason: "no footer", rows: 0), Damage(place: "y", reason: "cut", rows: 1)]
+        )
+        let table = try QueryEngine(segments: [segment]).table(try query(of: ["count"]))
+        #expect(table.summary.exitCode == 3)
+        #expect(
+            table.notes == [
+                "incomplete: 1 damaged part was skipped, at least 1 row", "  y, 1 row: cut",
+                "damaged: 1 segment, of which no row is missing", "  x: no footer",
+            ]
+        )
+    }
+
+    @Test("summaries are told of where a column is computed with that they do not have")
+    func summaryNotes() throws {
+        var merged: Row = ["kind": .string("tcp_close"), "ts": .timestamp(1), "weight": .double(3), "pid": .int(7)]
+        merged["agg_count"] = .int(3)
+        merged["agg_sum"] = .int(12)
+        let single: Row = [
+            "kind": .string("tcp_close"), "ts": .timestamp(2), "weight": .double(1), "pid": .int(7),
+            "duration_ns": .int(5),
+        ]
+        let rows = [merged, single]
+        let engine = QueryEngine(segments: [MemoryArchive.segment([MemoryArchive.group(rows)], rows: rows)])
+        func notes(_ aggregates: [String]) throws -> [String] {
+            try engine.table(try query(group: ["kind"], of: aggregates)).notes
+        }
+        #expect(try notes(["count"]).isEmpty)
+        #expect(try notes(["sum(agg_sum)", "max(pid)"]).isEmpty)
+        let told = try notes(["sum(duration_ns)", "count"])
+        #expect(told.count == 1)
+        #expect(told.first?.hasPrefix("aggregated: 1 row in range is a summary without duration_ns: ") == true)
+    }
+
     @Test("ledger rows are left out unless they are asked for")
     func ledgerRows() throws {
         let rows: [Row] = [

@@ -5,6 +5,8 @@ struct ArchiveInventory: Sendable {
     private(set) var sealed: [SegmentFacts] = []
     /// Files that are not ours, as paths from the node's directory on.
     private(set) var foreign: [String] = []
+    /// What the catalogue says of segments, by path from the node's directory on, whatever became of their files since.
+    private(set) var catalogued: [String: SegmentTotals] = [:]
     /// The catalogue was missing, damaged, or not what lies in the directory.
     private(set) var isCatalogueStale = false
 
@@ -26,6 +28,7 @@ struct ArchiveInventory: Sendable {
         foreign = tree.foreign
         var isCurrent = true
         let catalogue = Catalogue.load(directory, fileSystem: fileSystem)
+        catalogued = (catalogue ?? [:]).mapValues(\.totals)
         var superseded: Set<String> = []
         if let replacement = try Replacement.underWay(in: directory, fileSystem: fileSystem) {
             if tree.entries.contains(where: { $0.relativePath == replacement.new }) {

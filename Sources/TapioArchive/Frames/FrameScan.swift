@@ -42,7 +42,7 @@ public struct SegmentProblem: Sendable, Hashable, CustomStringConvertible {
     public let detail: String
 
     /// One line.
-    public var description: String { "at byte \(offset): \(kind.rawValue): \(detail)" }
+    public var description: String { "at byte \(offset): \(detail)" }
 }
 
 /// What a walk through a file's frames found.

@@ -18,7 +18,9 @@ struct FrameScanner {
     }
 
     private mutating func walk() {
-        if read(at: 0, count: 4) != ArchiveFormat.fileMagic { report(.fileMagic, 0, "does not start with PAR1") }
+        if read(at: 0, count: 4) != ArchiveFormat.fileMagic {
+            report(.fileMagic, 0, "the file does not start with PAR1")
+        }
         var offset = ArchiveFormat.firstFrameOffset
         while offset < scan.fileSize {
             if let next = takeFrame(at: offset) {
@@ -32,7 +34,7 @@ struct FrameScanner {
         }
         scan.lostBytes += max(0, ArchiveFormat.firstFrameOffset - scan.fileSize)
         if scan.prologue == nil {
-            report(.prologue, ArchiveFormat.firstFrameOffset, "no whole prologue")
+            report(.prologue, ArchiveFormat.firstFrameOffset, "no header is whole")
             scan.prologue = prologueFromFooter()
         }
     }
@@ -60,7 +62,7 @@ struct FrameScanner {
         guard let headerBytes = read(at: offset, count: ArchiveFormat.headerLength),
             let header = FrameHeader(headerBytes)
         else {
-            report(.frameHeader, offset, "no frame starts here")
+            report(.frameHeader, offset, "no part of a segment starts here")
             return nil
         }
         scan.knownEnd = max(scan.knownEnd, offset + header.frameLength)
@@ -69,7 +71,7 @@ struct FrameScanner {
             report(
                 .cutOff,
                 offset,
-                "frame of \(header.frameLength) bytes, of which \(scan.fileSize - offset) are there"
+                "the file ends within a \(header.kind.words): \(scan.fileSize - offset) of its \(header.frameLength) bytes are there"
             )
             return nil
         }
@@ -86,7 +88,7 @@ struct FrameScanner {
     private mutating func takePrologue(_ header: FrameHeader, at offset: Int64) -> Bool {
         guard let body = checkedBody(header, at: offset) else { return false }
         guard header.trailerLength == 0, let prologue = Prologue(body.payload) else {
-            report(.contents, offset, "not a prologue")
+            report(.contents, offset, "not a header")
             return false
         }
         if offset == ArchiveFormat.firstFrameOffset { scan.hasFirstPrologue = true }
@@ -101,7 +103,7 @@ struct FrameScanner {
         case .facts:
             let trailerOffset = offset + Int64(ArchiveFormat.headerLength + header.payloadLength)
             trailerBytes = read(at: trailerOffset, count: header.trailerLength)
-            if trailerBytes == nil { report(.unreadable, offset, "trailer can't be read") }
+            if trailerBytes == nil { report(.unreadable, offset, "the end of a row group can't be read") }
         }
         guard let trailerBytes else {
             noteDamaged(header)
@@ -148,11 +150,15 @@ struct FrameScanner {
         guard let payload = read(at: start, count: header.payloadLength),
             let trailer = read(at: start + Int64(header.payloadLength), count: header.trailerLength)
         else {
-            report(.unreadable, offset, "\(header.kind) can't be read")
+            report(.unreadable, offset, "the \(header.kind.words) can't be read")
             return nil
         }
         guard FrameHeader.check(payload: payload, trailer: trailer) == header.bodyCheck else {
-            report(.checksum, offset, "\(header.kind) of \(header.frameLength) bytes is damaged")
+            report(
+                .checksum,
+                offset,
+                "the \(header.kind.words) of \(header.frameLength) bytes is damaged: its checksum does not fit"
+            )
             return nil
         }
         return (payload, trailer)

@@ -69,8 +69,10 @@ public struct ArchiveReader: Sendable {
 
         mutating func add(directory: String, node: String?) throws(FileError) {
             let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
-            let sealed = inventory.sealed.map {
-                ArchiveSegment(facts: $0, directory: directory, node: node, fileSystem: fileSystem)
+            let sealed = inventory.sealed.map { facts in
+                var segment = ArchiveSegment(facts: facts, directory: directory, node: node, fileSystem: fileSystem)
+                segment.cataloguedTotals = inventory.catalogued[facts.relativePath]
+                return segment
             }
             let twice = MergedSegments.duplicates(in: sealed)
             segments += sealed.filter { twice[$0.path] == nil }

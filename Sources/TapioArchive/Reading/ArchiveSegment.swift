@@ -12,6 +12,8 @@ public struct ArchiveSegment: Sendable {
     public let bytes: Int64
     /// What it holds: rows, time range, rows and weight per kind. Empty for a Parquet file that is not framed.
     public let totals: SegmentTotals
+    /// What the catalogue says that it held when it was sealed; nil where no catalogue knows it.
+    public internal(set) var cataloguedTotals: SegmentTotals?
     /// Whether it is being written (or was when a crash came).
     public let isOpen: Bool
     /// Whether it was saved after a crash or repaired.

@@ -49,6 +49,10 @@ public struct OpenedSegment: Sendable {
     public let keyValues: [(key: String, value: String)]
     /// What is wrong with the file, as far as that shows without reading all of it. Damaged row groups are left out.
     public let problems: [SegmentProblem]
+    /// Rows of its whole row groups, those that nobody wanted included.
+    public let wholeRows: Int64
+    /// Rows that stood in the file and are in none of them, as far as the file tells, or more; nil where nothing tells.
+    public let lostRows: Int64?
     /// The bytes.
     public let file: MappedFile
 
@@ -62,6 +66,7 @@ public struct OpenedSegment: Sendable {
             var groups: [SegmentRowGroup] = []
             var totals = SegmentTotals()
             var unwanted = 0
+            var unreadableRows: Int64 = 0
             for group in scan.groups {
                 totals.add(group)
                 guard isWanted(SegmentGroupFacts(group)) else {
@@ -73,6 +78,7 @@ public struct OpenedSegment: Sendable {
                 } catch {
                     let offset = group.frameOffset
                     problems.append(SegmentProblem(kind: .contents, offset: offset, detail: "\(error)"))
+                    unreadableRows += Int64(group.header.rows)
                 }
             }
             schema = prologue.schema
@@ -80,6 +86,10 @@ public struct OpenedSegment: Sendable {
             unwantedGroups = unwanted
             keyValues = SegmentFooter.keyValues(prologue: prologue, totals: totals).map { (key: $0.0, value: $0.1) }
             self.problems = problems
+            wholeRows = totals.rows - unreadableRows
+            let lost = scan.rowsLost(wasSealed: !path.hasSuffix(SegmentName.Role.open.rawValue))
+            let count = lost.count + unreadableRows
+            lostRows = lost.isExact || count > 0 ? count : nil
             return
         }
         // No prologue: any other Parquet file, or one of ours whose start is damaged; its footer tells the same.
@@ -90,11 +100,17 @@ public struct OpenedSegment: Sendable {
             rowGroups = parquet.rowGroups.enumerated().map { SegmentRowGroup(info: $1, ordinal: $0) }
             keyValues = parquet.keyValues
             problems = scan.isOurs ? scan.problems : []
+            wholeRows = parquet.rowGroups.reduce(0) { $0 + Int64($1.rowCount) }
+            // The footer is whole, and tells of all row groups.
+            lostRows = 0
         } catch {
             schema = ParquetSchema(columns: [])
             rowGroups = []
             keyValues = []
             problems = scan.problems + [SegmentProblem(kind: .contents, offset: 0, detail: "\(error)")]
+            wholeRows = 0
+            let lost = scan.rows + scan.rowsLost(wasSealed: true).count
+            lostRows = lost > 0 ? lost : nil
         }
     }
 

@@ -31,11 +31,11 @@ struct Aggregate: Sendable, Hashable {
 
     var function: Function
     /// Nil only for `count` of rows.
-    var column: Column?
+    var field: ShownColumn?
+    var column: Column? { field?.source }
 
-    init(function: Function, column: Column?) {
+    init(function: Function) {
         self.function = function
-        self.column = column
     }
 
     init(_ text: String, schema: QuerySchema) throws(QueryError) {
@@ -56,12 +56,12 @@ struct Aggregate: Sendable, Hashable {
             return
         }
         let column = try schema.column(argument, in: text, at: call.argumentRange)
-        self.column = column
+        field = schema.shown(column, as: argument)
         let needsNumber = column.type == .string && function != .count && function != .distinct
         let addsTimes = column.type == .timestamp && (function == .sum || function == .average)
         if needsNumber || addsTimes {
             let what = FilterBinder.description(of: column)
-            throw QueryError("\(column.name) is \(what): no \(call.function) of it", in: text, at: call.argumentRange)
+            throw QueryError("\(argument) is \(what): no \(call.function) of it", in: text, at: call.argumentRange)
         }
     }
 
@@ -83,39 +83,50 @@ struct Aggregate: Sendable, Hashable {
     }
 
     var resultColumn: ResultColumn {
-        let name = column.map { "\(function.name)(\($0.name))" } ?? function.name
-        guard let column, function != .count, function != .distinct else {
+        let name = field.map { "\(function.name)(\($0.shown.name))" } ?? function.name
+        guard let column = field?.shown, function != .count, function != .distinct else {
             return ResultColumn(name: name, type: .int64, unit: .count)
         }
         if function == .average { return ResultColumn(name: name, type: .double, unit: column.unit) }
         let type = column.type == .int32 ? .int64 : column.type
         return ResultColumn(name: name, type: type, unit: column.unit)
     }
+
+    /// What the answer's values are multiplied by.
+    var factor: Int64 { function == .count || function == .distinct ? 1 : field?.factor ?? 1 }
 }
 
 /// What to group by.
 struct GroupKey: Sendable, Hashable {
     /// Nil for time.
-    var column: Column?
+    var field: ShownColumn?
+    var column: Column? { field?.source }
     /// Microseconds of a bucket of time.
     var bucketUs: Int64 = 0
     var name: String
 
-    var isTime: Bool { column == nil }
+    var isTime: Bool { field == nil }
     var columnName: String { column?.name ?? "ts" }
 
     init(_ text: String, schema: QuerySchema) throws(QueryError) {
         let call = try Call(text)
         guard let argument = call.argument else {
             let column = try schema.column(call.function, in: text, at: call.all)
-            self.column = column
-            name = column.name
+            field = schema.shown(column, as: call.function)
+            name = call.function
             return
         }
         guard call.function == "time" else {
             throw QueryError("group by a field, or by time(10s)", in: text, at: call.all)
         }
-        guard let ns = HumanUnits.durationNs(argument), ns >= 1000, ns % 1000 == 0 else {
+        guard let ns = HumanUnits.durationNs(argument) else {
+            throw QueryError(
+                "\"\(argument)\" is no length of time: write one with its unit, like time(10s)",
+                in: text,
+                at: call.argumentRange
+            )
+        }
+        guard ns >= 1000, ns % 1000 == 0 else {
             throw QueryError("a bucket of time is at least 1us long, like time(10s)", in: text, at: call.argumentRange)
         }
         bucketUs = ns / 1000
@@ -123,9 +134,12 @@ struct GroupKey: Sendable, Hashable {
     }
 
     var resultColumn: ResultColumn {
-        column.map { ResultColumn(name: $0.name, type: $0.type, unit: $0.unit) }
+        field.map { ResultColumn(name: $0.shown.name, type: $0.shown.type, unit: $0.shown.unit) }
             ?? ResultColumn(name: name, type: .timestamp)
     }
+
+    /// What the answer's values are multiplied by.
+    var factor: Int64 { field?.factor ?? 1 }
 }
 
 /// `function` or `function(argument)`.

@@ -58,16 +58,16 @@ struct FilterBinder {
             written == .notEqual ? .equal : written == .notMatches ? .matches : written
         let test: Filter.Test
         if comparison == .matches {
-            test = .pattern(try pattern(column, literal))
+            test = .pattern(try pattern(name, column, literal))
         } else {
             switch column.type {
             case .string:
-                if column.name == "kind" && comparison == .equal { try checkKind(literal) }
-                try checkOrder(column, comparison, literal)
-                test = .text(comparison, Array(literal.text.utf8))
+                try checkOrder(name, column, comparison, literal)
+                let wanted = comparison == .equal ? try value(name, column, literal) : literal.text
+                test = .text(comparison, Array(wanted.utf8))
             case .double: test = .doubles(comparison, try number(name, column, literal).value)
             case .int32, .int64: test = .integers(bounds(comparison, try number(name, column, literal)))
-            case .timestamp: test = .integers(bounds(comparison, try time(column, literal)))
+            case .timestamp: test = .integers(bounds(comparison, try time(name, literal)))
             }
         }
         return Filter.Leaf(column: column.name, test: test, isNegated: isOpposite != isNegated)
@@ -81,18 +81,18 @@ struct FilterBinder {
         let column = try column(name)
         switch column.type {
         case .string:
-            if column.name == "kind" { for literal in literals { try checkKind(literal) } }
-            let wanted = Set(literals.map { Array($0.text.utf8) })
+            var wanted: Set<[UInt8]> = []
+            for literal in literals { wanted.insert(Array(try value(name, column, literal).utf8)) }
             return Filter.Leaf(column: column.name, test: .textIsOneOf(wanted), isNegated: isNegated)
         case .int32, .int64, .timestamp:
             var wanted: Set<Int64> = []
             for literal in literals {
-                let number = column.type == .timestamp ? try time(column, literal) : try number(name, column, literal)
+                let number = column.type == .timestamp ? try time(name, literal) : try number(name, column, literal)
                 if let exact = number.exact { wanted.insert(exact) }
             }
             return Filter.Leaf(column: column.name, test: .integerIsOneOf(wanted), isNegated: isNegated)
         case .double:
-            throw QueryError("\(column.name) is a fraction: compare it with < and >", in: text, at: name.range)
+            throw QueryError("\(name.text) is a fraction: compare it with < and >", in: text, at: name.range)
         }
     }
 
@@ -109,6 +109,7 @@ struct FilterBinder {
 
     /// Text is ordered as text is: 10 before 9, which nobody means who writes a number.
     private func checkOrder(
+        _ name: FilterExpression.Name,
         _ column: Column,
         _ comparison: FilterExpression.Comparison,
         _ literal: FilterExpression.Literal
@@ -117,13 +118,55 @@ struct FilterBinder {
         case .less, .lessOrEqual, .greater, .greaterOrEqual: break
         case .equal, .notEqual, .matches, .notMatches, .isEqualTwice: return
         }
+        var hasNames = column.name == "kind"
+        if case .names? = schema.values[column.name] { hasNames = true }
+        if hasNames {
+            throw QueryError(
+                "\(name.text) has names as values, and they have no order: compare with = or in",
+                in: text,
+                at: name.range
+            )
+        }
         guard !literal.isQuoted, HumanUnits.number(literal.text) != nil else { return }
         throw QueryError(
-            "\(column.name) is text: the number \(literal.text) does not compare with it; in quotes it is text too",
+            "\(name.text) is text: the number \(literal.text) does not compare with it; in quotes it is text too",
             in: text,
             at: literal.range
         )
     }
+
+    /// The text that a row has to hold to be equal, as archives write it.
+    private mutating func value(
+        _ name: FilterExpression.Name,
+        _ column: Column,
+        _ literal: FilterExpression.Literal
+    ) throws(QueryError) -> String {
+        if column.name == "kind" { try checkKind(literal) }
+        switch schema.values[column.name] {
+        case nil: return literal.text
+        case .addresses?:
+            if let address = FieldValues.address(literal.text) { return address }
+            throw QueryError(
+                "\(name.text) is an address: \"\(literal.text)\" is none; ~ compares a part of it",
+                in: text,
+                at: literal.range
+            )
+        case .names(let names, let orNumber)?:
+            let isNumber = orNumber && UInt32(literal.text) != nil
+            // Without a name that it knows, an agent writes an empty text where there must be one.
+            if names.contains(literal.text) || isNumber || literal.text.isEmpty { return literal.text }
+            let shown = names.count <= Self.mostShown ? ", which is one of \(names.joined(separator: ", "))" : ""
+            let hint = NearestName.hint(literal.text, in: names)
+            throw QueryError(
+                "\(name.text) is never \"\(literal.text)\"\(hint.isEmpty ? shown : hint)",
+                in: text,
+                at: literal.range
+            )
+        }
+    }
+
+    /// So many names are shown one by one.
+    private static let mostShown = 16
 
     private mutating func checkKind(_ literal: FilterExpression.Literal) throws(QueryError) {
         if literal.text == "_ledger" {
@@ -135,10 +178,14 @@ struct FilterBinder {
         throw QueryError("no kind \"\(literal.text)\"\(hint)", in: text, at: literal.range)
     }
 
-    private func pattern(_ column: Column, _ literal: FilterExpression.Literal) throws(QueryError) -> Pattern {
+    private func pattern(
+        _ name: FilterExpression.Name,
+        _ column: Column,
+        _ literal: FilterExpression.Literal
+    ) throws(QueryError) -> Pattern {
         guard column.type == .string else {
             throw QueryError(
-                "\(column.name) is \(Self.description(of: column)): ~ compares text only",
+                "\(name.text) is \(Self.description(of: column)): ~ compares text only",
                 in: text,
                 at: literal.range
             )
@@ -159,7 +206,7 @@ struct FilterBinder {
         _ literal: FilterExpression.Literal
     ) throws(QueryError) -> Number {
         func error(_ problem: String) -> QueryError {
-            QueryError("\(column.name) is \(Self.description(of: column)): \(problem)", in: text, at: literal.range)
+            QueryError("\(name.text) is \(Self.description(of: column)): \(problem)", in: text, at: literal.range)
         }
         guard let number = HumanUnits.number(literal.text) else {
             throw error("\"\(literal.text)\" does not compare with it")
@@ -176,10 +223,13 @@ struct FilterBinder {
         }
     }
 
-    private func time(_ column: Column, _ literal: FilterExpression.Literal) throws(QueryError) -> Number {
+    private func time(
+        _ name: FilterExpression.Name,
+        _ literal: FilterExpression.Literal
+    ) throws(QueryError) -> Number {
         guard let ns = HumanTime.nanoseconds(rfc3339: literal.text) else {
             throw QueryError(
-                "\(column.name) is a time: write it like \"2026-03-04T05:06:07Z\"",
+                "\(name.text) is a time: write it like \"2026-03-04T05:06:07Z\"",
                 in: text,
                 at: literal.range
             )

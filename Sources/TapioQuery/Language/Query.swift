@@ -4,8 +4,9 @@ public import TapioEvents
 public struct Query: Sendable {
     /// As it was asked.
     public let spec: QuerySpec
-    /// The fields of single rows, in their order.
+    /// The fields of single rows, in their order, under the names by which they were asked for.
     public let selected: [Column]
+    let shown: [ShownColumn]
     /// The answer's columns, where rows are grouped.
     public let resultColumns: [ResultColumn]
     let filter: Filter
@@ -28,17 +29,19 @@ public struct Query: Sendable {
         var aggregates: [Aggregate] = []
         for text in spec.aggregates { aggregates.append(try Aggregate(text, schema: schema)) }
         if keys.count > Query.mostKeys { throw QueryError("at most \(Query.mostKeys) fields to group by") }
-        if aggregates.isEmpty && !keys.isEmpty { aggregates = [Aggregate(function: .count, column: nil)] }
-        var selected: [Column] = []
+        if aggregates.isEmpty && !keys.isEmpty { aggregates = [Aggregate(function: .count)] }
+        var shown: [ShownColumn] = []
         for name in spec.select {
-            selected.append(try schema.column(name, in: name, at: 0..<name.unicodeScalars.count))
+            let column = try schema.column(name, in: name, at: 0..<name.unicodeScalars.count)
+            shown.append(schema.shown(column, as: name))
         }
-        if selected.isEmpty { selected = schema.columns }
+        if shown.isEmpty { shown = schema.columns.map { ShownColumn(source: $0, shown: $0, factor: 1) } }
         if let limit = spec.limit, limit < 0 { throw QueryError("a limit of \(limit) rows") }
         let rowOrder = spec.isAggregate ? [] : try Self.rowOrder(spec, schema)
 
         let mentioned =
-            keys.compactMap(\.column) + aggregates.compactMap(\.column) + (spec.select.isEmpty ? [] : selected)
+            keys.compactMap(\.column) + aggregates.compactMap(\.column)
+            + (spec.select.isEmpty ? [] : shown.map(\.source))
             + rowOrder.map(\.column)
         includesLedger = binder.namesLedger || mentioned.contains { $0.name.hasPrefix("ledger_") }
         if !includesLedger {
@@ -59,7 +62,8 @@ public struct Query: Sendable {
         self.filter = filter
         self.keys = keys
         self.aggregates = aggregates
-        self.selected = selected
+        self.shown = shown
+        self.selected = shown.map(\.shown)
         self.resultColumns = keys.map(\.resultColumn) + aggregates.map(\.resultColumn)
         self.order = spec.isAggregate ? try Self.order(spec, columns: resultColumns, keys: keys) : []
         self.rowOrder = rowOrder
@@ -80,7 +84,12 @@ public struct Query: Sendable {
         }
         var order: [(column: Int, isDescending: Bool)] = []
         for item in items {
-            guard let column = columns.firstIndex(where: { $0.name == item.name }) else {
+            // By the name that the answer has, else by another one of the same field.
+            let own = FieldAlias.ownName(of: item.name)
+            let column =
+                columns.firstIndex { $0.name == item.name }
+                ?? columns.firstIndex { FieldAlias.ownName(of: $0.name) == own }
+            guard let column else {
                 let names = columns.map(\.name)
                 let hint = NearestName.find(item.name, in: names).map { "; did you mean \"\($0)\"?" }
                 throw QueryError(
@@ -161,9 +170,16 @@ public struct Query: Sendable {
     /// The columns that are used and that tables beside the archive fill in; none where the question wants rows as written.
     var joinedColumns: Set<String> {
         guard spec.joins else { return [] }
-        let shown = spec.isAggregate ? aggregatedColumns : Set(selected.map(\.name) + rowOrder.map(\.column.name))
-        return JoinTable.joined(for: filter.columns.union(shown))
+        let used =
+            spec.isAggregate ? aggregatedColumns : Set(shown.map(\.source.name) + rowOrder.map(\.column.name))
+        return JoinTable.joined(for: filter.columns.union(used))
     }
+
+    /// Columns of which something is computed.
+    var measuredColumns: [String] { aggregates.compactMap { $0.column?.name } }
+
+    /// By column of the answer, what its values are multiplied by.
+    var factors: [Int64] { keys.map(\.factor) + aggregates.map(\.factor) }
 
     /// Columns that grouping reads, beside the filter's.
     var aggregatedColumns: Set<String> {

@@ -75,6 +75,13 @@ public enum TimePoint {
             let time = midnight + sinceMidnight - Int64(utcOffset) * 1_000_000_000
             return time > nowNs ? time - day : time
         }
+        if text.hasPrefix("-"), let duration = HumanUnits.durationNs(text.dropFirst()), duration > 0 {
+            throw QueryError(
+                "\(text) is negative: \(text.dropFirst()) is that long before now already",
+                in: text,
+                at: 0..<text.unicodeScalars.count
+            )
+        }
         throw QueryError("no time: write 10m (before now), 14:05 or 2026-03-04T05:06:07Z", in: text, at: 0..<text.count)
     }
 }

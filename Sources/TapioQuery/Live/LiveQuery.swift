@@ -104,14 +104,14 @@ public final class LiveQuery {
             let selected = try? engine.select(batch, query.filter, reading: [], &scan)
         else { return [] }
         scan.count(selected)
-        let shown = query.selected.compactMap { column in
-            (try? selected.reader.column(column.name)).flatMap { $0 }.map { (column, $0) }
+        let shown = query.shown.compactMap { column in
+            (try? selected.reader.column(column.source.name)).flatMap { $0 }.map { (column, $0) }
         }
         return selected.rows.map { row in
             var event = DecodedEvent(values: [])
             for (column, vector) in shown {
-                let value = vector.value(Int(row), column.type)
-                if value != .null { event.values.append((column, value)) }
+                let value = vector.value(Int(row), column.source.type)
+                if value != .null { event.values.append((column.shown, column.value(value))) }
             }
             return event
         }

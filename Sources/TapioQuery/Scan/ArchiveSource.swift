@@ -40,7 +40,8 @@ public struct ArchiveSource: Sendable {
         let columns = (newest?.schema.columns ?? []).map { column in
             Column(column.fieldID, column.name, ColumnType(column.type), unit: ColumnUnit(name: column.name), "")
         }
-        return known.adding(columns: columns, kinds: kinds)
+        let schema = known.adding(columns: columns, kinds: kinds)
+        return newerSchemaVersion == nil ? schema : schema.withoutValues()
     }
 
     /// The version of the columns in the newest segment, where it is newer than what this program knows: what it does not know
@@ -78,10 +79,15 @@ extension SegmentSource {
     init(_ segment: ArchiveSegment) {
         let totals = segment.totals
         var times: ClosedRange<Int64>?
-        if let low = totals.minTimestampNs, let high = totals.maxTimestampNs, low <= high { times = low...high }
+        // Of a file that was cut off, the catalogue tells what it held: who asks for what is missing has to meet the damage.
+        let listed = segment.cataloguedTotals ?? totals
+        let lows = [totals.minTimestampNs, listed.minTimestampNs].compactMap(\.self)
+        let highs = [totals.maxTimestampNs, listed.maxTimestampNs].compactMap(\.self)
+        if let low = lows.min(), let high = highs.max(), low <= high { times = low...high }
         // An open segment may have grown since it was listed; a file that is not framed tells nothing of its kinds.
-        let isKnown = !segment.isOpen && totals.rows > 0
-        let rowsByKind = Dictionary(totals.kinds.map { ($0.name, $0.rows) }, uniquingKeysWith: +)
+        let isKnown = !segment.isOpen && listed.rows > 0
+        var rowsByKind = Dictionary(totals.kinds.map { ($0.name, $0.rows) }, uniquingKeysWith: +)
+        rowsByKind.merge(Dictionary(listed.kinds.map { ($0.name, $0.rows) }, uniquingKeysWith: +)) { max($0, $1) }
         self.init(
             name: segment.path,
             byteCount: Int(segment.bytes),
@@ -93,19 +99,65 @@ extension SegmentSource {
             sequence: segment.name?.sequence,
             dimensions: DimensionReader(besideSegment: segment.path, node: segment.node).map { ArchiveDimensions($0) }
         ) { isWanted in
-            let opened = try segment.open { group in
-                isWanted(
-                    GroupFacts(
-                        timestampsNs: group.timestampsNs,
-                        kinds: group.kinds.isEmpty ? nil : group.kinds.filter { $0.rows > 0 }.map(\.name),
-                        rowCount: group.rowCount
+            let opened: OpenedSegment
+            do throws(ArchiveReadError) {
+                opened = try segment.open { group in
+                    isWanted(
+                        GroupFacts(
+                            timestampsNs: group.timestampsNs,
+                            kinds: group.kinds.isEmpty ? nil : group.kinds.filter { $0.rows > 0 }.map(\.name),
+                            rowCount: group.rowCount
+                        )
                     )
-                )
+                }
+            } catch {
+                throw PlainReason(error, at: segment.path)
             }
             let columns = SegmentColumns(opened)
             let groups = opened.rowGroups.map { ArchiveRowGroup(segment: opened, group: $0, all: columns) }
-            let damage = opened.problems.map { Damage(place: opened.path, reason: "\($0)") }
-            return Opened(groups: groups, damage: damage, skipped: opened.unwantedGroups)
+            let damage = Damage(of: opened, listedRows: segment.cataloguedTotals?.rows)
+            return Opened(groups: groups, damage: damage.map { [$0] } ?? [], skipped: opened.unwantedGroups)
+        }
+    }
+}
+
+extension Damage {
+    /// Places of a segment that are named.
+    private static let namedPlaces = 3
+
+    /// What is wrong with a segment, all of it together, since what is missing is known of the whole only; nil where nothing
+    /// is.
+    fileprivate init?(of segment: OpenedSegment, listedRows: Int64?) {
+        let lost = segment.lostRows.map { Int($0) }
+        let unlisted = listedRows.map { max(0, Int($0 - segment.wholeRows)) }
+        // Either may know of more: the catalogue of what was cut off, the file of what it once held.
+        let missing = unlisted.map { max($0, lost ?? 0) } ?? lost
+        var reasons = segment.problems.prefix(Damage.namedPlaces).map { "\($0)" }
+        if segment.problems.isEmpty {
+            guard let missing = unlisted, missing > 0 else { return nil }
+            reasons.append("it was cut off")
+        }
+        let more = segment.problems.count - reasons.count
+        if more > 0 { reasons.append("and in \(HumanUnits.count(Int64(more))) more places") }
+        self.init(place: segment.path, reason: reasons.joined(separator: "; "), rows: missing)
+    }
+}
+
+/// Why a file cannot be read, without its name: that stands beside it already.
+private struct PlainReason: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ error: ArchiveReadError, at path: String) {
+        if case .contents(_, let reason) = error {
+            description = "\(reason)"
+            return
+        }
+        let text = "\(error)"
+        if text.hasPrefix(path + " ") {
+            description = "it" + text.dropFirst(path.count)
+        } else {
+            // The system call's name, the path, and why.
+            description = text.replacing(" \(path): ", with: ": ", maxReplacements: 1)
         }
     }
 }
@@ -146,7 +198,11 @@ private struct ArchiveRowGroup: RowGroupSource {
     }
 
     func read(_ column: Int) throws -> ColumnVector {
-        ColumnVector(try segment.readColumn(column, of: group))
+        do throws(ArchiveReadError) {
+            return ColumnVector(try segment.readColumn(column, of: group))
+        } catch {
+            throw PlainReason(error, at: segment.path)
+        }
     }
 
     func finished() { segment.forgetPages() }

@@ -24,7 +24,7 @@ extension QueryEngine {
                 if scan.isStopped { break scanning }
                 do {
                     if let selected = try select(source, query.filter, reading: columns, &scan) {
-                        scan.count(selected)
+                        scan.count(selected, measures: query.rowOrder.map(\.column.name))
                         try offer(selected, query, &number, to: &first)
                     }
                 } catch {
@@ -48,7 +48,7 @@ extension QueryEngine {
         let order = try query.rowOrder.map { (try selected.reader.column($0.column.name), $0.column.type) }
         let time = try selected.reader.column("ts")
         // Read when a row of this group is among the first; of most groups none is.
-        var shown: [(column: Column, vector: ColumnVector)]?
+        var shown: [(column: ShownColumn, vector: ColumnVector)]?
         let precedes = OrderedRow.order(query)
         for row in selected.rows {
             let place = Int(row)
@@ -62,14 +62,15 @@ extension QueryEngine {
             if let last = first.last, !precedes(candidate, last) { continue }
             let vectors =
                 try shown
-                ?? query.selected.compactMap { column in
-                    guard selected.reader.bounds(column.name)?.nullCount != selected.reader.rowCount else { return nil }
-                    return try selected.reader.column(column.name).map { (column, $0) }
+                ?? query.shown.compactMap { column in
+                    let name = column.source.name
+                    guard selected.reader.bounds(name)?.nullCount != selected.reader.rowCount else { return nil }
+                    return try selected.reader.column(name).map { (column, $0) }
                 }
             shown = vectors
             for (column, vector) in vectors {
-                let value = vector.value(place, column.type)
-                if value != .null { candidate.event.values.append((column, value)) }
+                let value = vector.value(place, column.source.type)
+                if value != .null { candidate.event.values.append((column.shown, column.value(value))) }
             }
             first.offer(candidate)
         }

@@ -52,7 +52,7 @@ private struct RowMerge {
         self.engine = engine
         self.query = query
         joins = engine.joins(of: query)
-        columns = Set(query.selected.map(\.name) + ["ts", "ts_sub_ns", "cpu", "seq"])
+        columns = Set(query.shown.map(\.source.name) + ["ts", "ts_sub_ns", "cpu", "seq"])
         pending = engine.segments.map { segment in
             // Rounded down, and a little more: never later than the first row.
             Pending(earliest: segment.timestampsNs.map { $0.lowerBound / 1000 - 1 } ?? .min, part: .segment(segment))
@@ -88,7 +88,7 @@ private struct RowMerge {
             scan.advance(source.byteCount)
             do {
                 if let selected = try engine.select(source, query.filter, reading: columns, &scan) {
-                    runs.append(try Run(selected, query.selected))
+                    runs.append(try Run(selected, query.shown))
                 }
                 source.finished()
             } catch {
@@ -114,7 +114,7 @@ private struct RowMerge {
 /// The selected rows of a row group, in the order of time.
 private struct Run {
     /// What is shown; columns that the file lacks are left out, and those without a value.
-    private let columns: [(column: Column, vector: ColumnVector)]
+    private let columns: [(column: ShownColumn, vector: ColumnVector)]
     private let keys: [Key]
     private var position = 0
     /// Memory that it takes, about.
@@ -135,12 +135,12 @@ private struct Run {
         }
     }
 
-    init(_ selected: SelectedRows, _ shown: [Column]) throws {
+    init(_ selected: SelectedRows, _ shown: [ShownColumn]) throws {
         let rows = selected.rows
-        var columns: [(column: Column, vector: ColumnVector)] = []
+        var columns: [(column: ShownColumn, vector: ColumnVector)] = []
         var bytes = rows.count * 40
         for column in shown {
-            guard let vector = try selected.shownColumn(column.name) else { continue }
+            guard let vector = try selected.shownColumn(column.source.name) else { continue }
             bytes += vector.byteCount
             columns.append((column, vector))
         }
@@ -180,8 +180,8 @@ private struct Run {
         let row = Int(keys[position].place)
         var values: [(column: Column, value: EventValue)] = []
         for (column, vector) in columns where vector.isValid(row) {
-            let value = vector.value(row, column.type)
-            if value != .null { values.append((column, value)) }
+            let value = vector.value(row, column.source.type)
+            if value != .null { values.append((column.shown, column.value(value))) }
         }
         return DecodedEvent(values: values)
     }

@@ -58,7 +58,7 @@ public struct QueryEngine: Sendable {
             // All columns were read above; a second reading cannot fail.
             try? selected.reader.column(name)
         }
-        scan.count(selected)
+        scan.count(selected, measures: query.measuredColumns)
     }
 
     /// Bytes of all segments.
@@ -260,17 +260,27 @@ struct ScanState {
 
     mutating func add(_ damage: Damage) {
         summary.damageCount += 1
+        if damage.isHarmless { summary.harmlessDamageCount += 1 }
         summary.rowsInDamage += damage.rows ?? 0
         if summary.damage.count < ScanState.namedDamages { summary.damage.append(damage) }
     }
 
-    mutating func count(_ selected: SelectedRows) {
+    /// - Parameter measures: Columns of which something is computed: whether summaries lack them has to be told.
+    mutating func count(_ selected: SelectedRows, measures: [String] = []) {
         summary.rowsMatched += selected.rows.count
         if selected.weights == nil && selected.summaries == nil { return }
         for (index, row) in selected.rows.enumerated() {
             let merged = selected.merged(row)
             if selected.summaries?.isValid(Int(row)) == true { summary.summaryRows += 1 }
             if selected.weights?[index] ?? 1 != merged { summary.sampledRows += 1 }
+        }
+        guard let summaries = selected.summaries else { return }
+        for name in measures where !summary.unmeasuredColumns.contains(name) {
+            let column = try? selected.reader.column(name)
+            let isLacking = selected.rows.contains { row in
+                summaries.isValid(Int(row)) && column?.isValid(Int(row)) != true
+            }
+            if isLacking { summary.unmeasuredColumns.insert(name) }
         }
     }
 }

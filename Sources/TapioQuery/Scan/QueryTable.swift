@@ -18,10 +18,14 @@ public struct ScanSummary: Sendable, Hashable {
     public internal(set) var sampledRows = 0
     /// Of those, the summaries: they count for all their events, and have no value in columns outside the grouping key.
     public internal(set) var summaryRows = 0
+    /// Columns of which something was computed, and in which summaries have no value.
+    public internal(set) var unmeasuredColumns: Set<String> = []
     /// Segments and row groups that could not be read, the first 100 of them.
     public internal(set) var damage: [Damage] = []
     /// How many there are.
     public internal(set) var damageCount = 0
+    /// Of those, the ones without which no row is missing, such as a footer.
+    public internal(set) var harmlessDamageCount = 0
     /// Rows in them, as far as is known.
     public internal(set) var rowsInDamage = 0
     /// By table beside the archive, its rows that found no room: what only they know stays null.
@@ -42,18 +46,15 @@ public struct ScanSummary: Sendable, Hashable {
             let count = HumanUnits.count(Int64(sampledRows))
             notes.append("estimated: \(count) sampled rows in range stand for several events each (weight)")
         }
-        if summaryRows > 0 {
+        if summaryRows > 0 && !unmeasuredColumns.isEmpty {
             let count = HumanUnits.count(Int64(summaryRows))
+            let columns = unmeasuredColumns.sorted().joined(separator: ", ")
+            let rows = summaryRows == 1 ? "1 row in range is a summary" : "\(count) rows in range are summaries"
             notes.append(
-                "aggregated: \(count) rows in range are summaries; they count in full, but only agg_sum, agg_min, agg_max and agg_histogram tell of their measures"
+                "aggregated: \(rows) without \(TerminalText.escape(columns)): only agg_sum, agg_min, agg_max and agg_histogram tell of what was measured there"
             )
         }
-        if damageCount > 0 {
-            let rows = rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(rowsInDamage))) rows" : ""
-            notes.append("incomplete: \(HumanUnits.count(Int64(damageCount))) damaged parts were skipped\(rows)")
-            notes += damage.map { "  \($0)" }
-            if damageCount > damage.count { notes.append("  and \(damageCount - damage.count) more") }
-        }
+        notes += damageNotes
         if !unjoinedRows.isEmpty {
             let tables = unjoinedRows.sorted { $0.key < $1.key }.map { name, rows in
                 "\(HumanUnits.count(Int64(rows))) of \(name)"
@@ -64,6 +65,30 @@ public struct ScanSummary: Sendable, Hashable {
             )
         }
         if isStopped { notes.append("incomplete: stopped before the end") }
+        return notes
+    }
+
+    /// What was skipped, and what is damaged without a row that is missing: that answer is whole, but who has the archive
+    /// should know.
+    private var damageNotes: [String] {
+        var notes: [String] = []
+        func name(_ some: [Damage], of count: Int) {
+            notes += some.map { "  \($0)" }
+            if count > some.count { notes.append("  and \(HumanUnits.count(Int64(count - some.count))) more") }
+        }
+        let skipped = damageCount - harmlessDamageCount
+        if skipped > 0 {
+            let parts = skipped == 1 ? "1 damaged part was" : "\(HumanUnits.count(Int64(skipped))) damaged parts were"
+            let count = "\(HumanUnits.count(Int64(rowsInDamage))) row\(rowsInDamage == 1 ? "" : "s")"
+            notes.append("incomplete: \(parts) skipped\(rowsInDamage > 0 ? ", at least \(count)" : "")")
+            name(damage.filter { !$0.isHarmless }, of: skipped)
+        }
+        if harmlessDamageCount > 0 {
+            let count = HumanUnits.count(Int64(harmlessDamageCount))
+            let parts = harmlessDamageCount == 1 ? "1 segment" : "\(count) segments"
+            notes.append("damaged: \(parts), of which no row is missing")
+            name(damage.filter(\.isHarmless), of: harmlessDamageCount)
+        }
         return notes
     }
 }
@@ -88,9 +113,19 @@ public struct QueryTable: Sendable {
     init(_ query: Query, _ groups: GroupTable, _ summary: ScanSummary) throws(QueryError) {
         let answer = try groups.answer(withIntervals: summary.sampledRows > 0)
         columns = query.resultColumns
-        rows = answer.rows
         let unknown = [ClosedRange<Double>?](repeating: nil, count: query.keys.count)
-        intervals = answer.intervals.map { unknown + $0 }
+        let factors = query.factors
+        if factors.allSatisfy({ $0 == 1 }) {
+            rows = answer.rows
+            intervals = answer.intervals.map { unknown + $0 }
+        } else {
+            rows = answer.rows.map { row in zip(row, factors).map { $0.multiplied(by: $1) } }
+            intervals = answer.intervals.map { row in
+                zip(unknown + row, factors).map { (interval, factor) -> ClosedRange<Double>? in
+                    interval.map { $0.lowerBound * Double(factor)...$0.upperBound * Double(factor) }
+                }
+            }
+        }
         totalRows = answer.total
         isApproximate = groups.isApproximate
         self.summary = summary

@@ -88,8 +88,10 @@ public struct Damage: Sendable, Hashable, CustomStringConvertible {
     public var place: String
     /// What is wrong.
     public var reason: String
-    /// Rows that it had; nil: not known.
+    /// Rows that it had, and that are missing; nil: not known.
     public var rows: Int?
+    /// Whether no row is missing: what is damaged is only beside them.
+    public var isHarmless: Bool { rows == 0 }
 
     /// A damage.
     public init(place: String, reason: String, rows: Int? = nil) {
@@ -100,8 +102,8 @@ public struct Damage: Sendable, Hashable, CustomStringConvertible {
 
     /// One line, safe for a terminal.
     public var description: String {
-        let lost = rows.map { ", \(HumanUnits.count(Int64($0))) rows" } ?? ""
-        return TerminalText.escape("\(place)\(lost): \(reason)")
+        let lost = rows.map { ", \(HumanUnits.count(Int64($0))) row\($0 == 1 ? "" : "s")" } ?? ""
+        return TerminalText.escape("\(place)\(isHarmless ? "" : lost): \(reason)")
     }
 }
 

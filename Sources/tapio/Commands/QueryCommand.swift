@@ -71,7 +71,10 @@ struct QueryCommand: ParsableCommand {
     @Option(help: ArgumentHelp("What to compute of each group, with commas between.", valueName: "aggregates"))
     var agg: String?
 
-    @Option(help: ArgumentHelp("The first N groups: --limit for tables.", valueName: "n"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The first N groups: --limit for tables.", valueName: "n")
+    )
     var top: Int?
 
     @Option(
@@ -86,7 +89,7 @@ struct QueryCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Fields to show of single rows, with commas between.", valueName: "fields"))
     var select: String?
 
-    @Option(help: ArgumentHelp("At most so many rows of the answer.", valueName: "n"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("At most so many rows of the answer.", valueName: "n"))
     var limit: Int?
 
     @Flag(help: "Ask the running agent what happens from now on.")
@@ -117,6 +120,10 @@ struct QueryCommand: ParsableCommand {
             $0
         }
         if forms.count > 1 { throw ValidationError("\(forms.joined(separator: " and ")) exclude each other") }
+        for (name, text) in [("--by", by), ("--agg", agg), ("--select", select)] {
+            guard let text, QueryCommand.list(text).isEmpty else { continue }
+            throw ValidationError("\(name) '\(text)': it names nothing")
+        }
         if let top, top < 1 { throw ValidationError("--top \(top): at least 1") }
         if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
         if top != nil && limit != nil { throw ValidationError("--top and --limit say the same: give one") }

@@ -25,6 +25,7 @@ struct TailCommand: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("n"), .customLong("lines")],
+        parsing: .unconditional,
         help: ArgumentHelp("So many of the last events; up to 100000.", valueName: "n")
     )
     var lines = 10

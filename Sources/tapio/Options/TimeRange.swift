@@ -6,11 +6,12 @@ import TapioQuery
 /// The part of time that a question is about.
 struct TimeRange: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Not before: 10m (ago), 14:05 (the latest), or 2026-03-04T05:06:07Z.", valueName: "time")
     )
     var since: String?
 
-    @Option(help: ArgumentHelp("Before: as --since.", valueName: "time"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Before: as --since.", valueName: "time"))
     var until: String?
 
     @Option(
@@ -51,6 +52,12 @@ struct TimeRange: ParsableArguments {
         if let since = spec.sinceNs, let until = spec.untilNs, since >= until {
             let begin = HumanTime.rfc3339(microseconds: since / 1000)
             let end = HumanTime.rfc3339(microseconds: until / 1000)
+            if since == until {
+                throw CommandFailure(
+                    .usage,
+                    "the range is empty: it begins and ends at \(begin), and the end does not belong to it"
+                )
+            }
             throw CommandFailure(
                 .usage,
                 "the range ends before it begins: from \(begin) to \(end); give the earlier time first"

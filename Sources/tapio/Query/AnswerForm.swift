@@ -107,7 +107,7 @@ final class ParquetTarget {
             guard descriptor >= 0 else { throw ParquetTarget.failure(path) }
             TemporaryFiles.add(temporary)
         }
-        let out = Output(file: descriptor)
+        let out = Output(file: descriptor, path: self.path)
         output = try ParquetOutput(columns, createdBy: "tapio version \(TapioVersion.current)") { bytes in
             try out.bytes(bytes)
             try out.flush()

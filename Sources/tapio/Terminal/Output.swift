@@ -10,18 +10,24 @@ final class Output {
     private static let blockBytes = 65_536
 
     private let descriptor: Int32
+    /// What it is called where it cannot be written.
+    private let name: String
     private let isLineBuffered: Bool
     private var pending: [UInt8] = []
 
     /// - Parameter isLive: each line is written at once, whoever reads.
     init(descriptor: Int32 = STDOUT_FILENO, isLive: Bool = false) {
         self.descriptor = descriptor
+        name = "to standard output"
         isLineBuffered = isLive || isatty(descriptor) == 1
     }
 
     /// For a file: nothing is written before it must be.
-    init(file descriptor: Int32) {
+    ///
+    /// - Parameter path: Its name; nil for standard output.
+    init(file descriptor: Int32, path: String?) {
         self.descriptor = descriptor
+        name = path.map { TerminalText.escape($0) } ?? "to standard output"
         isLineBuffered = false
     }
 
@@ -67,7 +73,7 @@ final class Output {
                 throw OutputClosed()
             } else if errno != EINTR {
                 let reason = unsafe String(cString: strerror(errno))
-                throw CommandFailure(.failed, "cannot write to standard output: \(reason)")
+                throw CommandFailure(.failed, "cannot write \(name): \(reason)")
             }
         }
     }
