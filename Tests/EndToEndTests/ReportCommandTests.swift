@@ -49,7 +49,7 @@ import Testing
             (["report", archive, "-o", archive], 2, "is no file"),
             (["report", archive, "-o", directory.file("none/r.html")], 1, "cannot write"),
             (["report", archive], 2, "-o"),
-            (["report", archive, "--archive", archive, "-o", other], 2, "twice"),
+            (["report", archive, "--archive", archive, "-o", other], 2, "give the path once"),
             (
                 ["report", archive, "-o", other, "--since", "2026-03-02", "--until", "2026-03-01"], 2,
                 "ends before it begins"
