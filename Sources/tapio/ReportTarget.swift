@@ -13,18 +13,13 @@ struct ReportTarget {
     /// Whether it can be written, as far as that shows without writing.
     func check() throws {
         guard path != "-" else { return }
+        try OutputFile.check(path)
         var facts = stat()
-        if unsafe lstat(path, &facts) == 0 {
-            let form = facts.st_mode & S_IFMT
-            guard form == S_IFREG || form == S_IFLNK else {
-                throw CommandFailure(.usage, "\(shown) is no file: name another one with -o, or - for standard output")
-            }
-            guard isReplacing else {
-                throw CommandFailure(
-                    .usage,
-                    "\(shown) is there already: name another file with -o, or replace it with --force"
-                )
-            }
+        if !isReplacing, unsafe lstat(path, &facts) == 0 {
+            throw CommandFailure(
+                .usage,
+                "\(shown) is there already: name another file with -o, or replace it with --force"
+            )
         }
         guard unsafe access(directory, W_OK | X_OK) == 0 else { throw failure() }
     }

@@ -6,7 +6,7 @@ struct ClickHouseWriter: SQLWriter {
     private let registry: SchemaRegistry
     private let segments: String
     private let tables: [String: String]
-    private let dialect = SQLDialect.clickhouse
+    let dialect = SQLDialect.clickhouse
 
     init(_ archive: SQLArchive, _ registry: SchemaRegistry) throws(SQLPathError) {
         guard let segments = archive.segments.text(.clickhouse) else { throw SQLPathError(.clickhouse) }
@@ -179,37 +179,5 @@ struct ClickHouseWriter: SQLWriter {
         )
     }
 
-    var ledger: SQLStatement {
-        let columns = LedgerSchema.schema.fields.map(\.column.name)
-        return SQLStatement(
-            name: "tapio_ledger",
-            sort: .view,
-            summary: "The ledger: what became of all events, interval by interval, and each change of the agent.",
-            needs: ["tapio_rows"],
-            text: """
-                CREATE OR REPLACE VIEW tapio_ledger AS
-                SELECT
-                \(SQLText.list(["node", "date", "hour", "ts"] + columns, indent: "    "))
-                FROM tapio_rows WHERE kind = '_ledger';
-                """
-        )
-    }
-
-    var gaps: SQLStatement { SQLGaps.statement }
-
-    func kind(_ kind: SQLKind) -> SQLStatement {
-        let columns = kind.columns.map { dialect.identifier($0.name) }
-        return SQLStatement(
-            name: kind.viewName,
-            sort: .view,
-            summary: kind.summary,
-            needs: ["tapio_events"],
-            text: """
-                CREATE OR REPLACE VIEW \(dialect.identifier(kind.viewName)) AS
-                SELECT
-                \(SQLText.list(columns + ["node", "date", "hour"], indent: "    "))
-                FROM tapio_events WHERE kind = \(dialect.literal(kind.name));
-                """
-        )
-    }
+    func columns(of kind: SQLKind) -> [String] { kind.columns.map { dialect.identifier($0.name) } }
 }

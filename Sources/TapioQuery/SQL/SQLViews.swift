@@ -29,7 +29,7 @@ public struct SQLViews: Sendable {
         self.dialect = dialect
         var statements = writer.settings + writer.macros + [writer.rows]
         statements += JoinTable.all.map { writer.table($0) }
-        statements += [writer.events, writer.ledger, writer.gaps]
+        statements += [writer.events, writer.ledger, SQLGaps.statement]
         let taken = Set(statements.map(\.name))
         let kinds = SQLKind.all(archive, registry).filter { !taken.contains($0.viewName) }
         self.statements = statements + kinds.map { writer.kind($0) }
@@ -66,14 +66,14 @@ public struct SQLPathError: Error, Hashable, CustomStringConvertible {
 
 /// What differs from reader to reader.
 protocol SQLWriter {
+    var dialect: SQLDialect { get }
     var settings: [SQLStatement] { get }
     var macros: [SQLStatement] { get }
     var rows: SQLStatement { get }
     func table(_ table: JoinTable) -> SQLStatement
     var events: SQLStatement { get }
-    var ledger: SQLStatement { get }
-    var gaps: SQLStatement { get }
-    func kind(_ kind: SQLKind) -> SQLStatement
+    /// What the view of a kind shows of it.
+    func columns(of kind: SQLKind) -> [String]
 }
 
 /// A kind and the columns that its view shows.
