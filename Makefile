@@ -33,9 +33,9 @@ help: ## Show this list
 run: deps release ## Build, watch this machine live, leave an archive and say how to query it
 	@$(AS_ROOT) $(RELEASE) run --config config/tapio.yaml --archive "$(ARCHIVE)" $(if $(FOR),--for $(FOR))
 
-# One after the other: many tests watch what the whole machine does, or wait for processes.
 test: deps test-deps ## Run all tests, on real kernel events where they need them
-	$(AS_ROOT) env CI="$(CI)" $(SWIFT) test --no-parallel $(if $(FILTER),--filter $(FILTER))
+	$(SWIFT) build --build-tests
+	$(AS_ROOT) env CI="$(CI)" SWIFT="$(SWIFT)" .ci/run-tests $(if $(FILTER),'$(FILTER)')
 	$(if $(FILTER),,$(MAKE) test-rings)
 
 test-rings: deps ## Run the tests of rings, deque and pool with millions of items
