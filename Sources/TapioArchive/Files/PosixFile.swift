@@ -79,7 +79,9 @@ final class PosixFile: WritableFile, ReadableFile {
         let count = Int(try size())
         guard count > 0 else { return MappedFile(copying: []) }
         let address = unsafe mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
-        guard unsafe address != MAP_FAILED else { throw FileError(call: "mmap", path: path, code: errno) }
+        guard unsafe address != MAP_FAILED, let address = unsafe address else {
+            throw FileError(call: "mmap", path: path, code: errno)
+        }
         return unsafe MappedFile(mapping: address, count: count)
     }
 
