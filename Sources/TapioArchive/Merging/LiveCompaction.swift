@@ -76,7 +76,7 @@ public struct LiveCompaction {
                 } else {
                     switch use(facts.name) {
                     case .inUse: state = .waiting
-                    case .free(let mark): state = isPinned(path) ? .fixed : .free(mark: mark)
+                    case .free(let mark): state = isPinned(path) || hasTwin(path) ? .fixed : .free(mark: mark)
                     }
                 }
             } else {
@@ -190,10 +190,16 @@ public struct LiveCompaction {
         }
     }
 
-    /// A pin that can't be looked for counts as one.
-    private func isPinned(_ path: String) -> Bool {
+    /// Whether the file from which it was sealed is still there: the disk refused to remove it. That one is known by the
+    /// sealed one's name alone, until the next start.
+    private func hasTwin(_ path: String) -> Bool { isThere(path + ".part") }
+
+    private func isPinned(_ path: String) -> Bool { isThere(path + ".pin") }
+
+    /// What can't be looked for counts as there.
+    private func isThere(_ path: String) -> Bool {
         do throws(FileError) {
-            return try fileSystem.facts(of: path + ".pin") != nil
+            return try fileSystem.facts(of: path) != nil
         } catch {
             return true
         }
