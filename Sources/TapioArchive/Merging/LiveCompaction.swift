@@ -7,6 +7,14 @@ public struct LiveCompaction {
     public static let mostAttempts = 3
     /// Rows of row groups that overlap in time that are in memory together: 12 MiB.
     static let mostOpenRows = 512 << 10
+    /// Bytes of different texts of a column of the row group that is made.
+    static let mostTextBytes = 16 << 20
+
+    /// Bytes of memory that a merge takes at most: the times of the rows that are open, and the row group that is made. What
+    /// is mapped of files is the kernel's to take back.
+    public static let mostBytes =
+        mostOpenRows * MemoryLayout<TimeRun.Key>.stride + SegmentMerger.groupRows * PortionEncoder.bytesOfRow
+        + mostTextBytes
 
     /// What came of a group.
     public enum Outcome: Sendable {
@@ -114,6 +122,7 @@ public struct LiveCompaction {
         }
         var merger = SegmentMerger(order: policy.order, level: policy.level, fileSystem: fileSystem, pause: pause)
         merger.mostOpenRows = Self.mostOpenRows
+        merger.mostTextBytes = Self.mostTextBytes
         let merged: SegmentMerger.Merged
         do throws(MergeError) {
             merged = try merger.merge(group.map(\.path), as: MergePlan.name(of: group), in: archive.directory)
