@@ -1,4 +1,5 @@
 import Foundation
+import TapioArchive
 import TapioRings
 import Testing
 
@@ -98,6 +99,15 @@ struct ConfigurationMachineTests {
             let bound = MemoryBound(try load(text).configuration, cpus: most)
             #expect(bound.total < 448 << 20, "\(bound)")
         }
+    }
+
+    @Test("what a merge in the background holds counts in the memory bound, unless that is switched off")
+    func compactionMemory() throws {
+        let on = MemoryBound(try load("").configuration, cpus: 4)
+        let off = MemoryBound(try load("archive: {compact: {enabled: false}}\n").configuration, cpus: 4)
+        #expect(on.compaction == LiveCompaction.mostBytes && off.compaction == 0)
+        #expect(on.total - off.total == LiveCompaction.mostBytes)
+        #expect(on.detail.contains("compaction "), "\(on)")
     }
 
     @Test("what is not known of the machine is not checked, and no machine is asked for a command that only looks")

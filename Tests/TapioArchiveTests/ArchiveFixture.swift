@@ -115,5 +115,20 @@ struct ArchiveFixture {
         return seen
     }
 
+    /// The numbers of all rows that a reader sees, in ascending order, each as often as it sees it.
+    static func numbersSeen(
+        _ fileSystem: any FileSystem = PosixFileSystem(),
+        root: String = "/a",
+        scope: ArchiveReader.Scope = .sealedAndOpen
+    ) throws -> [Int64] {
+        try ArchiveReader(path: root, scope: scope, fileSystem: fileSystem).segments.flatMap { segment in
+            let opened = try segment.open()
+            return try opened.rowGroups.flatMap { group -> [Int64] in
+                guard case .integers(let values) = try opened.readColumn(1, of: group).values else { return [] }
+                return values
+            }
+        }.sorted()
+    }
+
     enum FixtureError: Error { case wrongValues(Int) }
 }

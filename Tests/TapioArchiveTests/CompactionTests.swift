@@ -30,15 +30,7 @@ import Testing
         return archive.segments
     }
 
-    private func numbers(_ root: String) throws -> [Int64] {
-        try ArchiveReader(path: root).segments.flatMap { segment in
-            let opened = try segment.open()
-            return try opened.rowGroups.flatMap { group -> [Int64] in
-                guard case .integers(let values) = try opened.readColumn(1, of: group).values else { return [] }
-                return values
-            }
-        }.sorted()
-    }
+    private func numbers(_ root: String) throws -> [Int64] { try ArchiveFixture.numbersSeen(root: root) }
 
     private func compaction(_ directory: TemporaryDirectory) throws -> Compaction {
         try Compaction(directory: directory.file("node=n1"), policy: Compaction.Policy())
@@ -182,13 +174,7 @@ import Testing
     }
 
     private func rowNumbers(_ files: MemoryFileSystem) throws -> [Int64] {
-        try ArchiveReader(path: "/a", scope: .sealed, fileSystem: files).segments.flatMap { segment in
-            let opened = try segment.open()
-            return try opened.rowGroups.flatMap { group -> [Int64] in
-                guard case .integers(let values) = try opened.readColumn(1, of: group).values else { return [] }
-                return values
-            }
-        }.sorted()
+        try ArchiveFixture.numbersSeen(files, scope: .sealed)
     }
 
     @Test("a journal is read back as it was written, and none that was changed or leads elsewhere")

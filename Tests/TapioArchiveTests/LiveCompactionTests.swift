@@ -45,22 +45,8 @@ import Testing
         }
 
         /// What every reader sees.
-        func numbers() throws -> [Int64] { try LiveCompactionTests.numbers(directory.path) }
+        func numbers() throws -> [Int64] { try ArchiveFixture.numbersSeen(root: directory.path) }
         var sequences: [UInt64] { archive.segments.map(\.name.sequence) }
-    }
-
-    private static func numbers(
-        _ root: String,
-        _ fileSystem: any FileSystem = PosixFileSystem(),
-        scope: ArchiveReader.Scope = .sealedAndOpen
-    ) throws -> [Int64] {
-        try ArchiveReader(path: root, scope: scope, fileSystem: fileSystem).segments.flatMap { segment in
-            let opened = try segment.open()
-            return try opened.rowGroups.flatMap { group -> [Int64] in
-                guard case .integers(let values) = try opened.readColumn(1, of: group).values else { return [] }
-                return values
-            }
-        }.sorted()
     }
 
     private func next(_ compaction: inout LiveCompaction, atNs: Int64? = nil) -> [MergePlan.Candidate]? {
@@ -262,7 +248,7 @@ import Testing
                         try archive?.append(ArchiveFixture.batch(number, rows: 20, timeNs: timeNs))
                         archive?.seal()
                     }
-                    let rows = try Self.numbers("/a", files)
+                    let rows = try ArchiveFixture.numbersSeen(files)
                     var expected = rows
                     let what = "\(call) after \(after)"
                     do {
@@ -272,7 +258,7 @@ import Testing
                         let new = try? compact(&compaction, group)
                         if new == nil { failures += 1 } else { replaced += 1 }
                         files.stopFailing()
-                        #expect(try Self.numbers("/a", files) == rows, "\(what), read at once")
+                        #expect(try ArchiveFixture.numbersSeen(files) == rows, "\(what), read at once")
                         // Retention does not undo what is half done: it takes the fifth segment alone.
                         if archive?.withState({ $0.holds.replacing.isEmpty }) == false {
                             archive?.withState { state in
@@ -292,9 +278,9 @@ import Testing
                         files.kill()
                     }
                     archive = nil
-                    #expect(try Self.numbers("/a", files) == expected, "\(what)")
+                    #expect(try ArchiveFixture.numbersSeen(files) == expected, "\(what)")
                     let again = try fixture.open()
-                    #expect(try Self.numbers("/a", files) == expected, "\(what), after the next start")
+                    #expect(try ArchiveFixture.numbersSeen(files) == expected, "\(what), after the next start")
                     #expect(
                         !files.paths.contains { $0.hasSuffix(Replacement.fileName) || $0.hasSuffix(".tmp") },
                         "\(what)"

@@ -57,6 +57,7 @@ final class MemoryFileSystem: FileSystem {
         var locks: [String: String] = [:]
         var capacity: Int?
         var failures: [(call: String, after: Int, code: Int32, times: Int)] = []
+        var changesLeft: Int?
         var shortWrites: SeededGenerator?
         var calls: [String: Int] = [:]
 
@@ -70,6 +71,10 @@ final class MemoryFileSystem: FileSystem {
         /// Counts a call, and fails it if that was asked for.
         mutating func enter(_ call: String, _ path: String) throws(FileError) {
             calls[call, default: 0] += 1
+            if let left = changesLeft, call != "pread", call != "statvfs" {
+                guard left > 0 else { throw FileError(call: call, path: path, code: EIO) }
+                changesLeft = left - 1
+            }
             guard let index = failures.firstIndex(where: { $0.call == call }) else { return }
             if failures[index].after > 0 {
                 failures[index].after -= 1
@@ -103,6 +108,13 @@ final class MemoryFileSystem: FileSystem {
     func fail(_ call: String, with code: Int32, after: Int = 0, times: Int = 1) {
         state.withLock { $0.failures.append((call, after, code, times)) }
     }
+
+    /// The process ends after so many more calls that change something: none that follows changes anything, until
+    /// ``kill()``.
+    func end(afterChanges count: Int) { state.withLock { $0.changesLeft = count } }
+
+    /// Whether it has made all the calls that ``end(afterChanges:)`` leaves it.
+    var isEnded: Bool { state.withLock { $0.changesLeft == 0 } }
 
     func stopFailing() { state.withLock { $0.failures = [] } }
 
@@ -139,6 +151,7 @@ final class MemoryFileSystem: FileSystem {
             state.locks = [:]
             state.generation += 1
             state.failures = []
+            state.changesLeft = nil
         }
     }
 

@@ -168,13 +168,15 @@ private struct MergeFixture {
     func merge(
         _ order: RowOrder = .time,
         level: Int32 = 1,
-        salvaging: Set<String> = []
+        salvaging: Set<String> = [],
+        mostTextBytes: Int = BytesInterner.mostBytes
     ) throws -> SegmentMerger.Merged {
         let candidates = try ArchiveReader(path: node).segments.map { try MergePlan.Candidate($0, name: $0.name!) }
         let plan = MergePlan(candidates, targetBytes: 1 << 30, includesSingles: false)
         let group = try #require(plan.groups.first)
         #expect(group.count == candidates.count)
-        let merger = SegmentMerger(order: order, level: level)
+        var merger = SegmentMerger(order: order, level: level)
+        merger.mostTextBytes = mostTextBytes
         return try merger.merge(
             group.map(\.path),
             as: MergePlan.name(of: group),
@@ -231,6 +233,21 @@ private struct MergeFixture {
         #expect(Set(groups.joined()) == Set(fixture.rows))
         for group in groups {
             #expect(zip(group, group.dropFirst()).allSatisfy { ($0.kind, $0.pid, $0.ns) <= ($1.kind, $1.pid, $1.ns) })
+        }
+    }
+
+    @Test("a row group that would hold too many texts becomes several, none of which does, and no row is lost")
+    func manyTexts() throws {
+        let fixture = try fixture()
+        #expect(try fixture.merge().facts.totals.groups == 1)
+        // The 20 programs have 130 bytes together.
+        let merged = try fixture.merge(.kind, mostTextBytes: 120)
+        try SegmentMerger(order: .kind, level: 1).publish(merged)
+        let groups = try MergeFixture.rows(of: merged.sealedPath)
+        #expect(groups.count > 1 && groups.joined().count == 6000)
+        #expect(Set(groups.joined()) == Set(fixture.rows))
+        for group in groups {
+            #expect(Set(group.compactMap(\.exe)).reduce(0) { $0 + $1.utf8.count } <= 120)
         }
     }
 

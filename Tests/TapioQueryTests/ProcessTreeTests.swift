@@ -117,6 +117,37 @@ import Testing
         #expect(try tree(rows) == ["init[1]", " new[21]"])
     }
 
+    @Test("a hundred thousand lives of one pid each have the children that began in their time")
+    func manyLives() {
+        let lives = 100_000
+        var nodes: [ProcessTree.Node] = []
+        for life in 0..<lives {
+            let startUs = Int64(life) * 10
+            // Each says that the one before it, of its own number, was its parent.
+            nodes.append(.init(pid: 7, parentPid: 7, startUs: startUs, comm: "again"))
+            nodes.append(.init(pid: 1_000_000 + Int64(life), parentPid: 7, startUs: startUs + 5, comm: "child"))
+        }
+        let roots = ProcessTree.link(&nodes)
+        #expect(roots == [0])
+        let strangers = nodes.indices.dropFirst().filter { nodes[$0].parent != ($0 % 2 == 0 ? $0 - 2 : $0 - 1) }
+        #expect(strangers.isEmpty, "\(strangers.prefix(5))")
+        #expect(nodes[0].children == [1, 2] && nodes[lives].children == [lives + 1, lives + 2])
+        #expect(nodes[2 * lives - 2].children == [2 * lives - 1])
+    }
+
+    @Test("of lives that began at one time the last counts; who has no start may be a child, and makes no circle")
+    func ties() {
+        func node(_ pid: Int64, _ parentPid: Int64, _ startUs: Int64?) -> ProcessTree.Node {
+            .init(pid: pid, parentPid: parentPid, startUs: startUs, comm: "")
+        }
+        var nodes = [node(5, 6, nil), node(6, 5, nil), node(7, 0, 10), node(7, 0, 10), node(8, 7, 10), node(9, 7, 9)]
+        nodes.sort { ($0.startUs ?? .min, $0.pid) < ($1.startUs ?? .min, $1.pid) }
+        let roots = ProcessTree.link(&nodes)
+        // 5, 6, 9, 7, 7, 8.
+        #expect(roots == [0, 2, 3, 4])
+        #expect(nodes.map(\.parent) == [nil, 0, nil, nil, nil, 4])
+    }
+
     @Test("a pid that is given again is a new process, not a child of its own")
     func reuse() throws {
         let rows =

@@ -1,7 +1,8 @@
+import TapioArchive
 import TapioEvents
 import TapioPipeline
 
-/// The most memory that rings, batches and queues can take together, said at the start.
+/// The most memory that rings, batches, queues and the compaction can take together, said at the start.
 struct MemoryBound: CustomStringConvertible {
     /// Bytes of all ring buffers.
     let rings: Int
@@ -21,6 +22,8 @@ struct MemoryBound: CustomStringConvertible {
     let processes: Int
     /// Bytes of records on their way to a live view.
     let liveView: Int
+    /// Bytes of rows and texts that a merge in the background holds; 0 where that is switched off.
+    let compaction: Int
 
     init(_ configuration: AgentConfiguration, cpus: Int) {
         let pipeline = configuration.pipeline
@@ -34,13 +37,14 @@ struct MemoryBound: CustomStringConvertible {
         answers = RemoteLookup.mostAnswers * MemoryLayout<SeenAnswer>.stride
         processes = ProcessFeed.mostWaiting * MemoryLayout<SeenProcess>.stride
         liveView = EventTap.mostBytes
+        compaction = configuration.archive.compact.isEnabled ? LiveCompaction.mostBytes : 0
     }
 
     private var parts: [(name: String, bytes: Int)] {
         [
             ("rings", rings), ("batches", batches), ("encoders", encoders), ("encoded", encoded),
             ("kept for a retry", kept), ("aggregates", aggregates), ("answers", answers),
-            ("processes", processes), ("live view", liveView),
+            ("processes", processes), ("live view", liveView), ("compaction", compaction),
         ]
     }
 

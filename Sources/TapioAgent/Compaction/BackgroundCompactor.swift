@@ -26,6 +26,7 @@ final class BackgroundCompactor: Sendable {
     private let archive: Archive
     private let exports: ExportDesk
     private let logger: Logger
+    private let meter: CPUMeter
     private let state: Mutex<State>
     /// Rings when there is something to heed: other settings, or the end.
     private let bell = Doorbell()
@@ -37,10 +38,17 @@ final class BackgroundCompactor: Sendable {
     private static let shortestPauseNs: Int64 = 1_000_000_000
     private static let longestPauseNs: Int64 = 60_000_000_000
 
-    init(_ archive: Archive, exports: ExportDesk, settings: Settings, logger: Logger) {
+    init(
+        _ archive: Archive,
+        exports: ExportDesk,
+        settings: Settings,
+        logger: Logger,
+        meter: CPUMeter = .thread
+    ) {
         self.archive = archive
         self.exports = exports
         self.logger = logger
+        self.meter = meter
         state = Mutex(State(settings: settings))
     }
 
@@ -85,7 +93,7 @@ final class BackgroundCompactor: Sendable {
 
     private func work() {
         var compaction = LiveCompaction(archive)
-        let budget = CPUBudget(share: 1)
+        let budget = CPUBudget(share: 1, meter: meter)
         while !isEnding {
             let seen = changes.load(ordering: .acquiring)
             let settings = state.withLock { $0.settings }
@@ -141,14 +149,14 @@ final class BackgroundCompactor: Sendable {
         _ pause: @escaping @Sendable () -> Bool
     ) -> Bool {
         let begunNs = MonotonicClock.monotonicNs
-        let cpuNs = MonotonicClock.threadCPUNs
+        let cpuNs = meter.usedNs()
         let names = group.map(\.name)
         let bytes = group.reduce(0) { $0 + $1.bytes }
         do throws(MergeError) {
             let outcome = try compaction.compact(group, policy, isFree: { exports.isDone(with: names) }, pause: pause)
             guard case .replaced(let new) = outcome else { return true }
             let took = HumanUnits.duration(ns: Int64(clamping: MonotonicClock.monotonicNs - begunNs))
-            let cpu = HumanUnits.duration(ns: Int64(clamping: MonotonicClock.threadCPUNs - cpuNs))
+            let cpu = HumanUnits.duration(ns: Int64(clamping: meter.usedNs() - cpuNs))
             state.withLock { state in
                 state.status.runs += 1
                 state.status.segmentsBefore += UInt64(group.count)
@@ -183,7 +191,7 @@ final class BackgroundCompactor: Sendable {
     ///
     /// - Returns: Whether to go on.
     private func rest(_ budget: CPUBudget) -> Bool {
-        let cpuNs = MonotonicClock.threadCPUNs
+        let cpuNs = meter.usedNs()
         let share = state.withLock { state in
             state.status.cpuNs = cpuNs
             return state.settings.cpuBudget

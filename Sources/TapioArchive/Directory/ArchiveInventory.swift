@@ -7,6 +7,9 @@ struct ArchiveInventory: Sendable {
     private(set) var foreign: [String] = []
     /// What the catalogue says of segments, by path from the node's directory on, whatever became of their files since.
     private(set) var catalogued: [String: SegmentTotals] = [:]
+    /// Originals of a replacement that is under way or was interrupted, and the segment in whose favour they do not count,
+    /// as paths from the node's directory on.
+    private(set) var superseded: [String: String] = [:]
     /// The catalogue was missing, damaged, or not what lies in the directory.
     private(set) var isCatalogueStale = false
 
@@ -25,19 +28,22 @@ struct ArchiveInventory: Sendable {
     /// neither the old ones nor the new one.
     private mutating func read(_ directory: String, fileSystem: any FileSystem) throws(FileError) -> Bool {
         sealed = []
+        superseded = [:]
         foreign = tree.foreign
         var isCurrent = true
         let catalogue = Catalogue.load(directory, fileSystem: fileSystem)
         catalogued = (catalogue ?? [:]).mapValues(\.totals)
-        var superseded: Set<String> = []
         if let replacement = try Replacement.underWay(in: directory, fileSystem: fileSystem) {
             if tree.entries.contains(where: { $0.relativePath == replacement.new }) {
-                superseded = Set(replacement.old)
+                let old = Set(replacement.old)
+                for entry in tree.entries where entry.role == .sealed && old.contains(entry.relativePath) {
+                    superseded[entry.relativePath] = replacement.new
+                }
             } else {
                 isCurrent = false
             }
         }
-        let entries = tree.entries.filter { $0.role == .sealed && !superseded.contains($0.relativePath) }
+        let entries = tree.entries.filter { $0.role == .sealed && superseded[$0.relativePath] == nil }
         isCatalogueStale = catalogue == nil ? !entries.isEmpty : catalogue?.count != entries.count
         for entry in entries {
             let size = try fileSystem.facts(of: "\(directory)/\(entry.relativePath)")?.size

@@ -49,8 +49,14 @@ struct ArchiveRecovery {
             return orphan(entry, .removedEmpty)
         }
         let sealedPath = "\(FilePath.directory(of: openPath))/\(entry.name.fileName(.sealed))"
-        if try fileSystem.facts(of: sealedPath) != nil {
-            return try settleTwin(entry, scan: scan, openPath: openPath, sealedPath: sealedPath)
+        if try fileSystem.facts(of: sealedPath) != nil,
+            let settled = try settleTwin(entry, scan: scan, openPath: openPath, sealedPath: sealedPath)
+        {
+            return settled
+        }
+        if isMerged(entry, rows: scan.rows) {
+            try removeOpen(openPath)
+            return orphan(entry, .alreadySealed)
         }
         let marks = [
             Prologue.Fact(key: SegmentKey.recovered, value: "true"),
@@ -87,20 +93,39 @@ struct ArchiveRecovery {
         return head == Array(start.prefix(head.count))
     }
 
-    /// Both the open and the sealed file are there: a crash came after the copy and before the removal.
+    /// Both the open and the sealed file are there: a crash came after the copy and before the removal. Nil where the sealed
+    /// one was damaged since: then it is set aside, as the open one has more.
     private func settleTwin(
         _ entry: ArchiveTree.Entry,
         scan: FrameScan,
         openPath: String,
         sealedPath: String
-    ) throws(FileError) -> RecoveryReport.Orphan {
+    ) throws(FileError) -> RecoveryReport.Orphan? {
         let sealed = try FrameScanner.scan(try fileSystem.open(sealedPath), depth: .everything)
-        if sealed.problems.isEmpty, sealed.endsWithFooter, sealed.rows >= scan.rows {
+        if sealed.isSealed, sealed.rows >= scan.rows {
             try removeOpen(openPath)
             return orphan(entry, .alreadySealed)
         }
+        if !sealed.isSealed, scan.rows > sealed.rows {
+            _ = try SegmentRepair.setAside(sealedPath, fileSystem: fileSystem)
+            return nil
+        }
         let corrupt = try SegmentRepair.setAside(openPath, fileSystem: fileSystem)
         return orphan(entry, .setAside(path: corrupt), scan: scan)
+    }
+
+    /// Whether its sealed form went into a merged segment that is whole: saved once more, its rows would be there twice.
+    private func isMerged(_ entry: ArchiveTree.Entry, rows: Int64) -> Bool {
+        let hour = FilePath.directory(of: entry.relativePath)
+        return tree.entries.contains { other in
+            guard other.role == .sealed, other.name.repair > 0, other.name.bootID == entry.name.bootID,
+                FilePath.directory(of: other.relativePath) == hour, let file = try? fileSystem.open(path(other)),
+                let facts = try? FrameScanner.scan(file, depth: .facts),
+                facts.prologue?.mergedFrom?.contains(entry.name.description) == true,
+                let scan = try? FrameScanner.scan(file, depth: .everything)
+            else { return false }
+            return scan.isSealed && scan.rows >= rows
+        }
     }
 
     private func removeOpen(_ path: String) throws(FileError) {

@@ -26,6 +26,11 @@ struct Prologue: Sendable, Equatable {
         }
     }
 
+    /// Names of the segments of which the file was merged; nil where it was not.
+    var mergedFrom: Set<String>? {
+        self[SegmentKey.mergedFrom].map { Set($0.split(separator: ",").map { String($0) }) }
+    }
+
     var encoded: [UInt8] {
         var writer = BinaryWriter()
         writer.put(UInt32(schema.columns.count))

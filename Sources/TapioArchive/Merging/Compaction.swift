@@ -79,12 +79,15 @@ public struct Compaction: Sendable {
         )
         // The newest keeps its number: the agent's next start counts on from it.
         let newest = inventory.sealed.map(\.name.sequence).max()
+        // What a crash left open beside its sealed form is known by that one's name alone, until the agent starts.
+        let open = Set(inventory.tree.entries.filter { $0.role == .open }.map(\.name))
         var candidates: [MergePlan.Candidate] = []
         for facts in inventory.sealed {
             let path = "\(directory)/\(facts.relativePath)"
             // Merged once more, its rows would be there twice for good.
             if duplicates[path] != nil { continue }
-            var isFixed = facts.name.sequence == newest || facts.isDamaged || isPinned(path)
+            var isFixed =
+                facts.name.sequence == newest || facts.isDamaged || open.contains(facts.name) || isPinned(path)
             if (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs { isFixed = true }
             var mark = ""
             switch use(facts.name) {

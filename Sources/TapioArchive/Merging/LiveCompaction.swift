@@ -7,6 +7,14 @@ public struct LiveCompaction {
     public static let mostAttempts = 3
     /// Rows of row groups that overlap in time that are in memory together: 12 MiB.
     static let mostOpenRows = 512 << 10
+    /// Bytes of different texts of a column of the row group that is made.
+    static let mostTextBytes = 16 << 20
+
+    /// Bytes of memory that a merge takes at most: the times of the rows that are open, and the row group that is made. What
+    /// is mapped of files is the kernel's to take back.
+    public static let mostBytes =
+        mostOpenRows * MemoryLayout<TimeRun.Key>.stride + SegmentMerger.groupRows * PortionEncoder.bytesOfRow
+        + mostTextBytes
 
     /// What came of a group.
     public enum Outcome: Sendable {
@@ -76,7 +84,7 @@ public struct LiveCompaction {
                 } else {
                     switch use(facts.name) {
                     case .inUse: state = .waiting
-                    case .free(let mark): state = isPinned(path) ? .fixed : .free(mark: mark)
+                    case .free(let mark): state = isPinned(path) || hasTwin(path) ? .fixed : .free(mark: mark)
                     }
                 }
             } else {
@@ -114,6 +122,7 @@ public struct LiveCompaction {
         }
         var merger = SegmentMerger(order: policy.order, level: policy.level, fileSystem: fileSystem, pause: pause)
         merger.mostOpenRows = Self.mostOpenRows
+        merger.mostTextBytes = Self.mostTextBytes
         let merged: SegmentMerger.Merged
         do throws(MergeError) {
             merged = try merger.merge(group.map(\.path), as: MergePlan.name(of: group), in: archive.directory)
@@ -190,10 +199,16 @@ public struct LiveCompaction {
         }
     }
 
-    /// A pin that can't be looked for counts as one.
-    private func isPinned(_ path: String) -> Bool {
+    /// Whether the file from which it was sealed is still there: the disk refused to remove it. That one is known by the
+    /// sealed one's name alone, until the next start.
+    private func hasTwin(_ path: String) -> Bool { isThere(path + ".part") }
+
+    private func isPinned(_ path: String) -> Bool { isThere(path + ".pin") }
+
+    /// What can't be looked for counts as there.
+    private func isThere(_ path: String) -> Bool {
         do throws(FileError) {
-            return try fileSystem.facts(of: path + ".pin") != nil
+            return try fileSystem.facts(of: path) != nil
         } catch {
             return true
         }

@@ -33,9 +33,14 @@ struct MergedValues<Value> {
 struct MergedTexts: ~Copyable {
     private var interner = BytesInterner()
     private var places: MergedIndices
+    private let mostBytes: Int
+    /// Whether a text found no room.
+    private var isFull = false
 
-    init(rowCount: Int) {
+    /// Room for different texts of `mostBytes` together.
+    init(rowCount: Int, mostBytes: Int = BytesInterner.mostBytes) {
         places = MergedIndices(rowCount: rowCount)
+        self.mostBytes = mostBytes
     }
 
     mutating func add(_ piece: TimeMerge.Piece, _ data: ColumnData) {
@@ -47,14 +52,18 @@ struct MergedTexts: ~Copyable {
             guard entry != StringColumn.noValue else { continue }
             if known[Int(entry)] == StringColumn.noValue {
                 let text = Array(strings.entry(Int(entry)))
+                guard interner.dictionary.byteCount + text.count <= mostBytes else {
+                    isFull = true
+                    return
+                }
                 known[Int(entry)] = unsafe interner.intern(text.span.bytes)
             }
             places.set(known[Int(entry)], at: Int(place))
         }
     }
 
-    /// Whether each text is kept as it was: a group holds no more than ``BytesInterner/mostBytes`` of a column.
-    var isWhole: Bool { interner.refusedCount == 0 && interner.cutCount == 0 }
+    /// Whether each text is kept as it was, and all found room.
+    var isWhole: Bool { !isFull && interner.refusedCount == 0 && interner.cutCount == 0 }
 
     /// The text of each row; empty where there is none.
     var byRow: [String] {

@@ -1,5 +1,6 @@
 /// Finds rows that are there twice: a backup that deletes nothing has the segments that were merged as well as what they became,
-/// and so have copies of an archive from before and after a compaction together.
+/// and so have copies of an archive from before and after a compaction together. A crash while a segment is sealed, or saved
+/// after another crash, leaves the open file beside the sealed one.
 public enum MergedSegments {
     private struct Place: Hashable {
         let hour: ArchiveHour
@@ -12,23 +13,43 @@ public enum MergedSegments {
     }
 
     /// Of segments of one node, those without which each row is there once; by their paths the path of the one that has their
-    /// rows as well. No two may have the same name.
+    /// rows as well. No two may have the same name, unless one of them is open.
     ///
     /// Only merged ones are opened, and of these only those whose time is another one's as well.
     public static func duplicates(in segments: [ArchiveSegment]) -> [String: String] {
-        guard segments.contains(where: isPerhapsMerged) else { return [:] }
+        let twins = twins(in: segments)
+        guard segments.contains(where: isPerhapsMerged) else { return twins }
         var places: [Place: [ArchiveSegment]] = [:]
-        for segment in segments where !segment.isOpen {
+        for segment in segments where twins[segment.path] == nil {
             guard let name = segment.name else { continue }
             let hour = ArchiveHour(timestampNs: name.startMicros &* 1000)
             places[Place(hour: hour, bootID: name.bootID), default: []].append(segment)
         }
         var result: [String: String] = [:]
         for together in places.values where together.count > 1 { find(in: together, &result) }
+        // The one that has a twin's rows may have been merged itself.
+        for (twin, other) in twins { result[twin] = result[other] ?? other }
         return result
     }
 
-    private static func isPerhapsMerged(_ segment: ArchiveSegment) -> Bool { (segment.name?.repair ?? 0) > 0 }
+    /// Of open and sealed segments of one name, the open ones: what is sealed has all that was written to them. Where it
+    /// was cut off since, it is the one that counts less.
+    private static func twins(in segments: [ArchiveSegment]) -> [String: String] {
+        guard segments.contains(where: \.isOpen) else { return [:] }
+        let named = segments.filter { !$0.isOpen }.compactMap { segment in segment.name.map { ($0, segment) } }
+        let sealed = Dictionary(named) { first, _ in first }
+        var result: [String: String] = [:]
+        for open in segments where open.isOpen {
+            guard let name = open.name, let other = sealed[name] else { continue }
+            let isBetter = other.isDamaged && open.totals.rows > other.totals.rows
+            if isBetter { result[other.path] = open.path } else { result[open.path] = other.path }
+        }
+        return result
+    }
+
+    private static func isPerhapsMerged(_ segment: ArchiveSegment) -> Bool {
+        !segment.isOpen && (segment.name?.repair ?? 0) > 0
+    }
 
     private static func find(in segments: [ArchiveSegment], _ result: inout [String: String]) {
         var merged: [Merged] = []
@@ -39,15 +60,18 @@ public enum MergedSegments {
             merged.append(Merged(segment: segment, originals: originals))
         }
         for one in merged {
-            let present = segments.filter { $0.path != one.segment.path && has(one.originals, $0) }
-            guard let first = present.first else { continue }
+            let copies = segments.filter { $0.path != one.segment.path && has(one.originals, $0) }
+            // One that is open may have been copied before it was complete.
+            let present = copies.filter { !$0.isOpen }
             // What was damaged since is worth less than its originals, if all of them are there.
             let isWorse =
                 one.segment.isDamaged || one.segment.isRecovered && !present.contains(where: \.isRecovered)
-            if isWorse, present.count == one.originals.count, !present.contains(where: \.isDamaged) {
+            if isWorse, let first = present.first, present.count == one.originals.count,
+                !present.contains(where: \.isDamaged)
+            {
                 result[one.segment.path] = first.path
             } else if !one.segment.isDamaged {
-                for original in present { result[original.path] = one.segment.path }
+                for copy in copies { result[copy.path] = one.segment.path }
             }
         }
         // One that was merged again tells of the first originals only.

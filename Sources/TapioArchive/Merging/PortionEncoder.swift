@@ -1,17 +1,31 @@
 /// Turns a portion of merged rows into a row group: column by column, so that of each group that takes part no more than one
 /// column is in memory.
 struct PortionEncoder {
+    /// Bytes of a row of the portion that is encoded, its texts not counted: where it comes from and goes, twice while it is
+    /// arranged (28), its kind and weight (24), a column of it, or its text's number with the table by which that is found
+    /// (28), and what has become of it (16).
+    static let bytesOfRow = 96
+
     /// Names and numbers of kinds, as the merged groups have them.
     private let kindNumbers: [String: UInt8]
     private let schema: ParquetSchema
     private let encoder: RowGroupEncoder
     private let order: RowOrder
+    private let mostTextBytes: Int
     /// Of all rows that were encoded, as they were read.
     private(set) var digest = RowDigest()
 
-    init(schema: ParquetSchema, kinds: [KindTotal], order: RowOrder, level: Int32) {
+    /// - Parameter mostTextBytes: Different texts of a column that a row group has together; what has more becomes several.
+    init(
+        schema: ParquetSchema,
+        kinds: [KindTotal],
+        order: RowOrder,
+        level: Int32,
+        mostTextBytes: Int = BytesInterner.mostBytes
+    ) {
         self.schema = schema
         self.order = order
+        self.mostTextBytes = mostTextBytes
         kindNumbers = Dictionary(kinds.map { ($0.name, $0.kind) }, uniquingKeysWith: { first, _ in first })
         encoder = RowGroupEncoder(schema: schema, compressionLevel: level)
     }
@@ -47,7 +61,7 @@ struct PortionEncoder {
                 let values = try encodeDoubles(index, column, portion)
                 if column.name == "weight" { weights = values }
             case .string:
-                var texts = MergedTexts(rowCount: portion.rowCount)
+                var texts = MergedTexts(rowCount: portion.rowCount, mostBytes: mostTextBytes)
                 try gather(index, column, portion) { piece, data in texts.add(piece, data) }
                 if !texts.isWhole, portion.rowCount > 1 { return nil }
                 if column.name == "kind" { kinds = texts.byRow }
@@ -134,7 +148,7 @@ struct PortionEncoder {
 
     /// The portion with its rows in the order of kind, cgroup and process; rows of one process stay in the order of time.
     private func arranged(_ portion: TimeMerge.Portion) throws(ArchiveReadError) -> TimeMerge.Portion {
-        var kinds = MergedTexts(rowCount: portion.rowCount)
+        var kinds = MergedTexts(rowCount: portion.rowCount, mostBytes: mostTextBytes)
         var cgroups = MergedValues<Int64>(rowCount: portion.rowCount, zero: 0)
         var pids = MergedValues<Int64>(rowCount: portion.rowCount, zero: 0)
         for piece in portion.pieces {

@@ -13,6 +13,9 @@ public struct SegmentMerger: Sendable {
     public var level: Int32
     /// Rows of row groups that overlap in time that are in memory together, with 24 bytes each.
     public var mostOpenRows = TimeMerge.mostOpenRows
+    /// Bytes of different texts of a column that a merged row group has; where there are more it becomes several. At least
+    /// ``BytesInterner/longestValue``.
+    public var mostTextBytes = BytesInterner.mostBytes
     /// Called after each column of a row group that was written, and after each row group that was read back: the place to
     /// wait. False ends the merge.
     public var pause: @Sendable () -> Bool
@@ -193,7 +196,8 @@ public struct SegmentMerger: Sendable {
             schema: inputs[0].prologue.schema,
             kinds: kinds,
             order: order,
-            level: level
+            level: level,
+            mostTextBytes: mostTextBytes
         )
         var sequence: UInt64 = 0
         while let portion = try merge.next(limit: Self.groupRows) {

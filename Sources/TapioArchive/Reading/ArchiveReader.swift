@@ -15,8 +15,8 @@ public struct ArchiveReader: Sendable {
     public let segments: [ArchiveSegment]
     /// Files that are left out, each with the reason, one line each.
     public let warnings: [String]
-    /// Segments that are left out since a merged one that is here has their rows: the path of that one, by theirs. Nothing is
-    /// missing for it.
+    /// Segments that are left out since another one that is here has their rows, as a rule a merged one: the path of that
+    /// one, by theirs. Nothing is missing for it.
     public let duplicates: [String: String]
 
     /// Lists what is at `path`: the archive's root (with `node=…` in it), a node's directory, or a file of any name.
@@ -69,36 +69,42 @@ public struct ArchiveReader: Sendable {
 
         mutating func add(directory: String, node: String?) throws(FileError) {
             let inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
-            let sealed = inventory.sealed.map { facts in
+            var found = inventory.sealed.map { facts in
                 var segment = ArchiveSegment(facts: facts, directory: directory, node: node, fileSystem: fileSystem)
                 segment.cataloguedTotals = inventory.catalogued[facts.relativePath]
                 return segment
             }
-            let twice = MergedSegments.duplicates(in: sealed)
-            segments += sealed.filter { twice[$0.path] == nil }
-            duplicates.merge(twice) { first, _ in first }
             for path in inventory.foreign { warnings.append("\(directory)/\(path): not a segment of this archive") }
             for entry in inventory.tree.entries {
                 let path = "\(directory)/\(entry.relativePath)"
                 switch entry.role {
-                case .open where scope == .sealedAndOpen: add(open: entry.name, path: path, node: node)
+                case .open where scope == .sealedAndOpen: add(open: entry.name, path: path, node: node, to: &found)
                 case .corrupt: warnings.append("\(path): damaged; what could be saved of it is elsewhere")
                 case .open, .sealed, .temporary, .pin: break
                 }
             }
+            let twice = MergedSegments.duplicates(in: found)
+            segments += found.filter { twice[$0.path] == nil }
+            duplicates.merge(twice) { first, _ in first }
+            for (old, new) in inventory.superseded { duplicates["\(directory)/\(old)"] = "\(directory)/\(new)" }
         }
 
-        private mutating func add(open name: SegmentName, path: String, node: String?) {
+        private mutating func add(
+            open name: SegmentName,
+            path: String,
+            node: String?,
+            to found: inout [ArchiveSegment]
+        ) {
             do throws(FileError) {
                 let segment = try ArchiveSegment(file: path, node: node, name: name, fileSystem: fileSystem)
-                if segment.totals.rows > 0 { segments.append(segment) }
+                if segment.totals.rows > 0 { found.append(segment) }
             } catch  where error.code == ENOENT {
                 // Sealed since we looked: under its new name, unless that was listed already.
                 let sealedPath = String(path.dropLast(".part".count))
-                guard !segments.contains(where: { $0.path == sealedPath }),
+                guard !found.contains(where: { $0.path == sealedPath }),
                     let segment = try? ArchiveSegment(file: sealedPath, node: node, name: name, fileSystem: fileSystem)
                 else { return }
-                segments.append(segment)
+                found.append(segment)
             } catch {
                 warnings.append("\(error)")
             }

@@ -61,9 +61,9 @@ public struct ArchiveSegment: Sendable {
                 count: header.payloadLength
             ),
             FrameHeader.check(payload: payload, trailer: []) == header.bodyCheck,
-            let names = Prologue(payload)?[SegmentKey.mergedFrom]
+            let prologue = Prologue(payload)
         else { return nil }
-        return Set(names.split(separator: ",").map { String($0) })
+        return prologue.mergedFrom
     }
 
     /// Maps the file and reads where its row groups are. If it was sealed since it was listed, the sealed file is opened;

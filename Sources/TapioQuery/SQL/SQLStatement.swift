@@ -20,9 +20,11 @@ public struct SQLStatement: Sendable, Hashable {
     /// The statement, with its semicolon.
     public let text: String
 
-    /// With the summary as a comment above it.
+    /// With the summary as a comment above it: each line of it is one, whatever a reader of SQL takes for a new line.
     public var commented: String {
-        summary.split(separator: "\n").map { "-- \($0)\n" }.joined() + text
+        // By scalars: "\r\n", or a line feed with an accent behind it, is no "\n" to who goes by characters.
+        let lines = summary.unicodeScalars.split { Character($0).isNewline }
+        return lines.map { "-- " + String($0) + "\n" }.joined() + text
     }
 }
 

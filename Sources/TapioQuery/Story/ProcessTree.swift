@@ -94,7 +94,7 @@ public struct ProcessTree: Sendable {
         summaries = table.summaries
         gaps = try StoryGaps.read(archive, in: range, kinds: Set(Self.kinds)).gaps
         nodes = table.nodes.sorted { ($0.startUs ?? .min, $0.pid) < ($1.startUs ?? .min, $1.pid) }
-        link()
+        roots = Self.link(&nodes)
     }
 
     static let columns = [
@@ -104,21 +104,41 @@ public struct ProcessTree: Sendable {
     ]
 
     /// Makes children of parents: of those that had the parent's number, the last that started not after the child.
-    private mutating func link() {
+    /// O(n log n), however often a number was given again.
+    ///
+    /// - Parameter nodes: In the order of their starts, those of which it is not known first.
+    /// - Returns: Places of those without a parent.
+    static func link(_ nodes: inout [Node]) -> [Int] {
+        let starts = nodes.map { $0.startUs ?? .min }
         var places: [Int64: [Int]] = [:]
         for place in nodes.indices { places[nodes[place].pid, default: []].append(place) }
+        var roots: [Int] = []
         for place in nodes.indices {
-            let node = nodes[place]
-            let candidates = places[node.parentPid] ?? []
-            let parent = candidates.last { ($0 != place) && (nodes[$0].startUs ?? .min) <= (node.startUs ?? .max) }
+            let candidates = places[nodes[place].parentPid] ?? []
+            var count = started(candidates, by: nodes[place].startUs ?? .max, starts)
+            // Nobody is the parent of itself.
+            if count > 0, candidates[count - 1] == place { count -= 1 }
             // They are in the order of their starts: a parent comes first, so that there is no circle.
-            guard let parent, parent < place else {
+            guard count > 0, candidates[count - 1] < place else {
                 roots.append(place)
                 continue
             }
+            let parent = candidates[count - 1]
             nodes[place].parent = parent
             nodes[parent].children.append(place)
         }
+        return roots
+    }
+
+    /// How many of those, in the order of their starts, had started by then.
+    private static func started(_ places: [Int], by limit: Int64, _ starts: [Int64]) -> Int {
+        var low = 0
+        var high = places.count
+        while low < high {
+            let middle = (low + high) / 2
+            if starts[places[middle]] <= limit { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Keeps one process with all that descends from it, and the line of its ancestors. False where there is none of that pid.

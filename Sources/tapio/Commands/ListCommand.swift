@@ -108,7 +108,7 @@ struct ListCommand: ParsableCommand {
         if let (path, merged) = reader.duplicates.min(by: { $0.key < $1.key }) {
             let count = HumanUnits.count(Int64(reader.duplicates.count))
             StandardError.line(
-                "tapio: note: not listed, as merged segments have their rows: \(count), such as "
+                "tapio: note: not listed, as other segments have their rows: \(count), such as "
                     + "\(TerminalText.escape(path)), whose rows are in \(TerminalText.escape(merged))"
             )
         }
