@@ -51,6 +51,19 @@ enum ArchiveAccess {
         return entries.contains { $0.name.hasPrefix("node=") || $0.name == ".catalogue.tsv" }
     }
 
+    /// Files that are left out and are named one by one.
+    private static let namedFiles = 10
+
+    /// Says which files of an archive are left out, and why.
+    static func note(leftOut warnings: [String]) {
+        for warning in warnings.prefix(namedFiles) { StandardError.warning(TerminalText.escape(warning)) }
+        let more = warnings.count - namedFiles
+        if more > 0 {
+            let files = more == 1 ? "1 more file was" : "\(HumanUnits.count(Int64(more))) more files were"
+            StandardError.warning("and \(files) left out")
+        }
+    }
+
     /// Says that an archive is of a later version, where it is.
     static func note(newerSchemaVersion: String?) {
         guard let version = newerSchemaVersion else { return }

@@ -33,14 +33,7 @@ struct ArchiveQuestion {
     /// Says on standard error what the answer lacks, and returns how the command ends.
     func note(_ notes: [String], isIncomplete: Bool) -> ExitStatus {
         var status = isIncomplete || !source.warnings.isEmpty ? ExitStatus.incomplete : .ok
-        for warning in source.warnings.prefix(ArchiveQuestion.mostWarnings) {
-            StandardError.warning(TerminalText.escape(warning))
-        }
-        if source.warnings.count > ArchiveQuestion.mostWarnings {
-            StandardError.warning(
-                "and \(source.warnings.count - ArchiveQuestion.mostWarnings) more files were left out"
-            )
-        }
+        ArchiveAccess.note(leftOut: source.warnings)
         ArchiveAccess.note(newerSchemaVersion: source.newerSchemaVersion)
         for note in notes { StandardError.line("tapio: note: \(note)") }
         for gap in gaps() {
@@ -52,9 +45,6 @@ struct ArchiveQuestion {
 
     /// What was lost of what is asked for; nothing where the archive cannot be read: then other notes say so.
     func gaps() -> [GapNotice] { (try? engine.gaps(query)) ?? [] }
-
-    /// Files that are no segments and that are named one by one.
-    private static let mostWarnings = 10
 
     /// A bar while the archive is read.
     static func withProgress<Result>(_ body: (@escaping QueryEngine.Progress) throws -> Result) rethrows -> Result {

@@ -1,5 +1,6 @@
 import Foundation
 import TapioAgent
+import TapioArchive
 import TapioTestSupport
 import Testing
 
@@ -41,7 +42,7 @@ import Testing
         let other = directory.file("other.html")
         let foreign = try CommandsBinary.run(["report", try foreignFile(directory), "-o", other])
         #expect(foreign.status == 1 && foreign.error.split(separator: "\n").count == 1, "\(foreign.error)")
-        #expect(foreign.error.contains("nothing of it can be read"))
+        #expect(foreign.error.contains("is no segment of an archive"))
         #expect(!FileManager.default.fileExists(atPath: other))
 
         for (arguments, status, words) in [
@@ -72,6 +73,40 @@ import Testing
         #expect(object?["version"] as? Int == 1)
         let cut = try CommandsBinary.shell("$TAPIO report \(directory.path) -o - 2>/dev/null | head -c 10")
         #expect(cut.status == 0 && cut.output == "<!DOCTYPE ")
+    }
+
+    /// Turns a bit of the checksum of a column that every question reads.
+    private func turnBit(of path: String) throws {
+        let segment = try #require(try ArchiveReader(path: path).segments.first).open()
+        let columns = try #require(segment.rowGroups.first).info.columns
+        let kind = try #require(columns.first { $0.name == "kind" })
+        var bytes = try #require(TestFile.read(path))
+        bytes[kind.fileOffset + kind.compressedByteCount - 1] ^= 0x10
+        TestFile.write(path, bytes)
+    }
+
+    @Test("a segment with a turned bit, and one that was cut short, are told in the words of tapio query")
+    func wordsOfDamage() throws {
+        let archive = try LaterArchive(days: 3, rows: 200)
+        let paths = TestFile.find(archive.path, suffix: ".parquet")
+        try #require(paths.count == 3)
+        let page = archive.place.file("r.html")
+        func compare(_ words: String, _ named: [String]) throws {
+            let query = try CommandsBinary.run(["query", "--archive", archive.path, "--by", "kind"])
+            let report = try CommandsBinary.run(["report", archive.path, "-o", page, "--force"])
+            #expect(query.status == 3 && report.status == 3)
+            #expect(report.error == query.error)
+            #expect(report.error.contains("tapio: note: incomplete: \(words)"), "\(report.error)")
+            for path in named { #expect(report.error.contains("tapio: note:   \(path)"), "\(report.error)") }
+            let text = try String(contentsOfFile: page, encoding: .utf8)
+            let data = try #require(text.range(of: "id=\"data\""))
+            #expect(text[..<data.lowerBound].contains("incomplete: \(words)"))
+        }
+        try turnBit(of: paths[0])
+        try compare("1 damaged part was skipped, at least 200 rows", [paths[0]])
+        let bytes = try #require(TestFile.read(paths[1]))
+        TestFile.write(paths[1], Array(bytes[..<(bytes.count / 2)]))
+        try compare("2 damaged parts were skipped", Array(paths[..<2]))
     }
 
     @Test("what an agent has seen is on the page; a damaged segment is skipped, named and counted")
@@ -105,7 +140,7 @@ import Testing
         let page = directory.file("r.html")
         let result = try CommandsBinary.run(["report", agent.archive, "-o", page])
         #expect(result.status == 3)
-        #expect(result.error.contains("damaged parts were skipped") && result.error.contains(path))
+        #expect(result.error.contains("1 damaged part was skipped") && result.error.contains(path))
         #expect(try String(contentsOfFile: page, encoding: .utf8).contains("This report is incomplete"))
     }
 }

@@ -36,6 +36,19 @@ import Testing
         #expect(values.reduce(0, +) == 107)
     }
 
+    @Test("a range lies in the buckets that it touches, its end not among them")
+    func touched() {
+        let grid = TimeGrid(from: 0, through: 599_999)
+        #expect(grid.bucketUs == 1000)
+        #expect(grid.buckets(from: 1000, to: 2000) == 1...1)
+        #expect(grid.buckets(from: 1500, to: 3500) == 1...3)
+        #expect(grid.buckets(from: 1500, to: 1500) == 1...1)
+        #expect(grid.buckets(from: -5000, to: 1) == 0...0)
+        #expect(grid.buckets(from: .min, to: .max) == 0...599)
+        #expect(grid.buckets(from: -5000, to: 0) == nil)
+        #expect(grid.buckets(from: grid.endUs, to: .max) == nil)
+    }
+
     @Test("percentiles are at most 6.25 % above the exact ones", arguments: [1, 10, 1000, 20_000])
     func percentiles(count: Int) {
         var histogram = WeightedHistogram()

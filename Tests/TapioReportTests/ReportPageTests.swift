@@ -38,6 +38,24 @@ import Testing
         #expect(!head.unicodeScalars.contains("\u{202e}"))
     }
 
+    @Test("without a script it is one page with a main part, to which the first link leads, and heads of columns")
+    func plain() throws {
+        let page = try ReportPage.html(hostileReport())
+        #expect(page.contains("<a class=\"skip\" href=\"#plain\">"))
+        #expect(page.contains("<main id=\"plain\" tabindex=\"-1\">"))
+        #expect(page.contains("<th scope=\"col\">Kind</th>"))
+        // Half of the connections were sampled.
+        #expect(page.contains(" rows stand for about "))
+        let whole = try ReportPage.html(
+            ReportScan.report(
+                ReportScan.Request(title: "t", archive: "a", madeBy: "m"),
+                segments: [RowsInMemory.segment([RowsInMemory([HostileHour.event("tcp_connect", second: 1, "a")])])]
+            )
+        )
+        #expect(whole.contains("<p>1 row stands for 1 event.</p>"))
+        #expect(whole.contains("1 segment read, 0 skipped"))
+    }
+
     @Test("its policy allows its own script and style, by their hashes, and nothing else")
     func policy() throws {
         #expect(

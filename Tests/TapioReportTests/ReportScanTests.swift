@@ -89,6 +89,9 @@ import Testing
         let bucket = Int((HostileHour.startUs + 1_195_000_000 - time.fromUs) / time.bucketUs)
         #expect(data.ledger.lost.indices.filter { data.ledger.lost[$0] > 0 } == [bucket])
         #expect(data.ledger.lost[bucket] == 7)
+        // Nothing tells of the last ten seconds: the interval that would is not written yet.
+        #expect(data.ledger.covered.count == time.buckets)
+        #expect(data.ledger.covered.indices.filter { !data.ledger.covered[$0] } == [time.buckets - 1])
         #expect(data.ledger.sampledOut[..<179].allSatisfy { $0 == 0 })
         #expect(data.ledger.totals["sampled_out"] == 5400)
         #expect(data.gaps.items.map(\.reason) == ["ring_full", "unclean_shutdown"])
@@ -142,10 +145,64 @@ import Testing
         #expect(data.reading.damageCount == 3)
         #expect(data.reading.damage.contains { $0.hasPrefix("bad, 1,000 rows") })
         #expect(data.reading.rowsInDamage == 1000)
+        #expect(
+            data.reading.notes == [
+                "incomplete: 3 damaged parts were skipped, at least 1,000 rows", "  segment: cut short",
+                "  bad, 1,000 rows: checksum does not match", "  gone: checksum does not match",
+            ]
+        )
         #expect(data.reading.warningCount == 1 && data.reading.isIncomplete)
         let alone = report([RowsInMemory.segment([good])])
         #expect(data.kinds == alone.kinds)
         #expect(data.processes == alone.processes)
+    }
+
+    @Test("time of which neither rows nor the ledger tell is told apart from time in which nothing happened")
+    func silence() throws {
+        let names: Row = ["ledger_kind": .string("tcp_connect"), "ledger_attempted": .int(3)]
+        let rows = [
+            HostileHour.event("tcp_connect", second: 5, "a"), HostileHour.ledger(second: 10, "interval", names),
+            // The agent was away for half an hour.
+            HostileHour.ledger(second: 1810, "interval", names), HostileHour.event("tcp_connect", second: 1809, "a"),
+        ]
+        let data = report([RowsInMemory.segment([RowsInMemory(rows)])])
+        let time = try #require(data.time)
+        let told = data.ledger.covered.indices.filter { data.ledger.covered[$0] }.map {
+            (time.fromUs + Int64($0) * time.bucketUs - HostileHour.startUs) / 1_000_000
+        }
+        #expect(told == [5, 1800, 1805])
+        #expect(data.rates.first?.values.reduce(0, +) == 2)
+    }
+
+    @Test("one damaged part is one; more than can be named are counted; damage beside the rows is no loss")
+    func wordsOfDamage() throws {
+        let good = RowsInMemory(Array(hour[..<10]))
+        func page(_ damage: [Damage]) throws -> (notes: [String], summary: Substring) {
+            let data = report([RowsInMemory.segment([good], damage: damage)])
+            let text = try ReportPage.html(data)
+            // What stands there without a script: the script has words of its own.
+            let end = try #require(text.firstRange(of: "id=\"data\"")).lowerBound
+            return (data.reading.notes, text[..<end])
+        }
+        let one = try page([Damage(place: "a.parquet", reason: "at byte 5: checksum does not match", rows: 1)])
+        #expect(
+            one.notes == [
+                "incomplete: 1 damaged part was skipped, at least 1 row",
+                "  a.parquet, 1 row: at byte 5: checksum does not match",
+            ]
+        )
+        #expect(one.summary.contains("This report is incomplete"))
+        for note in one.notes { #expect(one.summary.contains("<li>\(note)</li>")) }
+
+        let many = try page((0..<102).map { Damage(place: "\($0).parquet", reason: "cut off") })
+        #expect(many.notes.count == 102 && many.notes.last == "  and 2 more")
+        #expect(many.notes.first == "incomplete: 102 damaged parts were skipped")
+        #expect(many.summary.contains("<li>  and 2 more</li>"))
+
+        let harmless = try page([Damage(place: "a.parquet", reason: "no footer", rows: 0)])
+        #expect(harmless.notes == ["damaged: 1 segment, of which no row is missing", "  a.parquet: no footer"])
+        #expect(harmless.summary.contains("The archive is damaged") && !harmless.summary.contains("is incomplete"))
+        #expect(try page([]).notes.isEmpty)
     }
 
     @Test("no segment, no row, no column that it knows: a report without events")

@@ -9,6 +9,7 @@ struct RowsInMemory: RowGroupSource {
     var name = "segment row group 0"
     /// Reading this column fails.
     var damagedColumn: String?
+    var bootID: String?
     private let types: [String: ColumnType]
 
     struct Broken: Error, CustomStringConvertible {

@@ -1,16 +1,49 @@
 import TapioEvents
 
 /// The joins of one question: wraps row groups so that the columns that the question uses are filled in.
-struct JoinSession: Sendable {
+///
+/// The tables are read when the first row asks for them, and once. They hold what ``QueryLimits`` allows; what found no room,
+/// or cannot be read, is told by `report(to:)`.
+public struct JoinSession: Sendable {
     private let joined: Set<String>
     private let nodes: [String: JoinedTables]
     private let budget: JoinBudget
+
+    /// The joins for who reads rows itself.
+    ///
+    /// - Parameters:
+    ///   - columns: Those that are read; the others stay as they were written.
+    ///   - segments: Those of the archive that are read.
+    ///   - times: The time that the rows are of, UTC microseconds since 1970.
+    ///   - numbers: The pids, cgroups and the like that the rows can have, where few are asked for; nil: any.
+    public init(
+        reading columns: Set<String>,
+        of segments: [SegmentSource],
+        times: ClosedRange<Int64>,
+        numbers: Set<Int64>? = nil,
+        limits: QueryLimits = QueryLimits()
+    ) {
+        self.init(
+            joined: JoinTable.joined(for: columns),
+            segments: segments,
+            times: times,
+            numbers: numbers,
+            limits: limits
+        )
+    }
 
     /// - Parameters:
     ///   - joined: The columns that are filled in.
     ///   - segments: Those of the archive that the question is about.
     ///   - times: The question's time, UTC microseconds since 1970.
-    init(joined: Set<String>, segments: [SegmentSource], times: ClosedRange<Int64>, limits: QueryLimits) {
+    ///   - numbers: The numbers that keys can have; nil: any.
+    init(
+        joined: Set<String>,
+        segments: [SegmentSource],
+        times: ClosedRange<Int64>,
+        numbers: Set<Int64>? = nil,
+        limits: QueryLimits
+    ) {
         self.joined = joined
         budget = JoinBudget(limits)
         var nodes: [String: JoinedTables] = [:]
@@ -20,6 +53,7 @@ struct JoinSession: Sendable {
                 source,
                 joined: joined,
                 times: Self.times(of: segments, within: times),
+                numbers: numbers,
                 budget: budget
             )
         }
@@ -42,7 +76,7 @@ struct JoinSession: Sendable {
     }
 
     /// The segment's row groups with their nulls filled in; as they are where there is no table for them.
-    func wrap(_ groups: [any RowGroupSource], of segment: SegmentSource) -> [any RowGroupSource] {
+    public func wrap(_ groups: [any RowGroupSource], of segment: SegmentSource) -> [any RowGroupSource] {
         guard let tables = segment.dimensions.flatMap({ nodes[$0.name] }), !tables.present.isEmpty else {
             return groups
         }
@@ -55,9 +89,12 @@ struct JoinSession: Sendable {
     }
 
     /// Adds what could not be read or held to what the answer lacks.
-    func report(to scan: inout ScanState) {
+    public func report(to summary: inout ScanSummary) {
         let (damage, refused) = budget.outcome
-        for item in damage { scan.add(item) }
-        scan.summary.unjoinedRows = refused
+        for item in damage { summary.add(item) }
+        summary.unjoinedRows.merge(refused, uniquingKeysWith: +)
     }
+
+    /// The same for an answer that is on its way.
+    func report(to scan: inout ScanState) { report(to: &scan.summary) }
 }

@@ -7,13 +7,21 @@ final class JoinedTables: Sendable {
     private let source: any DimensionSource
     private let joined: Set<String>
     private let times: ClosedRange<Int64>
+    private let numbers: Set<Int64>?
     private let budget: JoinBudget
     private let loaded = Mutex<[String: LoadedTable]>([:])
 
-    init(_ source: any DimensionSource, joined: Set<String>, times: ClosedRange<Int64>, budget: JoinBudget) {
+    init(
+        _ source: any DimensionSource,
+        joined: Set<String>,
+        times: ClosedRange<Int64>,
+        numbers: Set<Int64>?,
+        budget: JoinBudget
+    ) {
         self.source = source
         self.joined = joined
         self.times = times
+        self.numbers = numbers
         self.budget = budget
         present = JoinTable.all.filter { !joined.isDisjoint(with: $0.targets.keys) && source.has($0.name) }
     }
@@ -27,6 +35,7 @@ final class JoinedTables: Sendable {
                 table,
                 values: Set(joined.compactMap { table.targets[$0] }),
                 range: times,
+                numbers: numbers,
                 bounds: budget.left
             )
             let result = loader.load(parts)

@@ -10,6 +10,9 @@ struct LoadedTable: Sendable {
     var columns: [String: [UInt32]] = [:]
     /// The values' texts; without indices.
     var texts = TextVector(bytes: [], offsets: [0], indices: [])
+
+    /// Whether any row has a value in a column of the table: no row of the archive has to be looked at where none has.
+    func hasValues(_ column: String) -> Bool { columns[column]?.contains { $0 != TextVector.noValue } == true }
 }
 
 /// Reads a table: keys and times of all its rows, then the values of those that may count.
@@ -29,16 +32,25 @@ struct TableLoader {
     private let table: JoinTable
     private let values: Set<String>
     private let range: ClosedRange<Int64>
+    private let wanted: Set<Int64>?
     private let bounds: Bounds
     private var keyTexts: [[UInt8]: UInt32] = [:]
 
     /// - Parameters:
     ///   - values: The table's columns that are needed beside its key.
     ///   - range: The time that is asked about, UTC microseconds since 1970.
-    init(_ table: JoinTable, values: Set<String>, range: ClosedRange<Int64>, bounds: Bounds) {
+    ///   - numbers: The numbers of the keys that are asked for; nil: all.
+    init(
+        _ table: JoinTable,
+        values: Set<String>,
+        range: ClosedRange<Int64>,
+        numbers: Set<Int64>? = nil,
+        bounds: Bounds
+    ) {
         self.table = table
         self.values = values
         self.range = range
+        wanted = numbers
         self.bounds = bounds
     }
 
@@ -86,7 +98,7 @@ struct TableLoader {
         rows: for row in begins.indices where beginColumn.isValid(row) && begins[row] <= range.upperBound {
             var key = JoinKey()
             if let numbers {
-                guard let number = numbers.integer(row) else { continue }
+                guard let number = numbers.integer(row), wanted?.contains(number) != false else { continue }
                 key.number = number
             }
             for place in texts.indices {

@@ -242,9 +242,6 @@ struct ScanState {
     private let total: Int
     private let progress: QueryEngine.Progress?
 
-    /// Damages that are named; the rest is counted.
-    private static let namedDamages = 100
-
     init(total: Int, progress: QueryEngine.Progress?) {
         self.total = total
         self.progress = progress
@@ -258,12 +255,7 @@ struct ScanState {
         }
     }
 
-    mutating func add(_ damage: Damage) {
-        summary.damageCount += 1
-        if damage.isHarmless { summary.harmlessDamageCount += 1 }
-        summary.rowsInDamage += damage.rows ?? 0
-        if summary.damage.count < ScanState.namedDamages { summary.damage.append(damage) }
-    }
+    mutating func add(_ damage: Damage) { summary.add(damage) }
 
     /// - Parameter measures: Columns of which something is computed: whether summaries lack them has to be told.
     mutating func count(_ selected: SelectedRows, measures: [String] = []) {

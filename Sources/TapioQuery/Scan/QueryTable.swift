@@ -33,8 +33,19 @@ public struct ScanSummary: Sendable, Hashable {
     /// Whether the caller stopped it before its end.
     public internal(set) var isStopped = false
 
+    /// Damages that are named; the rest is counted.
+    private static let namedDamages = 100
+
     /// Nothing yet.
     public init() {}
+
+    /// Counts a part that cannot be read, and names it where it is one of the first 100.
+    public mutating func add(_ damage: Damage) {
+        damageCount += 1
+        if damage.isHarmless { harmlessDamageCount += 1 }
+        rowsInDamage += damage.rows ?? 0
+        if self.damage.count < Self.namedDamages { self.damage.append(damage) }
+    }
 
     /// Exit code of the command: 0, or 3 where the answer lacks what is damaged, or what a bound left out.
     public var exitCode: Int32 { damageCount > 0 || !unjoinedRows.isEmpty ? 3 : 0 }

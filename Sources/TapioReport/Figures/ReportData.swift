@@ -1,3 +1,5 @@
+import TapioQuery
+
 /// What a report tells: all that its page shows, and what `--json` writes.
 ///
 /// Times are UTC microseconds since 1970, durations nanoseconds. Numbers of events are weighted: a row that stands for events
@@ -86,13 +88,29 @@ extension ReportData {
         public var damageCount = 0
         /// Rows in them, as far as is known.
         public var rowsInDamage = 0
+        /// Of ``damageCount``, those without which no row is missing, such as a footer.
+        public var harmlessDamageCount = 0
+        /// What the report lacks, in the words of `tapio query`: a line each; what belongs to the line before begins with
+        /// two spaces. Safe for a terminal.
+        public var notes: [String] = []
         /// Files that are left out, and why; the first 100.
         public var warnings: [String] = []
         /// How many there are.
         public var warningCount = 0
 
-        /// Whether the report lacks something that the archive should hold.
-        public var isIncomplete: Bool { damageCount > 0 || warningCount > 0 }
+        /// Whether the report lacks something that the archive should hold, or the archive is damaged beside its rows.
+        public var isIncomplete: Bool { !notes.isEmpty || warningCount > 0 }
+        /// Whether it lacks something.
+        var lacksSomething: Bool { warningCount > 0 || notes.contains { $0.hasPrefix("incomplete") } }
+
+        /// Tells what a scan could not read.
+        mutating func add(_ summary: ScanSummary) {
+            damage = summary.damage.map { "\($0)" }
+            damageCount = summary.damageCount
+            rowsInDamage = summary.rowsInDamage
+            harmlessDamageCount = summary.harmlessDamageCount
+            notes = summary.notes
+        }
     }
 
     /// One kind's figures.
@@ -149,6 +167,9 @@ extension ReportData {
         public var sampledOut: [Double] = []
         /// Lost: ring full, malformed, shed and failed.
         public var lost: [Double] = []
+        /// Whether an interval tells of at least a part of the bucket. Of the others nobody knows whether anything happened
+        /// that is not in the archive: that there is no event there does not show that there was none.
+        public var covered: [Bool] = []
         /// The sums by fate, over the whole time.
         public var totals: [String: Double] = [:]
     }

@@ -48,20 +48,32 @@ struct TimeGrid: Sendable, Hashable {
 
     /// Adds `amount` to the buckets of a range, to each by how much of it lies there. What lies outside is left out.
     func spread(_ amount: Double, from: Int64, to: Int64, over values: inout [Double]) {
-        let low = min(max(from, Self.bounds.lowerBound), Self.bounds.upperBound)
-        let high = min(max(to, low), Self.bounds.upperBound)
+        guard let buckets = buckets(from: from, to: to) else { return }
+        let (low, high) = Self.bounded(from, to)
         if high == low {
-            if let index = index(low) { values[index] += amount }
+            values[buckets.lowerBound] += amount
             return
         }
-        guard high > startUs, low < endUs else { return }
-        let first = index(max(low, startUs)) ?? 0
-        let last = index(min(high, endUs) - 1) ?? count - 1
-        for bucket in first...max(first, last) {
+        for bucket in buckets {
             let begin = startUs + bucketUs * Int64(bucket)
             let overlap = min(high, begin + bucketUs) - max(low, begin)
             values[bucket] += amount * Double(overlap) / Double(high - low)
         }
+    }
+
+    /// The buckets that a range lies in; nil where it lies outside. A range that ends where it begins is a point.
+    func buckets(from: Int64, to: Int64) -> ClosedRange<Int>? {
+        let (low, high) = Self.bounded(from, to)
+        if high == low { return index(low).map { $0...$0 } }
+        guard high > startUs, low < endUs else { return nil }
+        let first = index(max(low, startUs)) ?? 0
+        let last = index(min(high, endUs) - 1) ?? count - 1
+        return first...max(first, last)
+    }
+
+    private static func bounded(_ from: Int64, _ to: Int64) -> (low: Int64, high: Int64) {
+        let low = min(max(from, bounds.lowerBound), bounds.upperBound)
+        return (low, min(max(to, low), bounds.upperBound))
     }
 
     private static func buckets(_ low: Int64, _ high: Int64, _ step: Int64) -> Int {

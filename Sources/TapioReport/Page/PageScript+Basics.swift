@@ -29,6 +29,7 @@ extension PageScript {
         const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
         const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
         const count = value => value === null ? "–" : value >= 100 || Number.isInteger(value) ? whole.format(value) : digits.format(value);
+        const counted = (number, thing) => `${whole.format(number)} ${thing}${number === 1 ? "" : "s"}`;
         const short = value => {
           for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) if (value >= size) return digits.format(value / size) + unit;
           return digits.format(value);

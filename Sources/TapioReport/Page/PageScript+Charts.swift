@@ -16,6 +16,9 @@ extension PageScript {
         const lossAt = index => data.ledger.lost[index] || 0;
         const sampledAt = index => data.ledger.sampledOut[index] || 0;
         const unknownGaps = data.gaps.items.filter(gap => gap.count === null || gap.count === undefined);
+        // Where no event and no interval of the ledger is, nobody knows that there was nothing: that is no zero.
+        const isTold = index => !data.ledger.isThere || data.ledger.covered[index];
+        const asTold = values => values.map((value, index) => value === 0 && !isTold(index) ? null : value);
         let charts = 0;
 
         const chart = ({ name, series, format, logarithmic, perSecond }) => {
@@ -59,6 +62,8 @@ extension PageScript {
             root.append(draw("defs", {},
               draw("pattern", { id: id + "hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
                 draw("line", { x1: 0, y1: 0, x2: 0, y2: 7, class: "hatch" })),
+              draw("pattern", { id: id + "blank", width: 9, height: 9, patternUnits: "userSpaceOnUse", patternTransform: "rotate(-45)" },
+                draw("line", { x1: 0, y1: 0, x2: 0, y2: 9, class: "blank" })),
               draw("pattern", { id: id + "dots", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
                 draw("circle", { cx: 2, cy: 2, r: 1.5, class: "dots" })),
               draw("clipPath", { id: id + "clip" }, draw("rect", { x: left, y: 0, width: Math.max(1, width - left - right), height }))));
@@ -93,9 +98,10 @@ extension PageScript {
                 i = end;
               }
             };
+            band(i => !isTold(i), "blank", 1, top, plot);
             band(i => sampledAt(i) > 0, "dots", .8, height - bottom - 12, 12);
-            band(i => lossAt(i) > 0, "hatch", .45, top, plot);
-            for (const gap of unknownGaps) shade(x(gap.fromUs), x(gap.toUs), "hatch", .45, top, plot);
+            band(i => lossAt(i) > 0, "hatch", .65, top, plot);
+            for (const gap of unknownGaps) shade(x(gap.fromUs), x(gap.toUs), "hatch", .65, top, plot);
             lines.forEach((line, number) => {
               if (hidden.has(line.name)) return;
               let path = "", isDrawing = false;
@@ -142,8 +148,11 @@ extension PageScript {
             });
             if (cursor === null) return "";
             const notes = [];
-            if (lossAt(cursor) > 0) notes.push(count(lossAt(cursor)) + " events lost");
+            if (lossAt(cursor) > 0) notes.push(count(lossAt(cursor)) + (lossAt(cursor) === 1 ? " event lost" : " events lost"));
             if (sampledAt(cursor) > 0) notes.push(count(sampledAt(cursor)) + " sampled out");
+            if (!isTold(cursor)) notes.push("no ledger of this time");
+            const end = begin(cursor) + time.bucketUs;
+            if (unknownGaps.some(gap => gap.fromUs < end && gap.toUs >= begin(cursor))) notes.push("an unknown number of events lost");
             const when = stamp(begin(cursor)) + " UTC, " + duration(time.bucketUs * 1000);
             readout.textContent = when + (notes.length ? " · " + notes.join(" · ") : "");
             return when + ": " + texts.concat(notes).join(", ");
@@ -165,6 +174,7 @@ extension PageScript {
               draw("svg", { width: 18, height: 14, "aria-hidden": "true" }, ...shape), text));
             const square = fillId => draw("rect", { width: 18, height: 14, fill: `url(#${id}${fillId})` });
             if (data.ledger.lost.some(n => n > 0) || unknownGaps.length) key("events lost here", square("hatch"));
+            if (data.ledger.isThere && data.ledger.covered.includes(false)) key("no ledger of this time", square("blank"));
             if (data.ledger.sampledOut.some(n => n > 0)) key("sampled here", square("dots"));
             if (data.deaths.items.some(d => d.kind === "oom_kill")) key("OOM kill", draw("path", { d: "M4 3h10l-5 9z", class: "death" }));
             if (data.deaths.items.some(d => d.kind !== "oom_kill"))

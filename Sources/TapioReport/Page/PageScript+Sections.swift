@@ -8,8 +8,10 @@ extension PageScript {
             ...(about ? [make("p", { class: "dim" }, about)] : []), ...parts.flat()));
           sections.push([id, title]);
         };
+        const isSampled = (...names) => data.kinds.some(kind => kind.sampledRows > 0 && (!names.length || names.includes(kind.name)));
         const ranking = (list, all) => {
           const notes = [];
+          if (isSampled()) notes.push("Where rows were sampled, counts are estimates: a row counts for all that it stands for.");
           if (list.leftOut) notes.push(`The first ${list.items.length} of ${whole.format(list.items.length + list.leftOut)} are shown.`);
           if (list.error) notes.push(`There were more than could be told apart: counts may be too small by up to ${count(list.error)}.`);
           return [all, ...notes].filter(Boolean).join(" ");
@@ -21,34 +23,38 @@ extension PageScript {
 
         // What there is to say before anything else.
         const reading = data.reading;
-        if (reading.damageCount || reading.warningCount) {
-          const more = reading.damageCount + reading.warningCount - reading.damage.length - reading.warnings.length;
+        if (reading.notes.length || reading.warningCount) {
+          const more = reading.warningCount - reading.warnings.length;
+          const isLacking = reading.warningCount > 0 || reading.notes.some(note => note.startsWith("incomplete"));
           main.append(make("section", { class: "notice", "aria-label": "What this report lacks" },
-            make("h2", {}, "⚠ This report is incomplete"),
-            reading.damageCount ? make("p", {}, `${whole.format(reading.damageCount)} damaged parts were skipped`
-              + (reading.rowsInDamage ? `, with at least ${whole.format(reading.rowsInDamage)} rows` : "") + ".") : null,
-            make("ul", {}, ...reading.damage.concat(reading.warnings).map(text => make("li", {}, text)),
-              more > 0 ? make("li", {}, `and ${whole.format(more)} more`) : null)));
+            make("h2", {}, isLacking ? "⚠ This report is incomplete" : "⚠ The archive is damaged"),
+            make("ul", {}, ...reading.notes.concat(reading.warnings).map(text => make("li", {}, text)),
+              more > 0 ? make("li", {}, `and ${whole.format(more)} more ${more === 1 ? "file was" : "files were"} left out`) : null)));
         }
         const totals = data.ledger.totals;
         const lost = ["ring_full", "malformed", "shed", "failed"].reduce((all, name) => all + (totals[name] || 0), 0);
         const tile = (name, value, isBad) => make("div", { class: isBad ? "tile bad" : "tile" }, make("dt", {}, name), make("dd", {}, value));
-        const isEstimate = data.kinds.some(kind => kind.sampledRows > 0);
+        // An unknown number is no zero.
+        const lostText = !data.ledger.isThere ? "no ledger" : !unknownGaps.length ? count(lost)
+          : lost > 0 ? "at least " + count(lost) : "unknown";
         const ofKinds = (...names) => sum(data.kinds.filter(kind => names.includes(kind.name)), "events");
+        const about = (...names) => isSampled(...names) ? "≈ " : "";
+        const countOf = (...names) => about(...names) + count(ofKinds(...names));
         const oomKills = ofKinds("oom_kill");
         main.append(make("dl", { class: "tiles" },
-          tile("Events", (isEstimate ? "≈ " : "") + count(reading.events)), tile("Rows", count(reading.rows)),
-          tile("Lost", data.ledger.isThere ? count(lost) : "no ledger", lost > 0),
+          tile("Events", about() + count(reading.events)), tile("Rows", count(reading.rows)),
+          tile("Lost", lostText, lost > 0 || unknownGaps.length > 0),
           tile("Sampled out", data.ledger.isThere ? count(totals.sampled_out || 0) : "no ledger"),
-          tile("OOM kills", count(oomKills), oomKills > 0),
-          tile("Killed by signals", count(ofKinds("signal_death") || Math.max(0, data.deaths.total - oomKills))),
-          tile("Failed system calls", count(ofKinds("syscall_failed"))),
-          tile("Failed connections", count(ofKinds("tcp_failed"))),
-          tile("DNS failures", count(ofKinds("dns_failed", "dns_timeout"))),
+          tile("OOM kills", countOf("oom_kill"), oomKills > 0),
+          tile("Killed by signals", about("signal_death")
+            + count(ofKinds("signal_death") || Math.max(0, data.deaths.total - oomKills))),
+          tile("Failed system calls", countOf("syscall_failed")),
+          tile("Failed connections", countOf("tcp_failed")),
+          tile("DNS failures", countOf("dns_failed", "dns_timeout")),
           tile("Damaged parts", count(reading.damageCount), reading.damageCount > 0)));
 
         if (time) {
-          const rates = chart({ name: "Events per second", series: data.rates, format: short, perSecond: true });
+          const rates = chart({ name: "Events per second", series: data.rates.map(line => ({ ...line, values: asTold(line.values) })), format: short, perSecond: true });
           section("rates", "Event rates", "Events per second by kind; a line stands for the events that were kept and, by weight, those they stand for.", rates.parts);
 
           if (data.latencies.length) {
@@ -59,11 +65,12 @@ extension PageScript {
               ...data.latencies.map((item, i) => make("option", { value: i }, item.kind + " (" + item.measure + ")")));
             latency.tools.prepend(make("label", { for: "latency-kind" }, "Kind"), choice);
             section("latency", "Latency percentiles", "Rounded up by at most 6.25 %; where rows are summaries, within 25 %. Buckets without a measure leave the line open."
-              + (data.latenciesLeftOut ? ` ${data.latenciesLeftOut} more kinds had no room.` : ""), latency.parts);
+              + (isSampled() ? " Sampled rows count by their weight; the maximum is of those that were kept." : "")
+              + (data.latenciesLeftOut ? ` ${counted(data.latenciesLeftOut, "more kind")} had no room.` : ""), latency.parts);
           }
 
-          const ledger = [{ name: "attempted", values: data.ledger.attempted }, { name: "sampled out", values: data.ledger.sampledOut },
-            { name: "lost", values: data.ledger.lost }];
+          const ledger = [{ name: "attempted", values: asTold(data.ledger.attempted) },
+            { name: "sampled out", values: asTold(data.ledger.sampledOut) }, { name: "lost", values: asTold(data.ledger.lost) }];
           const parts = data.ledger.isThere ? chart({ name: "Losses and sampling", series: ledger, format: short, perSecond: true }).parts
             : [make("p", {}, "The archive has no ledger of this time: what was lost is not known.")];
           if (data.gaps.items.length) parts.push(...table("Gaps", [
@@ -93,7 +100,8 @@ extension PageScript {
         if (data.failedConnections.items.length) section("failed", "Failed connections", ranking(data.failedConnections), table("Failed connections", [
           { key: "peer", label: "To" }, { key: "error", label: "Error" }, { key: "comm", label: "Process" }, { key: "owner", label: "Pod, container or unit" },
           { key: "count", label: "Times", kind: "count" }, { key: "longestNs", label: "Longest", kind: "duration" }], data.failedConnections.items, { order: 4 }));
-        if (data.slow.items.length) section("slow", "Slow requests and waits", listing(data.slow, "The slowest of each kind."), table("Slow requests and waits", [
+        if (data.slow.items.length) section("slow", "Slow requests and waits", listing(data.slow, isSampled() ? "The slowest of each kind, of those that were kept: where rows were sampled, slower ones may not be there."
+          : "The slowest of each kind."), table("Slow requests and waits", [
           { key: "timeUs", label: "Time (UTC)", kind: "time" }, { key: "kind", label: "Kind" }, { key: "latencyNs", label: "Took", kind: "duration" },
           { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" }, { key: "owner", label: "Pod, container or unit" }, { key: "detail", label: "What" }],
           data.slow.items, { order: 2, time: within("timeUs") }));
@@ -110,7 +118,8 @@ extension PageScript {
             return { ...span, lasted: isRunning ? null : (span.endUs - span.startUs) * 1000,
               ending: span.signal ? signal(span.signal) : isRunning ? "not seen to end" : "exit " + (span.exitCode || 0) };
           });
-          section("timeline", "Process timeline", listing(data.timeline, "Killed ones are marked ✕, failed ones !, those not seen to end →."), lives(spans),
+          section("timeline", "Process timeline", listing(data.timeline, "Killed ones are marked ✕, failed ones !, those not seen to end →."
+            + (isSampled("process_exec", "process_existing", "process_exit") ? " Rows were sampled: others may not be there." : "")), lives(spans),
             make("details", {}, make("summary", {}, "As a table"), ...table("Processes", [
               { key: "startUs", label: "Begin (UTC)", kind: "time" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" },
               { key: "ppid", label: "Parent", kind: "id" }, { key: "exe", label: "Program" }, { key: "owner", label: "Pod, container or unit" },
@@ -143,6 +152,7 @@ extension PageScript {
         document.getElementById("contents").append(...sections.map(([id, title]) => make("li", {}, make("a", { href: "#" + id }, title))));
         for (const follow of followers) follow();
         document.getElementById("plain").hidden = true;
+        document.querySelector(".skip").setAttribute("href", "#page");
         for (const id of ["page", "bar", "nav"]) document.getElementById(id).hidden = false;
         """#
 }

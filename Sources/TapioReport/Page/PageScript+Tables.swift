@@ -42,8 +42,8 @@ extension PageScript {
               head.setAttribute("aria-sort", isSorted ? order.isDown ? "descending" : "ascending" : "none");
               head.querySelector(".arrow").textContent = isSorted ? order.isDown ? " ▼" : " ▲" : "";
             });
-            status.textContent = shown.length === rows.length ? `${whole.format(rows.length)} rows`
-              : `${whole.format(shown.length)} of ${whole.format(rows.length)} rows`
+            status.textContent = shown.length === rows.length ? counted(rows.length, "row")
+              : `${whole.format(shown.length)} of ${counted(rows.length, "row")}`
                 + (options.time && isZoomed() ? ", those in the zoomed time" : "");
           };
           if (options.time) followers.push(render);
@@ -66,7 +66,7 @@ extension PageScript {
             const shown = spans.filter(span => span.startUs < view.to && (span.endUs === null || span.endUs === undefined || span.endUs >= view.from));
             const height = top + Math.max(1, shown.length) * row + 6;
             const root = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-              "aria-label": shown.length + " processes; the table below tells the same" });
+              "aria-label": `${whole.format(shown.length)} ${shown.length === 1 ? "process" : "processes"}; the table below tells the same` });
             const { step, found } = ticks(view.from, view.to, Math.max(2, Math.floor((width - label) / 95)));
             shown.forEach((span, i) => { if (i % 2) root.append(draw("rect", { x: 0, y: top + i * row, width, height: row, class: "stripe" })); });
             for (const at of found) root.append(draw("line", { x1: x(at), x2: x(at), y1: top - 4, y2: height, class: "gridline" }),

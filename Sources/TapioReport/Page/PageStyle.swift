@@ -57,6 +57,7 @@ enum PageStyle {
         section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; margin: 1rem 0; }
         .notice { border: 1px solid var(--warn); border-left-width: 6px; background: var(--warn-back); }
         .notice ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
+        .notice li { white-space: pre-wrap; }
         .tools { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: center; margin: .4rem 0; }
         .chart { position: relative; touch-action: pan-y; cursor: crosshair; user-select: none; }
         .chart svg { display: block; width: 100%; }
@@ -80,7 +81,9 @@ enum PageStyle {
         .d4 { fill: var(--s4); } .d5 { fill: var(--s5); } .d6 { fill: var(--s6); } .d7 { fill: var(--s7); }
         .hatch { stroke: var(--bad); stroke-width: 2; }
         .dots, .dots-narrow { fill: var(--s3); }
-        .hatch-narrow { fill: var(--bad); opacity: .55; }
+        .hatch-narrow { fill: var(--bad); opacity: .65; }
+        .blank { stroke: var(--dim); stroke-width: 1; }
+        .blank-narrow { fill: var(--dim); opacity: .35; }
         .death { fill: var(--bad); stroke: var(--bad); stroke-width: 2; }
         .scroll { overflow: auto; max-height: 27rem; border: 1px solid var(--line); border-radius: 5px; background: var(--back); }
         table { border-collapse: collapse; width: max-content; min-width: 100%; font-size: .9rem; }

@@ -29,18 +29,18 @@ public enum ReportPage {
             <style>\(style)</style>
             </head>
             <body>
-            <a class="skip" href="#page">To the report</a>
+            <a class="skip" href="#plain">To the report</a>
             <div class="wrap">
             <header>
             <h1><bdi>\(PageText.html(report.title))</bdi></h1>
             \(facts(report))
             </header>
-            <div class="bar" id="bar" role="toolbar" aria-label="Zoom and theme" hidden></div>
+            <div class="bar" id="bar" role="group" aria-label="Zoom and theme" hidden></div>
             <nav id="nav" aria-label="Contents" hidden><ul id="contents"></ul></nav>
             <div id="said" class="hidden" role="status" aria-live="polite"></div>
-            <div id="plain">
+            <main id="plain" tabindex="-1">
             \(plain(report))
-            </div>
+            </main>
             <main id="page" tabindex="-1" hidden></main>
             <footer>Made by \(PageText.html(report.madeBy)). Times are UTC. Text that processes chose is shown as it is, \
             with what hides, reorders or controls written out.</footer>
@@ -64,12 +64,12 @@ public enum ReportPage {
             )
             lines.append(
                 "\(HumanTime.rfc3339(microseconds: time.fromUs)) to \(HumanTime.rfc3339(microseconds: time.toUs)), "
-                    + "\(length) in \(time.buckets) buckets"
+                    + "\(length) in \(counted(time.buckets, "bucket"))"
             )
         }
         let reading = report.reading
         lines.append(
-            "\(HumanUnits.count(Int64(reading.segments))) segments read, "
+            "\(counted(reading.segments, "segment")) read, "
                 + "\(HumanUnits.count(Int64(reading.segmentsSkipped))) skipped, \(HumanUnits.bytes(Int64(reading.bytes))) in all"
         )
         return lines.map { "<p class=\"dim\">\(PageText.html($0))</p>" }.joined(separator: "\n")
@@ -80,13 +80,20 @@ public enum ReportPage {
         let reading = report.reading
         var text = "<section>\n<h2>Summary</h2>\n"
         text += "<p>Charts and the other tables need JavaScript; this is what there is without.</p>\n"
-        text += "<p>\(HumanUnits.count(Int64(reading.rows))) rows stand for \(count(reading.events)) events.</p>\n"
+        let about = report.kinds.contains { $0.sampledRows > 0 } ? "about " : ""
+        let rows = "\(counted(reading.rows, "row")) \(reading.rows == 1 ? "stands" : "stand")"
+        let events = "\(count(reading.events)) event\(reading.events == 1 ? "" : "s")"
+        text += "<p>\(rows) for \(about)\(events).</p>\n"
         if reading.isIncomplete {
-            text +=
-                "<p><strong>This report is incomplete:</strong> \(HumanUnits.count(Int64(reading.damageCount))) damaged "
-            text += "parts were skipped, \(HumanUnits.count(Int64(reading.warningCount))) files left out.</p>\n<ul>\n"
-            for item in reading.damage + reading.warnings { text += "<li>\(PageText.html(item))</li>\n" }
-            text += "</ul>\n"
+            let heading = reading.lacksSomething ? "This report is incomplete" : "The archive is damaged"
+            text += "<div class=\"notice\">\n<p><strong>\(heading)</strong></p>\n<ul>\n"
+            for item in reading.notes + reading.warnings { text += "<li>\(PageText.html(item))</li>\n" }
+            let more = reading.warningCount - reading.warnings.count
+            if more > 0 {
+                let files = more == 1 ? "file was" : "files were"
+                text += "<li>and \(HumanUnits.count(Int64(more))) more \(files) left out</li>\n"
+            }
+            text += "</ul>\n</div>\n"
         }
         if report.kinds.isEmpty {
             return text + "<p>There is no event in this archive in the time that was asked for.</p>\n</section>"
@@ -102,6 +109,10 @@ public enum ReportPage {
         )
         if !report.gaps.items.isEmpty {
             text += "<h2>Losses</h2>\n"
+            if report.gaps.total > report.gaps.items.count {
+                let shown = HumanUnits.count(Int64(report.gaps.items.count))
+                text += "<p>\(shown) of \(HumanUnits.count(Int64(report.gaps.total))) are shown.</p>\n"
+            }
             text += table(
                 ["From", "To", "Kind", "Reason", "Events"],
                 report.gaps.items.map { gap in
@@ -115,13 +126,18 @@ public enum ReportPage {
         return text + "</section>"
     }
 
+    /// A number of things whose plural ends in s.
+    private static func counted(_ number: Int, _ thing: String) -> String {
+        "\(HumanUnits.count(Int64(number))) \(thing)\(number == 1 ? "" : "s")"
+    }
+
     private static func count(_ value: Double) -> String { HumanUnits.count(Int64(exactly: value.rounded()) ?? .max) }
 
     private static func table(_ heads: [String], _ rows: [[String]]) -> String {
-        func row(_ cells: [String], _ tag: String) -> String {
-            "<tr>" + cells.map { "<\(tag)>\(PageText.html($0))</\(tag)>" }.joined() + "</tr>\n"
+        let head = heads.map { "<th scope=\"col\">\(PageText.html($0))</th>" }.joined()
+        let body = rows.map { cells in
+            "<tr>" + cells.map { "<td>\(PageText.html($0))</td>" }.joined() + "</tr>\n"
         }
-        return
-            "<table>\n<thead>\(row(heads, "th"))</thead>\n<tbody>\n\(rows.map { row($0, "td") }.joined())</tbody>\n</table>\n"
+        return "<table>\n<thead><tr>\(head)</tr></thead>\n<tbody>\n\(body.joined())</tbody>\n</table>\n"
     }
 }

@@ -78,6 +78,9 @@ struct GroupColumns {
         return values
     }
 
+    /// Whether each row has a text in a column that was read.
+    func isWhole(_ name: String) -> Bool { texts(name).map { !$0.vector.indices.contains(noEntry) } ?? false }
+
     /// By row, the entry of a column of texts; ``noEntry`` where there is none.
     func entries(_ name: String) -> [UInt32] {
         texts(name)?.vector.indices ?? [UInt32](repeating: noEntry, count: source.rowCount)

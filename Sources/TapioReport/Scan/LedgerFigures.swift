@@ -35,6 +35,7 @@ struct LedgerFigures {
         series.attempted = none
         series.sampledOut = none
         series.lost = none
+        series.covered = [Bool](repeating: false, count: grid.count)
     }
 
     /// Adds a ledger row of `columns`.
@@ -70,6 +71,9 @@ struct LedgerFigures {
 
     private mutating func addInterval(_ row: Int, _ columns: GroupColumns, from: Int64, to: Int64) {
         series.isThere = true
+        if let told = grid.buckets(from: from, to: to) {
+            for bucket in told { series.covered[bucket] = true }
+        }
         for name in Self.counts {
             guard let count = columns.integers("ledger_" + name)?[row], count > 0 else { continue }
             // Of an interval that begins before the time, what lies in it.

@@ -2,8 +2,17 @@ import TapioQuery
 
 /// Whose process each row of a row group is: namespace/pod, container or unit, as numbers that are made when they are met.
 struct Owners {
-    /// The columns that it reads.
-    static let columns = ["pod", "namespace", "container", "unit"]
+    /// The columns that it looks at.
+    static let columns: Set = ["pod", "namespace", "container", "unit"]
+
+    /// Reads those of a row group that its rows need: where each has a pod, nobody asks for container and unit. Throws where
+    /// one is damaged.
+    static func read(_ columns: inout GroupColumns) throws {
+        try columns.read(["pod", "namespace"])
+        if columns.isWhole("pod") { return }
+        try columns.read(["container"])
+        if !columns.isWhole("container") { try columns.read(["unit"]) }
+    }
 
     private let pods: GroupColumns.Texts?
     private let namespaces: GroupColumns.Texts?

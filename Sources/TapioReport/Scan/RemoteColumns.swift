@@ -31,6 +31,9 @@ struct RemoteColumns {
     private let isInbound: [Bool]
     private let isDatagramInbound: [Bool]
 
+    /// Those that may have been found out later, beside the archive.
+    static let late: Set = ["dst_name", "dst_service"]
+
     /// Set in a peer's port where it opened the connection: the port is this end's then.
     private static let inbound: UInt32 = 1 << 16
 

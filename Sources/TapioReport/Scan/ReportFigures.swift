@@ -11,6 +11,7 @@ struct ReportFigures {
     private var kindNumbers: [String: Int] = [:]
     private var ledger: LedgerFigures
     private var tables = ReportTables()
+    private var origins = RowOrigins()
     private var rows = 0
     private var rowsOutside = 0
     /// Kinds with histograms: there is room for some.
@@ -24,10 +25,11 @@ struct ReportFigures {
     /// Kinds that are told apart; an archive of ours has some fifty.
     private static let mostKinds = 256
     /// The columns that all tables share.
-    private static let common =
-        ["ts", "kind", "comm", "pid", "agg_count", "latency_ns", "duration_ns"] + Owners.columns
+    private static let common = ["ts", "kind", "comm", "pid", "agg_count", "latency_ns", "duration_ns"]
     /// Those of summaries.
     private static let ofSummaries = ["agg_histogram", "agg_max"]
+    /// Those of which what was found out later is wanted in every row.
+    static let late = Owners.columns.union(RemoteColumns.late)
 
     init(grid: TimeGrid, sinceUs: Int64, untilUs: Int64) {
         self.grid = grid
@@ -37,9 +39,10 @@ struct ReportFigures {
     }
 
     /// Adds a row group, or nothing of it where it throws.
-    mutating func add(_ source: any RowGroupSource) throws {
+    mutating func add(_ source: any RowGroupSource, of segment: SegmentSource) throws {
         var columns = GroupColumns(source)
         try columns.read(Self.common)
+        try Owners.read(&columns)
         if columns.integers("agg_count") != nil { try columns.read(Self.ofSummaries) }
         if let bounds = columns.bounds("weight"), bounds.minimum != .double(1) || bounds.maximum != .double(1) {
             try columns.read(["weight"])
@@ -51,7 +54,7 @@ struct ReportFigures {
         let names = (0..<kindTexts.vector.entryCount).map { kindTexts.text(entry: UInt32($0)) }
         for name in Set(names) { try columns.read(EventRole(kind: name).columns) }
         let numbers = names.map { number(ofKind: $0) }
-        let group = RowGroupFigures(columns)
+        let group = RowGroupFigures(columns, origin: origins.number(of: source, in: segment))
         add(times, kindTexts, numbers, group)
     }
 
@@ -142,6 +145,15 @@ struct ReportFigures {
         kinds[number].histograms = [WeightedHistogram](repeating: WeightedHistogram(), count: grid.count)
         kinds[number].measure = measure
         return true
+    }
+
+    /// Fills in what is wanted of few rows only, from the tables beside the archive.
+    ///
+    /// - Parameters:
+    ///   - segments: All that were read.
+    ///   - lacks: What of the tables cannot be read is added to it.
+    mutating func findLate(in segments: [SegmentSource], _ lacks: inout ScanSummary) {
+        tables.lives.findPrograms(origins.all, in: segments, &lacks)
     }
 
     /// Puts everything into a report.

@@ -3,8 +3,9 @@ public import TapioQuery
 
 /// Makes a report of an archive in one pass over its row groups, of which only the columns that it needs are read.
 ///
-/// Memory: a row group's columns, and sketches whose size does not depend on the archive: at most about 80 MiB, most of it
-/// histograms. Segments and row groups outside the time are skipped; what is damaged is skipped, named and counted.
+/// Where a row has null, what was found out later fills it in, as a query does. Memory: a row group's columns, the tables
+/// beside the archive within ``QueryLimits``, and sketches whose size does not depend on the archive: at most about 80 MiB,
+/// most of it histograms. Segments and row groups outside the time are skipped; what is damaged is skipped, named and counted.
 public struct ReportScan {
     /// What is asked for.
     public struct Request: Sendable {
@@ -29,7 +30,7 @@ public struct ReportScan {
         }
     }
 
-    /// Parts that are damaged, and files that are left out, which are named; the others are counted.
+    /// Files that are left out and are named; the others are counted.
     private static let named = 100
     /// The agent writes its ledger at most so long after what it tells of. Microseconds.
     private static let ledgerDelayUs: Int64 = 120_000_000
@@ -38,6 +39,10 @@ public struct ReportScan {
     private let sinceUs: Int64
     private let endUs: Int64
     private let grid: TimeGrid?
+    /// Nil where nothing is beside the archive.
+    private var joins: JoinSession?
+    /// What cannot be read, or found no room.
+    private var lacks = ScanSummary()
     private var data = ReportData()
     private var done = 0
     private var total = 0
@@ -63,6 +68,10 @@ public struct ReportScan {
         data.reading.warningCount = warnings.count
         total = segments.reduce(0) { $0 + $1.byteCount }
         data.reading.bytes = total
+        let asked = segments.filter { $0.dimensions != nil && mayConcern($0) }
+        if grid != nil, !asked.isEmpty {
+            joins = JoinSession(reading: ReportFigures.late, of: asked, times: sinceUs...max(sinceUs, endUs - 1))
+        }
     }
 
     /// Reads the archive.
@@ -82,7 +91,10 @@ public struct ReportScan {
             scan.read(segment, into: &figures)
             progress?(scan.done, scan.total)
         }
+        figures?.findLate(in: segments, &scan.lacks)
         figures?.report(to: &scan.data)
+        scan.joins?.report(to: &scan.lacks)
+        scan.data.reading.add(scan.lacks)
         return scan.data
     }
 
@@ -100,10 +112,11 @@ public struct ReportScan {
                 continue
             }
             do {
-                try figures?.add(source)
+                try figures?.add(source, of: segment)
             } catch {
-                add(Damage(place: source.name, reason: "\(error)", rows: source.rowCount))
+                lacks.add(Damage(place: source.name, reason: "\(error)", rows: source.rowCount))
             }
+            source.finished()
         }
     }
 
@@ -111,18 +124,12 @@ public struct ReportScan {
     private mutating func open(_ segment: SegmentSource) -> [any RowGroupSource] {
         do {
             let opened = try segment.open()
-            for item in opened.damage { add(item) }
-            return opened.groups
+            for item in opened.damage { lacks.add(item) }
+            return joins?.wrap(opened.groups, of: segment) ?? opened.groups
         } catch {
-            add(Damage(place: segment.name, reason: "\(error)", rows: segment.rowsByKind?.values.reduce(0, +)))
+            lacks.add(Damage(place: segment.name, reason: "\(error)", rows: segment.rowsByKind?.values.reduce(0, +)))
             return []
         }
-    }
-
-    private mutating func add(_ damage: Damage) {
-        data.reading.damageCount += 1
-        data.reading.rowsInDamage += damage.rows ?? 0
-        if data.reading.damage.count < Self.named { data.reading.damage.append("\(damage)") }
     }
 
     private func mayConcern(_ segment: SegmentSource) -> Bool {

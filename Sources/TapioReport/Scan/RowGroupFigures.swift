@@ -5,6 +5,8 @@ struct RowGroupFigures {
     let columns: GroupColumns
     /// Whether any row has a latency or a duration, or is a summary of some.
     let hasMeasure: Bool
+    /// Where its rows come from, see ``RowOrigins``.
+    private let origin: Int
 
     private let weights: [Double]?
     private let mergedCounts: GroupColumns.Integers?
@@ -24,8 +26,9 @@ struct RowGroupFigures {
     private var failed = LocalTally<SIMD8<UInt32>>()
     private var resolutions = LocalTally<SIMD8<UInt32>>()
 
-    init(_ columns: GroupColumns) {
+    init(_ columns: GroupColumns, origin: Int) {
         self.columns = columns
+        self.origin = origin
         weights = columns.doubles("weight")
         mergedCounts = columns.integers("agg_count")
         histograms = columns.texts("agg_histogram")
@@ -143,7 +146,7 @@ struct LifeColumns {
 extension RowGroupFigures {
     private mutating func begin(_ row: Int, _ time: Int64, _ tables: inout ReportTables) {
         guard merged(row) == nil else { return }
-        tables.lives.begin(span(row, startUs: lives.starts?[row] ?? time))
+        tables.lives.begin(span(row, startUs: lives.starts?[row] ?? time), timeUs: time, origin: origin)
     }
 
     private mutating func end(_ row: Int, _ time: Int64, _ tables: inout ReportTables) {
@@ -153,7 +156,7 @@ extension RowGroupFigures {
         span.endUs = time
         span.exitCode = lives.exitCodes?[row]
         span.signal = lives.signals?[row].flatMap { $0 == 0 ? nil : $0 }
-        tables.lives.end(span)
+        tables.lives.end(span, timeUs: time, origin: origin)
         if span.signal != nil {
             tables.signalExits.offer(Double(time), death("process_exit", row, time, signal: span.signal, detail: ""))
         }

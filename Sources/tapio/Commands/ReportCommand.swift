@@ -16,9 +16,10 @@ struct ReportCommand: ParsableCommand {
             slow requests, DNS trouble, OOM and other kills, and processes by their life. Charts zoom by drag or by \
             keyboard, tables sort and filter.
 
-            The archive is read once, in bounded memory, and neither root nor an agent is needed. Rows are taken as they \
-            were written; time is cut into at most 600 buckets, so --since and --until show more detail. Damaged parts are \
-            skipped, named and counted on the page; exit code 3 then, and where events were lost.
+            The archive is read once, in bounded memory, and neither root nor an agent is needed. Where a row has null, what \
+            was found out later fills it in (tapio query --help: JOINS). Time is cut into at most 600 buckets, so --since and \
+            --until show more detail. Damaged parts are skipped, named and counted on the page; exit code 3 then, and where \
+            events were lost.
 
             EXAMPLES
               tapio report /var/lib/tapio -o report.html
@@ -76,6 +77,9 @@ struct ReportCommand: ParsableCommand {
         } catch let error as FileError {
             throw ArchiveAccess.failure(error, path: path)
         }
+        if let stranger = source.stranger {
+            throw CommandFailure(.failed, TerminalText.escape("\(path) \(stranger)"))
+        }
         try ArchiveAccess.refuseStrangers(path, hasSegments: !source.segments.isEmpty, warnings: source.warnings)
         let bar = Bar()
         let report = ReportScan.report(
@@ -91,37 +95,29 @@ struct ReportCommand: ParsableCommand {
             progress: bar.show
         )
         bar.clear()
-        try refuseForeign(report, path)
+        try refuseUnreadable(report, path)
         try target.write(json ? JSONOutput.text(report) + "\n" : ReportPage.html(report))
-        ArchiveAccess.note(newerSchemaVersion: source.newerSchemaVersion)
-        let status = note(report)
+        let status = note(report, source)
         if status != .ok { throw status.code }
     }
 
-    /// One file of which nothing could be read is no archive, and a page about it would tell nothing.
-    private func refuseForeign(_ report: ReportData, _ path: String) throws {
+    /// A page about one file of which nothing could be read would tell nothing.
+    private func refuseUnreadable(_ report: ReportData, _ path: String) throws {
         var facts = stat()
         guard unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return }
         guard report.kinds.isEmpty, let damage = report.reading.damage.first else { return }
         throw CommandFailure(.failed, "nothing of it can be read, so no report is written: \(damage)")
     }
 
-    private func note(_ report: ReportData) -> ExitStatus {
-        let reading = report.reading
-        var status = reading.isIncomplete ? ExitStatus.incomplete : .ok
-        for warning in reading.warnings { StandardError.warning(TerminalText.escape(warning)) }
-        if reading.damageCount > 0 {
-            let rows =
-                reading.rowsInDamage > 0 ? ", at least \(HumanUnits.count(Int64(reading.rowsInDamage))) rows" : ""
-            let count = HumanUnits.count(Int64(reading.damageCount))
-            StandardError.line("tapio: note: incomplete: \(count) damaged parts were skipped\(rows)")
-            for item in reading.damage { StandardError.line("tapio: note:   \(item)") }
-            let more = reading.damageCount - reading.damage.count
-            if more > 0 { StandardError.line("tapio: note:   and \(more) more") }
-        }
+    /// Says on standard error what the report lacks, and returns how the command ends.
+    private func note(_ report: ReportData, _ source: ArchiveSource) -> ExitStatus {
+        var status = report.reading.isIncomplete ? ExitStatus.incomplete : .ok
+        ArchiveAccess.note(leftOut: source.warnings)
+        ArchiveAccess.note(newerSchemaVersion: source.newerSchemaVersion)
+        for note in report.reading.notes { StandardError.line("tapio: note: \(note)") }
         if report.gaps.total > 0 {
-            let count = HumanUnits.count(Int64(report.gaps.total))
-            StandardError.line("tapio: note: the ledger knows of \(count) gaps in that time; the page shows where")
+            let gaps = report.gaps.total == 1 ? "1 gap" : "\(HumanUnits.count(Int64(report.gaps.total))) gaps"
+            StandardError.line("tapio: note: the ledger knows of \(gaps) in that time; the page shows where")
             status = .incomplete
         }
         if report.kinds.isEmpty { StandardError.line("tapio: note: no event is in that time") }

@@ -169,6 +169,12 @@ class Checks:
         missing = run("[...document.querySelectorAll('button, input, select, [tabindex]')].filter(e => !(e.getAttribute('aria-label')"
                       " || e.textContent.trim() || (e.labels && e.labels.length) || e.id === 'page')).map(e => e.outerHTML.slice(0, 80))")
         self.expect(not missing, f"controls without a name: {missing}")
+        self.expect(run("document.querySelector('.skip').getAttribute('href')") == "#page", "the first link does not lead to the report")
+        tiles = run("Object.fromEntries([...document.querySelectorAll('.tile')].map(e => [e.children[0].textContent, e.children[1].textContent]))")
+        self.expect(tiles["Lost"] == "at least 7", f"a loss of unknown size is no part of what was lost: {tiles['Lost']}")
+        self.expect(tiles["Events"].startswith("≈ "), "an estimate is not called one")
+        self.expect("those that were kept" in run("document.getElementById('slow').textContent"),
+                    "it is not said that slow requests were sampled")
         ids = run("[...document.querySelectorAll('[id]')].map(e => e.id)")
         self.expect(len(ids) == len(set(ids)), "ids occur twice")
 
@@ -208,6 +214,13 @@ class Checks:
         before = self.range()
         self.chart()
         self.browser.run("document.querySelector('#rates .chart').focus({preventScroll: true})")
+        self.browser.key("End")
+        # The ledger does not tell of the last ten seconds: what did not happen there is not known to be zero.
+        values = self.browser.run("[...document.querySelectorAll('#rates .legend button')].map(e => e.textContent)")
+        self.expect(any(text.endswith("–") for text in values), f"a bucket of which nothing tells has a zero: {values}")
+        self.expect(not any(text.startswith("tcp_connect") and text.endswith("–") for text in values), "events that are there are not shown")
+        self.expect("no ledger of this time" in self.browser.run("document.querySelector('#rates .readout').textContent"),
+                    "it is not said where the ledger tells nothing")
         self.browser.key("Home")
         first = self.browser.run("document.querySelector('#rates .readout').textContent")
         self.browser.key("ArrowRight")
