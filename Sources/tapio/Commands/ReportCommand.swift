@@ -92,7 +92,8 @@ struct ReportCommand: ParsableCommand {
         )
         bar.clear()
         try refuseForeign(report, path)
-        try target.write(json ? JSONOutput.text(report) + "\n" : ReportPage.html(report))
+        let text = try json ? JSONOutput.text(report) + "\n" : ReportPage.html(report)
+        try target.write(Array(text.utf8))
         ArchiveAccess.note(newerSchemaVersion: source.newerSchemaVersion)
         let status = note(report)
         if status != .ok { throw status.code }
