@@ -194,7 +194,7 @@ struct EventTextTests {
         )
     }
 
-    private static let latencies: [(kind: String, errno: Int64?, words: String)] = [
+    private static let latencies: [(String, Int64?, String)] = [
         ("tcp_connect", nil, "answered in 1.2ms"), ("tcp_accept", nil, "accepted after 1.2ms"),
         ("tcp_failed", 111, "ECONNREFUSED after 1.2ms"), ("tcp_failed", 110, "ETIMEDOUT after 1.2ms"),
         ("tcp_failed", nil, "failed after 1.2ms"),
