@@ -38,6 +38,8 @@ enum ArchiveFormat {
     static let fileMagic: [UInt8] = Array("PAR1".utf8)
     /// Starts a frame: a byte that no text has, "TAPIOF", and one that shows when a transfer changed line ends.
     static let frameMagic: [UInt8] = [0xF4] + Array("TAPIOF".utf8) + [0x0A]
+    /// What a segment starts with.
+    static let fileStart = fileMagic + frameMagic
     /// Version of the frames that are written; higher ones are not read.
     static let version: UInt8 = 1
     /// Bytes of a frame's header.

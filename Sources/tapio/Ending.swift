@@ -62,8 +62,13 @@ struct Ending: Equatable {
     func end() -> Never {
         if !output.isEmpty {
             let out = Output()
-            try? out.line(output)
-            try? out.flush()
+            do {
+                try out.line(output)
+                try out.flush()
+            } catch {
+                // As of any command's output; the ending of that has none.
+                Ending(of: error).end()
+            }
         }
         if !error.isEmpty {
             // The first line says it; a query's others point at the place.

@@ -20,7 +20,11 @@ enum ExitStatus: Int32, CaseIterable {
           2   Command line, query or configuration is wrong: nothing was done.
           3   Answered, but parts of the archive are damaged or missing.
           77  Privileges are missing.
+          130 Ended by Ctrl-C (143: by SIGTERM) before it was done.
         """
+
+    /// As shells report a command that a signal ended.
+    static func ended(by signal: Int32) -> Int32 { 128 + signal }
 
     /// Ends the command with this code without another word.
     var code: ExitCode { ExitCode(rawValue) }

@@ -2,9 +2,17 @@ import Glibc
 import TapioArchive
 import TapioEvents
 
-/// A file that a command makes: written under another name beside it and renamed when it is whole, so that nobody ever finds
-/// half of it. Of one task.
+/// A file that a command makes: written under another name beside it and given its own when it is whole, so that nobody ever
+/// finds half of it. Of one task.
 final class OutputFile {
+    /// Whom a file is made for.
+    enum Access: mode_t {
+        /// Its owner, and its group to read.
+        case group = 0o640
+        /// Its owner alone.
+        case owner = 0o600
+    }
+
     /// Bytes that are collected before they are written.
     private static let blockBytes = 1 << 20
 
@@ -14,27 +22,43 @@ final class OutputFile {
     private(set) var byteCount: Int64 = 0
     private let temporary: String
     private let descriptor: Int32
+    private let isReplacing: Bool
     private let zstd: ZstdEncoder?
     private var pending: [UInt8] = []
-    private var isDone = false
+    private var isRenamed = false
 
     /// - Parameters:
-    ///   - path: Where; a file that is there is replaced in the end, in one step.
+    ///   - path: Where.
     ///   - isCompressed: Whether all of it is put into a zstd frame.
-    init(_ path: String, isCompressed: Bool) throws {
-        self.path = path
+    ///   - isReplacing: Whether a file that is there in the end is replaced, in one step; else that is an error.
+    init(
+        _ path: String,
+        isCompressed: Bool = false,
+        isReplacing: Bool = true,
+        for access: Access = .group
+    ) throws {
         try OutputFile.check(path)
-        temporary = "\(path).\(getpid()).tmp"
-        zstd = isCompressed ? ZstdEncoder(level: 3) : nil
-        descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o640)
-        guard descriptor >= 0 else { throw OutputFile.failure("cannot make", path) }
+        let temporary = "\(path).\(getpid()).tmp"
+        // Before it is there: a signal may come right after.
         TemporaryFiles.add(temporary)
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+        let opened = unsafe open(temporary, flags, access.rawValue)
+        guard opened >= 0 else {
+            let failure = OutputFile.failure(path)
+            TemporaryFiles.remove(temporary)
+            throw failure
+        }
+        self.path = path
+        self.temporary = temporary
+        self.isReplacing = isReplacing
+        descriptor = opened
+        zstd = isCompressed ? ZstdEncoder(level: 3) : nil
     }
 
     deinit {
         close(descriptor)
         // What is not whole is of no use to anybody.
-        if !isDone { unsafe unlink(temporary) }
+        if !isRenamed { unsafe unlink(temporary) }
         TemporaryFiles.remove(temporary)
     }
 
@@ -48,10 +72,24 @@ final class OutputFile {
     func finish() throws {
         zstd?.append([], isLast: true, to: &pending)
         try flush()
-        guard fsync(descriptor) == 0 || errno == EINVAL, unsafe rename(temporary, path) == 0 else {
-            throw OutputFile.failure("cannot write", path)
+        guard fsync(descriptor) == 0 || errno == EINVAL, takeName() else { throw OutputFile.failure(path) }
+    }
+
+    /// Whether it has its name now; else errno says why.
+    private func takeName() -> Bool {
+        if !isReplacing {
+            // A rename would replace what somebody made meanwhile; a link fails.
+            if unsafe link(temporary, path) == 0 { return true }
+            // Some file systems know no links, such as those of memory sticks.
+            guard errno == EPERM || errno == EOPNOTSUPP else { return false }
+            var facts = stat()
+            if unsafe lstat(path, &facts) == 0 {
+                errno = EEXIST
+                return false
+            }
         }
-        isDone = true
+        isRenamed = unsafe rename(temporary, path) == 0
+        return isRenamed
     }
 
     private func flush() throws {
@@ -63,7 +101,7 @@ final class OutputFile {
             if result > 0 {
                 written += result
             } else if result == 0 || errno != EINTR {
-                throw OutputFile.failure("cannot write", path)
+                throw OutputFile.failure(path)
             }
         }
         byteCount += Int64(written)
@@ -83,10 +121,10 @@ final class OutputFile {
         }
     }
 
-    private static func failure(_ what: String, _ path: String) -> CommandFailure {
+    private static func failure(_ path: String) -> CommandFailure {
         let code = errno
         let reason = unsafe String(cString: strerror(code))
         let status = code == EACCES || code == EPERM ? ExitStatus.privileges : .failed
-        return CommandFailure(status, "\(what) \(TerminalText.escape(path)): \(reason)")
+        return CommandFailure(status, "cannot write \(TerminalText.escape(path)): \(reason)")
     }
 }

@@ -56,6 +56,7 @@ struct Tapio: AsyncParsableCommand {
         // A reader that goes away is an error of our write, which ends the command silently.
         signal(SIGPIPE, SIG_IGN)
         do {
+            try CommandWords.check(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -67,7 +67,7 @@ extension EndToEnd {
             let again = try TapioProgram.run(arguments)
             #expect(again.exitCode == 2 && again.errors.contains("--force"), "\(again.errors)")
             #expect(try TapioProgram.run(arguments + settings + ["--force"]).exitCode == 0)
-            #expect(TestFile.find(place.path, suffix: ".part").allSatisfy { $0.contains("/archive/") })
+            #expect(TestFile.find(place.path, suffix: ".tmp").allSatisfy { $0.contains("/archive/") })
             #expect(agent.stop().ending == .exited(0))
         }
 

@@ -91,7 +91,7 @@ import Testing
     @Test(
         "what is wrong is said in one line that names it",
         arguments: [
-            (["--bogus"], "--bogus"), (["nonsense"], "nonsense"), (["run", "--for", "soon"], "write one as in 30s"),
+            (["--bogus"], "--bogus"), (["run", "--for", "soon"], "write one as in 30s"),
             (["run", "--collectors", "proces"], "no collector is named 'proces'; there are"),
             (["run", "--json"], "run --print --json"), (["query", "--csv", "--json"], "exclude each other"),
             (["query", "--top", "0"], "at least 1"), (["query", "--top", "3"], "add --by"),
@@ -112,6 +112,50 @@ import Testing
         #expect(ending.error.contains(part), "\(ending.error)")
         #expect(!ending.error.contains("\n"))
         #expect(ending.output.isEmpty)
+    }
+
+    @Test(
+        "a command that there is not is named before its options are, with the one that was perhaps meant",
+        arguments: [
+            (["nonsense"], "there is no command 'nonsense'; see tapio --help"),
+            (["qurey", "--by", "kind"], "there is no command 'qurey'; did you mean 'query'?"),
+            (["Query", "--by", "kind"], "there is no command 'Query'; did you mean 'query'?"),
+            (["help", "qurey"], "there is no command 'qurey'; did you mean 'query'?"),
+            (["config", "chekc", "--json"], "there is no command 'config chekc'; did you mean 'config check'?"),
+            (["bench", "xyz"], "there is no command 'bench xyz'; see tapio bench --help"),
+            // Of what is hidden nothing is said.
+            (["manuel"], "there is no command 'manuel'; see tapio --help"),
+            ([""], "there is no command ''; see tapio --help"),
+            (["a\n\u{1b}[31mb"], "there is no command 'a\\n\\x1b[31mb'; see tapio --help"),
+        ]
+    )
+    func unknownCommands(arguments: [String], message: String) throws {
+        let ending = try #require(CommandsParsingTests.ending(of: arguments))
+        #expect(ending.error == message)
+        #expect(ending.status == 2)
+        #expect(ending.output.isEmpty)
+    }
+
+    @Test("of a command that there is not no more is shown than a line holds")
+    func longUnknownCommand() throws {
+        let ending = try #require(CommandsParsingTests.ending(of: [String(repeating: "x", count: 100_000)]))
+        #expect(ending.status == 2)
+        #expect(ending.error.utf8.count < 160 && ending.error.contains("xxx…'"), "\(ending.error)")
+    }
+
+    @Test("a command is found by its words, and what stands behind it is its own matter", arguments: all.map(\.words))
+    func knownCommands(words: String) throws {
+        let path = words.split(separator: " ").dropFirst().map(String.init)
+        let type = try #require(CommandsParsingTests.all.first { $0.words == words }?.type)
+        let isGroup = !type.configuration.subcommands.isEmpty
+        try CommandWords.check(path)
+        try CommandWords.check(["help"] + path)
+        try CommandWords.check(path + ["--json"])
+        if isGroup {
+            #expect(throws: CommandFailure.self) { try CommandWords.check(path + ["no-command-or-operand"]) }
+        } else {
+            try CommandWords.check(path + ["no-command-or-operand"])
+        }
     }
 
     @Test("--help and --version go to standard output and end well")
@@ -135,6 +179,7 @@ import Testing
 
     private static func ending(of arguments: [String]) -> Ending? {
         do {
+            try CommandWords.check(arguments)
             var command = try Tapio.parseAsRoot(arguments)
             // Asking for help is a command of its own, which throws its text.
             if !(command is any AsyncParsableCommand) { try command.run() }

@@ -155,6 +155,71 @@ import Testing
         #expect(left > 0 && left < count)
     }
 
+    @Test("nobody is said to have had a pid then for good where a segment cannot be read")
+    func nobodyInDamage() throws {
+        let sample = try Sample()
+        let execs = ["kind = process_exec and start_ts is not null", "--select", "pid", "--limit", "1", "--json"]
+        let pid = try #require(try objects(sample.query(execs).output).first?["pid"] as? NSNumber)
+        let subject = "\(pid)@1971-01-01T00:00:00Z"
+        let last = try #require(sample.segments.last)
+        func run(_ command: String) throws -> CommandsBinary.Result {
+            try CommandsBinary.run([command, subject, "--archive", sample.archive.path])
+        }
+        for command in ["timeline", "explain"] {
+            let nobody = try run(command)
+            #expect(nobody.status == 1, "\(nobody.error)")
+            #expect(nobody.error.contains("no process is known to have had pid \(pid)"), "\(nobody.error)")
+            #expect(!nobody.error.contains("not all of it could be read"), "\(nobody.error)")
+        }
+        let bytes = try Data(contentsOf: last)
+        try bytes.prefix(bytes.count / 2).write(to: last)
+        for command in ["timeline", "explain"] {
+            let perhaps = try run(command)
+            #expect(perhaps.status == 3, "\(perhaps.error)")
+            #expect(perhaps.error.contains("no process is known to have had pid \(pid)"), "\(perhaps.error)")
+            #expect(perhaps.error.contains("not all of it could be read"), "\(perhaps.error)")
+            #expect(perhaps.error.contains(last.lastPathComponent), "\(perhaps.error)")
+            #expect(perhaps.output.isEmpty)
+        }
+    }
+
+    @Test("one file that begins as a segment, or has a segment's name, is a damaged one; another's is no segment")
+    func oneDamagedFile() throws {
+        let sample = try Sample(rows: 3000)
+        let segment = try #require(sample.segments.first)
+        let bytes = try Data(contentsOf: segment)
+        var turned = bytes.prefix(200)
+        turned[60] ^= 1
+        let damaged: [(name: String, bytes: Data)] = [
+            // "PAR1" alone, within the first frame's magic, its header and its contents.
+            ("a.parquet", bytes.prefix(4)), ("b.parquet", bytes.prefix(8)), ("c.parquet", bytes.prefix(30)),
+            ("d.parquet", bytes.prefix(60)), ("e.parquet", turned), (segment.lastPathComponent, Data()),
+        ]
+        for (name, bytes) in damaged {
+            let file = sample.root.appendingPathComponent(name)
+            try bytes.write(to: file)
+            let result = try CommandsBinary.run(["query", "--archive", file.path, "--by", "kind"])
+            #expect(result.status == 3, "\(name): \(result.error)")
+            #expect(result.error.contains("incomplete: 1 damaged part was skipped"), "\(name): \(result.error)")
+            #expect(result.error.contains(name), "\(name): \(result.error)")
+            #expect(result.output.isEmpty)
+        }
+        let listed = try CommandsBinary.run(["ls", sample.root.appendingPathComponent("c.parquet").path])
+        #expect(listed.status == 3 && listed.error.contains("is damaged"), "\(listed.error)")
+        // Parquet's own magic is not ours, and neither are fewer bytes than it has.
+        let others: [(name: String, bytes: Data)] = [
+            ("f.parquet", bytes.prefix(4) + Data(repeating: 0x15, count: 100)), ("g.parquet", bytes.prefix(3)),
+            ("h.parquet", Data()),
+        ]
+        for (name, bytes) in others {
+            let file = sample.root.appendingPathComponent(name)
+            try bytes.write(to: file)
+            let result = try CommandsBinary.run(["query", "--archive", file.path, "--by", "kind"])
+            #expect(result.status == 1, "\(name): \(result.error)")
+            #expect(result.error.contains("is no segment of an archive"), "\(name): \(result.error)")
+        }
+    }
+
     @Test("what is no archive is one line that says so")
     func strangers() throws {
         let sample = try Sample(rows: 3000)

@@ -25,7 +25,10 @@ import Testing
 
     @Test(
         "a word is quoted so that a shell reads it back",
-        arguments: ["plain", "", "two words", "it's", "$HOME `x` \"y\" \\", "*", "a\nb", "it'\u{301}s; '\u{301}"]
+        arguments: [
+            "plain", "", "two words", "it's", "$HOME `x` \"y\" \\", "*", "a\nb", "it'\u{301}s; '\u{301}", "'!", "'\\",
+            "'$\u{301}HOME", "'`\u{301}x`", "\u{1b}[2J\u{202e}'\u{1}1",
+        ]
     )
     func quoting(word: String) throws {
         let result = try CommandsBinary.shell("printf %s \(ShellText.quoted(word))")

@@ -55,17 +55,6 @@ import Testing
         #expect(!text.contains("the ledger closes"))
     }
 
-    @Test(
-        "paths are quoted so that a shell reads them back",
-        arguments: [
-            ("/a/b-c_d.e", "/a/b-c_d.e"), ("/with space", "'/with space'"), ("/it's", "\"/it's\""),
-            ("/a'$b", "'/a'\\''$b'"), ("/bad\u{1b}[2J", "$'/bad\\x1b\\x5b2J'"),
-        ]
-    )
-    func quoting(path: String, quoted: String) {
-        #expect(RunSummary.quoted(path) == quoted)
-    }
-
     @Test("nothing of a hostile path reaches the terminal")
     func hostile() {
         for line in RunSummary(report(path: "/x\u{1b}]0;owned\u{7}\n")).lines(usesColour: false) {

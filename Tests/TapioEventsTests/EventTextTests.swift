@@ -194,6 +194,21 @@ struct EventTextTests {
         )
     }
 
+    private static let latencies: [(String, Int64?, String)] = [
+        ("tcp_connect", nil, "answered in 1.2ms"), ("tcp_accept", nil, "accepted after 1.2ms"),
+        ("tcp_failed", 111, "ECONNREFUSED after 1.2ms"), ("tcp_failed", 110, "ETIMEDOUT after 1.2ms"),
+        ("tcp_failed", nil, "failed after 1.2ms"),
+    ]
+
+    @Test("only a connection that was answered is said to be; one that failed was tried so long", arguments: latencies)
+    func tcpLatency(kind: String, errno: Int64?, words: String) {
+        var values: [(String, EventValue)] = [
+            ("dst_addr", .string("10.0.0.1")), ("dst_port", .int(443)), ("latency_ns", .int(1_200_000)),
+        ]
+        if let errno { values.append(("errno", .int(errno))) }
+        #expect(EventLine().text(Self.event(kind: kind, values)).hasSuffix(" 10.0.0.1:443 \(words)"))
+    }
+
     @Test("a kind that nobody described shows its columns")
     func unknownKind() {
         let event = Self.event(

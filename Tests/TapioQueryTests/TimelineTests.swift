@@ -89,6 +89,29 @@ import Testing
         for second in [11, 12, 13, 16] { #expect(refusal(second) == nil) }
     }
 
+    @Test("who is told that no process had the pid then learns what could not be read")
+    func nobodyThenInDamage() throws {
+        let rows = Story.life(10, "old", from: 11, to: 13)
+        let whole = Story.archive(rows)
+        let broken = SegmentSource(name: "y.parquet", byteCount: 100) { _ in throw MemoryGroup.Broken() }
+        let archive = StoryArchive(
+            engine: QueryEngine(segments: whole.engine.segments + [broken]),
+            schema: whole.schema
+        )
+        func refusal(_ archive: StoryArchive) throws -> NoSuchLife? {
+            do {
+                _ = try Timeline(.process(pid: 10, atUs: Story.us(14)), in: archive, range: StoryRange())
+                return nil
+            } catch let error as NoSuchLife {
+                return error
+            }
+        }
+        #expect(try refusal(whole)?.summary.exitCode == 0)
+        let refused = try #require(try refusal(archive))
+        #expect(refused.summary.exitCode == 3)
+        #expect(refused.summary.damage.map(\.place) == ["y.parquet"])
+    }
+
     @Test("gaps stand where they lie, though the ledger wrote them later, and only those of the kinds asked for")
     func gaps() throws {
         let rows =

@@ -1,4 +1,5 @@
 import TapioEvents
+import TapioQuery
 
 /// What `tapio run` says at its end: what was seen, what was lost, where it is and how to ask it.
 public struct RunSummary: Sendable {
@@ -68,40 +69,16 @@ public struct RunSummary: Sendable {
             let perRow = HumanUnits.decimal(Double(archive.bytesWritten) / Double(archive.rowsWritten), decimals: 1)
             size += " for \(count(archive.rowsWritten)) rows, \(perRow) bytes each"
         }
-        let path = RunSummary.quoted(archive.path)
-        let sql = archive.path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
-        let duckDB = "SELECT kind, count(*) FROM '\(sql)/**/*.parquet' GROUP BY ALL ORDER BY 2 DESC"
+        let path = ShellText.quoted(archive.path)
+        let files = SQLDialect.duckdb.literal(archive.path + "/**/*.parquet")
+        let duckDB = "SELECT kind, count(*) FROM \(files) GROUP BY ALL ORDER BY 2 DESC"
         return [
             "The archive is \(TerminalText.escape(archive.path)) (\(size)). Ask it:", "",
             paint(.bold, "  \(program) query --archive \(path) --by kind"),
             paint(.bold, "  \(program) query --archive \(path) 'kind = process_exec' --by comm --top 10"),
-            paint(.bold, "  duckdb -c \(RunSummary.quoted(duckDB))"),
+            paint(.bold, "  duckdb -c \(ShellText.quoted(duckDB))"),
         ]
     }
 
     private func count(_ value: UInt64) -> String { HumanUnits.count(Int64(clamping: value)) }
-
-    /// A word that a shell reads back as that text; control characters by `$'…'`.
-    static func quoted(_ text: String) -> String {
-        let plain = "/._-+:=@%,"
-        if !text.isEmpty, text.utf8.allSatisfy({ isLetterOrDigit($0) || plain.utf8.contains($0) }) { return text }
-        if text.unicodeScalars.contains(where: TerminalText.isUnsafe) {
-            let bytes = text.utf8.map { byte -> String in
-                if isLetterOrDigit(byte) || plain.utf8.contains(byte) { return String(UnicodeScalar(byte)) }
-                return "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }
-            return "$'" + bytes.joined() + "'"
-        }
-        if text.contains("'"), !text.contains(where: { "\"\\$`!".contains($0) }) { return "\"\(text)\"" }
-        return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-    }
-
-    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"):
-            true
-        default: false
-        }
-    }
 }

@@ -88,7 +88,7 @@ struct ArchiveRecovery {
     /// Ours, or nothing but the first bytes of one of ours: the crash came before the prologue was written.
     private func isOurs(_ scan: FrameScan, _ file: any ReadableFile) throws(FileError) -> Bool {
         if scan.isOurs { return true }
-        let start = ArchiveFormat.fileMagic + ArchiveFormat.frameMagic
+        let start = ArchiveFormat.fileStart
         let head = try file.read(at: 0, count: start.count)
         return head == Array(start.prefix(head.count))
     }

@@ -79,6 +79,8 @@ struct FrameScan: Sendable {
     var damagedGroups: [UInt32: UInt32] = [:]
     /// How far the file is known: where the last frame ends of which at least the header is whole.
     var knownEnd: Int64 = 0
+    /// Starts as ours do, as far as that is there, with `PAR1` at least: a file of ours, even if no frame of it is whole.
+    var startsAsOurs = false
     /// Any whole frame at all: the file is ours.
     var isOurs: Bool { !wholeFrames.isEmpty }
     var rows: Int64 { groups.reduce(0) { $0 + Int64($1.header.rows) } }

@@ -18,8 +18,13 @@ struct FrameScanner {
     }
 
     private mutating func walk() {
-        if read(at: 0, count: 4) != ArchiveFormat.fileMagic {
-            report(.fileMagic, 0, "the file does not start with PAR1")
+        let start = ArchiveFormat.fileStart
+        if let head = read(at: 0, count: Int(min(scan.fileSize, Int64(start.count)))) {
+            let hasMagic = head.starts(with: ArchiveFormat.fileMagic)
+            scan.startsAsOurs = hasMagic && start.starts(with: head)
+            if !hasMagic { report(.fileMagic, 0, "the file does not start with PAR1") }
+        } else {
+            report(.unreadable, 0, "the file's start can't be read")
         }
         var offset = ArchiveFormat.firstFrameOffset
         while offset < scan.fileSize {

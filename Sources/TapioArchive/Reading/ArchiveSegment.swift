@@ -46,7 +46,7 @@ public struct ArchiveSegment: Sendable {
         let isOpen = path.hasSuffix(SegmentName.Role.open.rawValue)
         self.isOpen = isOpen
         self.isRecovered = scan.prologue?[SegmentKey.recovered] == "true"
-        self.isDamaged = !isOpen && scan.isOurs && !scan.isSealed
+        self.isDamaged = !isOpen && (scan.isOurs || scan.startsAsOurs) && !scan.isSealed
         self.fileSystem = fileSystem
     }
 

@@ -60,7 +60,7 @@ public struct OpenedSegment: Sendable {
     init(scan: FrameScan, file: MappedFile, path: String, isWanted: (SegmentGroupFacts) -> Bool = { _ in true }) {
         self.path = path
         self.file = file
-        isOurs = scan.isOurs
+        isOurs = scan.isOurs || scan.startsAsOurs
         if let prologue = scan.prologue {
             var problems = scan.problems
             var groups: [SegmentRowGroup] = []
@@ -99,7 +99,7 @@ public struct OpenedSegment: Sendable {
             schema = parquet.schema
             rowGroups = parquet.rowGroups.enumerated().map { SegmentRowGroup(info: $1, ordinal: $0) }
             keyValues = parquet.keyValues
-            problems = scan.isOurs ? scan.problems : []
+            problems = isOurs ? scan.problems : []
             wholeRows = parquet.rowGroups.reduce(0) { $0 + Int64($1.rowCount) }
             // The footer is whole, and tells of all row groups.
             lostRows = 0

@@ -28,7 +28,7 @@ struct EventDetails {
         case "k8s_pod", "k8s_container", "k8s_node": describeKubernetesObject()
         case "k8s_event": describeKubernetesEvent()
         case "_ledger": describeLedger()
-        default: if event["dst_addr"] != .null { describeConnection() }
+        default: if event["dst_addr"] != .null { describeConnection(kind) }
         }
         if kind != "_ledger" { describeRest() }
         return line.runs
@@ -114,14 +114,24 @@ struct EventDetails {
         return isThread ? "\(name)[\(number)/\(thread!)]" : "\(name)[\(number)]"
     }
 
-    private mutating func describeConnection() {
+    private mutating func describeConnection(_ kind: String) {
         // A summary has the ends that its grouping key has.
         let source = event["src_addr"] == .null && event["src_port"] == .null ? "" : endpoint("src_addr", "src_port")
         let destination = endpoint("dst_addr", "dst_port")
         let arrow = take("direction") == "inbound" ? "←" : "→"
         add(source.isEmpty ? "\(arrow) \(destination)" : "\(source) \(arrow) \(destination)", .bold)
-        if let errno = takeInt("errno") { add(KernelNames.error(errno), .red) }
-        if let latency = takeInt("latency_ns") { add("answered in \(HumanUnits.duration(ns: latency))") }
+        let errno = takeInt("errno")
+        if let errno { add(KernelNames.error(errno), .red) }
+        if let latency = takeInt("latency_ns") {
+            // Of one that failed, how long it was tried: there may have been no answer.
+            let words =
+                switch kind {
+                case "tcp_failed": errno == nil ? "failed after" : "after"
+                case "tcp_accept": "accepted after"
+                default: "answered in"
+                }
+            add("\(words) \(HumanUnits.duration(ns: latency))")
+        }
         if let duration = takeInt("duration_ns") { add("lasted \(HumanUnits.duration(ns: duration))") }
         if let sent = takeInt("bytes_sent") { add("↑\(HumanUnits.bytes(sent))") }
         if let received = takeInt("bytes_received") { add("↓\(HumanUnits.bytes(received))") }

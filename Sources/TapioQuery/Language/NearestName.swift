@@ -1,7 +1,7 @@
 /// What was perhaps meant by a name that does not exist.
-enum NearestName {
-    /// The known name with the fewest edits to `name`, if those are few.
-    static func find(_ name: String, in known: some Sequence<String>) -> String? {
+public enum NearestName {
+    /// The known name with the fewest edits to `name`, if those are few. Of a long name the first 64 characters count.
+    public static func find(_ name: String, in known: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().unicodeScalars.prefix(64))
         var best: (name: String, distance: Int)?
         for candidate in known {

@@ -13,7 +13,7 @@ public enum SQLDialect: String, Sendable, Hashable, CaseIterable {
     }
 
     /// A text as a literal, whatever it holds.
-    func literal(_ text: String) -> String {
+    public func literal(_ text: String) -> String {
         switch self {
         case .duckdb: "'" + SQLDialect.escape(text, ["'"], with: "'") + "'"
         case .clickhouse: "'" + SQLDialect.escape(text, ["\\", "'"], with: "\\") + "'"

@@ -66,6 +66,9 @@ public struct ArchiveSource: Sendable {
     public var stranger: String? {
         guard archiveSegments.count == 1, let file = newest, !file.isOurs else { return nil }
         if file.schema.columns.isEmpty {
+            // A segment of which nothing is left, by a name that only agents give; and what the disk does not give may be one.
+            let isPerhapsOurs = archiveSegments[0].name != nil || file.problems.contains { $0.kind == .unreadable }
+            if isPerhapsOurs { return nil }
             return "is no segment of an archive: \(file.problems.last?.detail ?? "nothing in it can be read")"
         }
         let names = Set(file.schema.columns.map(\.name))

@@ -21,12 +21,15 @@ public struct SubjectScope: Sendable {
         if case .process(let pid, let at) = subject {
             try Self.checkNodes(archive, subject)
             var lives = ProcessLives(pid: pid)
-            try archive.forEach(ProcessLives.filter(pid), in: range, columns: ProcessLives.columns) { row in
+            let filter = ProcessLives.filter(pid)
+            let summary = try archive.forEach(filter, in: range, columns: ProcessLives.columns) { row in
                 lives.add(row)
                 return true
             }
             let found = lives.life(atUs: at)
-            if let at, found == nil, !lives.lives.isEmpty { throw NoSuchLife(pid: pid, atUs: at, among: lives) }
+            if let at, found == nil, !lives.lives.isEmpty {
+                throw NoSuchLife(pid: pid, atUs: at, among: lives, summary: summary)
+            }
             life = found
             self.range = found.map { range.within(lives.range(of: $0)) } ?? range
             others = lives.lives.filter { $0.startUs != found?.startUs }
@@ -77,8 +80,11 @@ public struct SubjectScope: Sendable {
 public struct NoSuchLife: Error, Sendable, Hashable, CustomStringConvertible {
     /// One line, safe for a terminal, with the processes before and after that time.
     public let description: String
+    /// What the scan met: where parts were skipped, they may tell of a process that had it then.
+    public let summary: ScanSummary
 
-    init(pid: Int64, atUs: Int64, among lives: ProcessLives) {
+    init(pid: Int64, atUs: Int64, among lives: ProcessLives, summary: ScanSummary) {
+        self.summary = summary
         let (before, next) = lives.around(atUs)
         var text = "no process is known to have had pid \(pid) at \(HumanTime.rfc3339(microseconds: atUs))"
         if let next { text += "; the next is \(next.subject)" }

@@ -53,20 +53,16 @@ struct BugreportCommand: ParsableCommand {
                 "a report is no text for a terminal: send it on with | or >, or name a file with -o"
             )
         }
-        if let output, !isPiped { try refuseExisting(output) }
+        if let output { try target(output).check() }
         let report = BugReport.collect(source, agent, archive: archive)
         let name = "tapio-bugreport-\(BugreportCommand.plain(report.node))-\(BugreportCommand.stamp(now))"
         let path = output ?? name + ".tar.zst"
         guard let bytes = ZstdFrame.compress(report.tar(directory: name, time: max(0, now))) else {
             throw CommandFailure(.failed, "no memory to compress the report")
         }
-        if isPiped {
-            guard BugreportCommand.write(bytes, to: STDOUT_FILENO) else {
-                throw BugreportCommand.failure("standard output")
-            }
-        } else {
-            try write(bytes, to: path)
-        }
+        // Once more: collecting takes a while.
+        try target(path).check()
+        try target(path).write(bytes)
         for line in report.missing { StandardError.line("tapio: note: not in it: " + TerminalText.escape(line)) }
         if isPiped { return }
         let out = Output()
@@ -74,54 +70,8 @@ struct BugreportCommand: ParsableCommand {
         try out.flush()
     }
 
-    private func refuseExisting(_ path: String) throws {
-        var facts = stat()
-        guard unsafe lstat(path, &facts) == 0 else { return }
-        if facts.st_mode & S_IFMT != S_IFREG && facts.st_mode & S_IFMT != S_IFLNK {
-            throw CommandFailure(
-                .usage,
-                "\(TerminalText.escape(path)) is no file: name another one with -o, or - for standard output"
-            )
-        }
-        if force { return }
-        throw CommandFailure(
-            .usage,
-            "\(TerminalText.escape(path)) is there already: name another file with -o, or replace it with --force"
-        )
-    }
-
-    /// A file that was not there, of this user alone, whole or not at all; with --force it takes the place of another.
-    private func write(_ bytes: [UInt8], to path: String) throws {
-        let temporary = force ? "\(path).\(getpid()).part" : path
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
-            if errno == EEXIST { try refuseExisting(path) }
-            throw BugreportCommand.failure(path)
-        }
-        defer { close(descriptor) }
-        var isWritten = fchmod(descriptor, 0o600) == 0 && BugreportCommand.write(bytes, to: descriptor)
-        if isWritten && force { isWritten = unsafe rename(temporary, path) == 0 }
-        if isWritten { return }
-        let failure = BugreportCommand.failure(path)
-        unsafe unlink(temporary)
-        throw failure
-    }
-
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return false }
-        }
-        return true
-    }
-
-    private static func failure(_ path: String) -> CommandFailure {
-        let reason = unsafe String(cString: strerror(errno))
-        return CommandFailure(
-            .failed,
-            "cannot write \(TerminalText.escape(path)): \(reason); name another file with -o"
-        )
+    private func target(_ path: String) -> ReportTarget {
+        ReportTarget(path: path, isReplacing: force, access: .owner)
     }
 
     /// A node's name as part of a file's: letters, digits, `.`, `_` and `-`, at most 63.

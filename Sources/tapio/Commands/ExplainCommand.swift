@@ -36,7 +36,7 @@ struct ExplainCommand: ParsableCommand {
     func run() throws {
         let subject = try StoryReading.subject(subject)
         let reading = try StoryReading(archive, range: range, join: join)
-        let explanation = try Explanation(subject, in: reading.archive, range: reading.range)
+        let explanation = try reading.find { try Explanation(subject, in: reading.archive, range: reading.range) }
         if let note = explanation.scope.note { StandardError.line("tapio: note: \(note)") }
         guard explanation.isKnown else {
             throw reading.nobody(StoryReading.unknown(subject), explanation.summary)

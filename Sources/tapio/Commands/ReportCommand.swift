@@ -96,7 +96,9 @@ struct ReportCommand: ParsableCommand {
         )
         bar.clear()
         try refuseUnreadable(report, path)
-        try target.write(json ? JSONOutput.text(report) + "\n" : ReportPage.html(report))
+        let text = try json ? JSONOutput.text(report) + "
+" : ReportPage.html(report)
+        try target.write(Array(text.utf8))
         let status = note(report, source)
         if status != .ok { throw status.code }
     }

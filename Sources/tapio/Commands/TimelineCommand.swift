@@ -51,7 +51,9 @@ struct TimelineCommand: ParsableCommand {
     func run() throws {
         let subject = try StoryReading.subject(subject)
         let reading = try StoryReading(archive, range: range, join: join)
-        let timeline = try Timeline(subject, in: reading.archive, range: reading.range, kinds: QueryCommand.list(kinds))
+        let timeline = try reading.find {
+            try Timeline(subject, in: reading.archive, range: reading.range, kinds: QueryCommand.list(kinds))
+        }
         if let note = timeline.scope.note { StandardError.line("tapio: note: \(note)") }
         let out = Output()
         var text = TimelineText(output: output)

@@ -66,7 +66,7 @@ struct TopCommand: ParsableCommand {
         _ = try agent.client.status()
         let request = ControlRequest.Top(intervalMs: interval, entries: ControlRequest.Top.mostEntries)
         var session = try TopSession(agent.client, request, usesColour: output.usesColour)
-        if let signal = session.run() { throw ExitCode(128 + signal) }
+        if let signal = session.run() { throw ExitCode(ExitStatus.ended(by: signal)) }
     }
 
     /// Prints so many snapshots.

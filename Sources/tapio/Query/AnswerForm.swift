@@ -86,51 +86,34 @@ final class RowWriter {
 /// A Parquet file that appears when it is complete; or standard output.
 final class ParquetTarget {
     private var output: ParquetOutput
-    private let descriptor: Int32
-    private let path: String?
-    private let temporary: String
-    private var isFinished = false
+    /// Nil: standard output.
+    private let file: OutputFile?
 
     init(_ path: String, _ columns: [ResultColumn]) throws {
-        if path == "-" {
-            guard isatty(STDOUT_FILENO) != 1 else {
-                throw CommandFailure(.usage, "a Parquet file is nothing for a terminal: name a file, or use a pipe")
-            }
-            self.path = nil
-            temporary = ""
-            descriptor = STDOUT_FILENO
-        } else {
-            try OutputFile.check(path)
-            self.path = path
-            temporary = "\(path).\(getpid()).tmp"
-            descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
-            guard descriptor >= 0 else { throw ParquetTarget.failure(path) }
-            TemporaryFiles.add(temporary)
+        let program = "tapio version \(TapioVersion.current)"
+        guard path == "-" else {
+            let file = try OutputFile(path)
+            self.file = file
+            output = try ParquetOutput(columns, createdBy: program) { bytes in try file.write(bytes) }
+            return
         }
-        let out = Output(file: descriptor, path: self.path)
-        output = try ParquetOutput(columns, createdBy: "tapio version \(TapioVersion.current)") { bytes in
+        guard isatty(STDOUT_FILENO) != 1 else {
+            throw CommandFailure(.usage, "a Parquet file is nothing for a terminal: name a file, or use a pipe")
+        }
+        file = nil
+        let out = Output()
+        output = try ParquetOutput(columns, createdBy: program) { bytes in
             try out.bytes(bytes)
             try out.flush()
         }
-    }
-
-    deinit {
-        guard path != nil else { return }
-        close(descriptor)
-        if !isFinished { unsafe unlink(temporary) }
-        TemporaryFiles.remove(temporary)
     }
 
     func append(_ row: [EventValue]) throws { try output.append(row) }
 
     func finish(_ query: String, _ notes: [String]) throws {
         try output.finish(query: query, notes: notes)
+        try file?.finish()
         noteLosses()
-        guard let path else { return }
-        guard fsync(descriptor) == 0 || errno == EINVAL, unsafe rename(temporary, path) == 0 else {
-            throw ParquetTarget.failure(path)
-        }
-        isFinished = true
     }
 
     /// Says which texts are not in the file as they were.
@@ -143,10 +126,5 @@ final class ParquetTarget {
             let count = HumanUnits.count(Int64(output.refusedTexts))
             StandardError.line("tapio: note: incomplete: texts empty in the Parquet file, for want of room: \(count)")
         }
-    }
-
-    private static func failure(_ path: String) -> CommandFailure {
-        let reason = unsafe String(cString: strerror(errno))
-        return CommandFailure(.failed, "cannot write \(TerminalText.escape(path)): \(reason)")
     }
 }

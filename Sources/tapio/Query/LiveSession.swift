@@ -44,7 +44,7 @@ struct LiveSession {
             kinds: LiveQuery.kinds(of: query, among: feed.schema),
             tellsSkipped: true
         )
-        try feed.start(client, stream) { TerminalSignals.wake() }
+        try feed.start(client, stream) { SignalPipe.ring() }
         defer { feed.stop() }
         if query.spec.isAggregate {
             try showGroups(signals)

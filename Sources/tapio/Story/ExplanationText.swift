@@ -245,23 +245,3 @@ struct ExplanationText {
         )
     }
 }
-
-/// Words for a shell.
-enum ShellText {
-    /// The word as a POSIX shell reads it back.
-    static func quoted(_ word: String) -> String {
-        let isPlain =
-            !word.isEmpty
-            && word.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-                    || "-_./:=,@+".utf8.contains(byte)
-            }
-        if isPlain { return word }
-        var quoted = "'"
-        // Not by characters: a quote before a combining mark is another character.
-        for scalar in word.unicodeScalars {
-            if scalar == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(scalar) }
-        }
-        return quoted + "'"
-    }
-}

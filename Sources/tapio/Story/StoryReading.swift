@@ -29,6 +29,15 @@ struct StoryReading {
         return hasGaps || summary.exitCode != 0 || !question.source.warnings.isEmpty ? .incomplete : .ok
     }
 
+    /// What `look` finds of a subject. Ends as ``nobody(_:_:)`` does where no process had its pid at its time.
+    func find<Story>(_ look: () throws -> Story) throws -> Story {
+        do {
+            return try look()
+        } catch let unknown as NoSuchLife {
+            throw nobody(unknown.description, unknown.summary)
+        }
+    }
+
     /// The end of a command that found nobody: where parts of the archive could not be read, they may tell of whom was meant.
     func nobody(_ message: String, _ summary: ScanSummary) -> CommandFailure {
         if note(summary, hasGaps: false) == .ok { return CommandFailure(.failed, message) }

@@ -9,26 +9,12 @@ final class Output {
     /// Bytes that are collected before they are written.
     private static let blockBytes = 65_536
 
-    private let descriptor: Int32
-    /// What it is called where it cannot be written.
-    private let name: String
     private let isLineBuffered: Bool
     private var pending: [UInt8] = []
 
     /// - Parameter isLive: each line is written at once, whoever reads.
-    init(descriptor: Int32 = STDOUT_FILENO, isLive: Bool = false) {
-        self.descriptor = descriptor
-        name = "to standard output"
-        isLineBuffered = isLive || isatty(descriptor) == 1
-    }
-
-    /// For a file: nothing is written before it must be.
-    ///
-    /// - Parameter path: Its name; nil for standard output.
-    init(file descriptor: Int32, path: String?) {
-        self.descriptor = descriptor
-        name = path.map { TerminalText.escape($0) } ?? "to standard output"
-        isLineBuffered = false
+    init(isLive: Bool = false) {
+        isLineBuffered = isLive || isatty(STDOUT_FILENO) == 1
     }
 
     deinit {
@@ -65,7 +51,7 @@ final class Output {
         var written = 0
         while written < pending.count {
             let result = unsafe pending.withUnsafeBytes {
-                unsafe write(descriptor, $0.baseAddress! + written, pending.count - written)
+                unsafe write(STDOUT_FILENO, $0.baseAddress! + written, pending.count - written)
             }
             if result >= 0 {
                 written += result
@@ -73,7 +59,7 @@ final class Output {
                 throw OutputClosed()
             } else if errno != EINTR {
                 let reason = unsafe String(cString: strerror(errno))
-                throw CommandFailure(.failed, "cannot write \(name): \(reason)")
+                throw CommandFailure(.failed, "cannot write to standard output: \(reason)")
             }
         }
     }

@@ -17,7 +17,7 @@ struct TopSession {
     init(_ client: ControlClient, _ request: ControlRequest.Top, usesColour: Bool) throws {
         self.usesColour = usesColour
         signals = TerminalSignals.start()
-        feed = try TopFeed(client, request) { TerminalSignals.wake() }
+        feed = try TopFeed(client, request) { SignalPipe.ring() }
         screen = ScreenDiff()
         terminal = TerminalSession()
     }
