@@ -96,8 +96,7 @@ struct ReportCommand: ParsableCommand {
         )
         bar.clear()
         try refuseUnreadable(report, path)
-        let text = try json ? JSONOutput.text(report) + "
-" : ReportPage.html(report)
+        let text = try json ? JSONOutput.text(report) + "\n" : ReportPage.html(report)
         try target.write(Array(text.utf8))
         let status = note(report, source)
         if status != .ok { throw status.code }
