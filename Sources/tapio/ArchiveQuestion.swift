@@ -48,15 +48,8 @@ struct ArchiveQuestion {
 
     /// A bar while the archive is read.
     static func withProgress<Result>(_ body: (@escaping QueryEngine.Progress) throws -> Result) rethrows -> Result {
-        let bar = ProgressBox()
-        defer { bar.progress.clear() }
-        return try body { done, total in
-            bar.progress.update(done: Int64(done), of: Int64(total), "reading")
-            return true
-        }
-    }
-
-    private final class ProgressBox {
-        var progress = ScanProgress()
+        let bar = ScanBar()
+        defer { bar.clear() }
+        return try body(bar.show)
     }
 }

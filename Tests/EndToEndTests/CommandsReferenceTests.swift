@@ -24,7 +24,8 @@ import Testing
               `tapio: warning:` tell what an answer lacks. Standard output holds nothing but the answer.
             - **Exit codes**: 0 all is well; 1 it failed, or what was asked about is not well; 2 command line, query or
               configuration is wrong, nothing was done; 3 answered, but parts of the archive are damaged or events are known to be
-              missing; 77 privileges are missing. `head` and the like may close the pipe: that ends a command silently, with 0.
+              missing; 77 privileges are missing; 130 ended by Ctrl-C, 143 by SIGTERM, before it was done. `head` and the like may
+              close the pipe: that ends a command silently, with 0.
             - **The archive** is the first of `--archive`, `TAPIO_ARCHIVE_PATH`, the configuration's `archive.path`,
               `/var/lib/tapio`. It may be read while an agent writes it.
             - **The agent** is asked over its control socket: `--socket`, `TAPIO_CONTROL_SOCKET`, the configuration's

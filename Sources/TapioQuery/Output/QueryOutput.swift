@@ -13,7 +13,7 @@ public enum QueryOutput {
         var isNumeric: [Bool] = []
         for (place, column) in table.columns.enumerated() {
             titles.append(column.name)
-            isNumeric.append(column.type != .string && column.type != .timestamp)
+            isNumeric.append(column.isNumeric)
             if estimated.contains(place) {
                 titles.append("95 %")
                 isNumeric.append(false)
@@ -25,20 +25,9 @@ public enum QueryOutput {
                 return estimated.contains(place) ? [text, interval(table, number, place)] : [text]
             }
         }
-        var widths = titles.map { TerminalText.width(of: $0) }
-        for row in cells {
-            for (index, cell) in row.enumerated() { widths[index] = max(widths[index], TerminalText.width(of: cell)) }
-        }
-        func line(_ texts: [String]) -> String {
-            var line = ""
-            for (index, text) in texts.enumerated() {
-                let space = String(repeating: " ", count: widths[index] - TerminalText.width(of: text))
-                if index > 0 { line += "  " }
-                line += isNumeric[index] ? space + text : text + space
-            }
-            return String(line.reversed().drop { $0 == " " }.reversed())
-        }
-        return ([line(titles)] + cells.map(line)).map { $0 + "\n" }.joined()
+        var layout = TableLayout(titles: titles, isNumeric: isNumeric)
+        for row in cells { layout.widen(for: row) }
+        return layout.header + cells.map(layout.line).joined()
     }
 
     /// `1,180…1,250`, or nothing where a value is exact.

@@ -210,15 +210,16 @@ struct QueryCommand: ParsableCommand {
     }
 
     private func writeRows(_ question: ArchiveQuestion, to out: Output) throws -> ScanSummary {
-        let rows = try RowWriter(form, question.query, output, out)
-        let summary = try ArchiveQuestion.withProgress { progress in
-            try question.engine.forEachRow(
-                question.query,
-                progress: { rows.count > 0 && parquet == nil ? true : progress($0, $1) }
-            ) { event in
-                try rows.write(event)
-                return true
-            }
+        let bar = ScanBar()
+        defer { bar.clear() }
+        // Among rows on the same terminal it would only be in the way.
+        let rows = try RowWriter(form, question.query, output, out, willShow: bar.clear)
+        let summary = try question.engine.forEachRow(
+            question.query,
+            progress: { rows.isShowing ? true : bar.show($0, $1) }
+        ) { event in
+            try rows.write(event)
+            return true
         }
         try rows.finish(notes: notes(summary.notes, question))
         return summary

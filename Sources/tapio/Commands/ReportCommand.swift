@@ -81,7 +81,7 @@ struct ReportCommand: ParsableCommand {
             throw CommandFailure(.failed, TerminalText.escape("\(path) \(stranger)"))
         }
         try ArchiveAccess.refuseStrangers(path, hasSegments: !source.segments.isEmpty, warnings: source.warnings)
-        let bar = Bar()
+        let bar = ScanBar()
         let report = ReportScan.report(
             ReportScan.Request(
                 title: title ?? "Tapio report",
@@ -92,7 +92,7 @@ struct ReportCommand: ParsableCommand {
             ),
             segments: source.segments,
             warnings: source.warnings,
-            progress: bar.show
+            progress: { _ = bar.show($0, $1) }
         )
         bar.clear()
         try refuseUnreadable(report, path)
@@ -123,14 +123,5 @@ struct ReportCommand: ParsableCommand {
         }
         if report.kinds.isEmpty { StandardError.line("tapio: note: no event is in that time") }
         return status
-    }
-
-    /// A bar while the archive is read.
-    private final class Bar {
-        private var progress = ScanProgress()
-
-        func show(_ done: Int, _ total: Int) { progress.update(done: Int64(done), of: Int64(total), "reading") }
-
-        func clear() { progress.clear() }
     }
 }

@@ -5,7 +5,7 @@ import TapioQuery
 
 /// The form in which an answer is written.
 enum AnswerForm: Equatable {
-    /// An aligned table, or a line for each row.
+    /// An aligned table; where no fields are selected, a line for each row.
     case text
     /// A line of JSON for each row.
     case json
@@ -37,39 +37,62 @@ final class RowWriter {
     private let query: Query
     private let out: Output
     private let printer: RowPrinter
+    private var table: AlignedRows?
     private var file: ParquetTarget?
-    /// Rows that were written.
+    private let willShow: () -> Void
+    /// Rows that were taken.
     private(set) var count = 0
+    /// Whether a row went to standard output.
+    private(set) var isShowing = false
 
-    init(_ form: AnswerForm, _ query: Query, _ output: OutputOptions, _ out: Output) throws {
+    /// - Parameters:
+    ///   - isLive: Whether a row has to be seen when it comes.
+    ///   - willShow: Called before the first row goes to standard output.
+    init(
+        _ form: AnswerForm,
+        _ query: Query,
+        _ output: OutputOptions,
+        _ out: Output,
+        isLive: Bool = false,
+        willShow: @escaping () -> Void = {}
+    ) throws {
         self.form = form
         self.query = query
         self.out = out
-        printer = RowPrinter(output: output, isRaw: !query.spec.select.isEmpty)
+        self.willShow = willShow
+        printer = RowPrinter(output: output)
+        let columns = query.selected.map { ResultColumn(name: $0.name, type: $0.type, unit: $0.unit) }
         switch form {
         case .csv: try out.text(QueryOutput.csvHeader(query.selected))
         case .parquet(let path):
-            file = try ParquetTarget(
-                path,
-                query.selected.map { ResultColumn(name: $0.name, type: $0.type, unit: $0.unit) }
-            )
-        case .text, .json: break
+            file = try ParquetTarget(path, columns)
+        case .text: if !query.spec.select.isEmpty { table = AlignedRows(columns, holdsBack: !isLive) }
+        case .json: break
         }
     }
 
     func write(_ event: DecodedEvent) throws {
         count += 1
         switch form {
-        case .text, .json: try out.line(printer.text(event))
-        case .csv: try out.text(QueryOutput.csvLine(values(event)))
+        case .text: try show(table?.add(values(event)) ?? printer.text(event) + "\n")
+        case .json: try show(printer.text(event) + "\n")
+        case .csv: try show(QueryOutput.csvLine(values(event)))
         case .parquet: try file?.append(values(event))
         }
     }
 
     /// Nothing follows.
     func finish(notes: [String]) throws {
+        try show(table?.finish() ?? "")
         try file?.finish(query.description, notes)
         if count == 0 { StandardError.line("tapio: note: no row passes") }
+    }
+
+    private func show(_ text: String) throws {
+        guard !text.isEmpty else { return }
+        if !isShowing { willShow() }
+        isShowing = true
+        try out.text(text)
     }
 
     /// The event has its values in the order of the selected columns, without those that are null.

@@ -57,7 +57,7 @@ struct LiveSession {
     }
 
     private func showRows(_ signals: Int32) throws {
-        let writer = try RowWriter(form, query, output, out)
+        let writer = try RowWriter(form, query, output, out, isLive: true)
         let limit = query.spec.limit ?? .max
         let end = durationNs.map { ClockOffset.bootNow() + $0 }
         var isOver = false

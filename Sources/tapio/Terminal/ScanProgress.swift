@@ -28,8 +28,9 @@ struct ScanProgress {
     }
 
     /// Removes the bar, if there is one.
-    func clear() {
+    mutating func clear() {
         if lastDrawn != 0 { StandardError.write("\r\u{1b}[K") }
+        lastDrawn = 0
     }
 
     static func line(done: Int64, of total: Int64, _ what: String, columns: Int) -> String {
@@ -38,4 +39,17 @@ struct ScanProgress {
         let text = "\(bar) \(Int(fraction * 100)) %  \(HumanUnits.bytes(done)) of \(HumanUnits.bytes(total))  \(what)"
         return TerminalText.cut(text, to: max(0, columns - 1))
     }
+}
+
+/// The bar of an archive's scan, for closures that tell how far it is.
+final class ScanBar {
+    private var progress = ScanProgress()
+
+    /// Draws, and lets the scan go on.
+    func show(_ done: Int, _ total: Int) -> Bool {
+        progress.update(done: Int64(done), of: Int64(total), "reading")
+        return true
+    }
+
+    func clear() { progress.clear() }
 }
