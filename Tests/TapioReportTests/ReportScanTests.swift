@@ -133,6 +133,32 @@ import Testing
         #expect(nothing.time == nil && nothing.kinds.isEmpty)
     }
 
+    @Test("of the first and last bucket is told what is covered, by rows and by the ledger; nothing outside counts")
+    func partialBuckets() throws {
+        // Buckets of 5 s: three seconds of the first are covered, and one of the last.
+        let since = HostileHour.startUs + 602_000_000
+        let until = HostileHour.startUs + 2_401_000_000
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])], sinceNs: since * 1000, untilNs: until * 1000)
+        let time = try #require(data.time)
+        #expect(time.bucketUs == 5_000_000 && time.fromUs == since - 2_000_000 && time.toUs == until + 4_000_000)
+        #expect(time.coveredFromUs == since && time.coveredToUs == until)
+        #expect(data.ledger.fromUs == since && data.ledger.toUs == until)
+        // Ten a second.
+        let attempted = data.ledger.attempted.map { $0.rounded() }
+        #expect(attempted.first == 30 && attempted.last == 10)
+        #expect(attempted[1..<(time.buckets - 1)].allSatisfy { $0 == 50 })
+        #expect(data.ledger.totals["attempted"]?.rounded() == 17_990)
+        let connects = try #require(data.rates.first { $0.name == "tcp_connect" })
+        #expect(connects.values.first == 3 && connects.values.last == 4)
+
+        // Without bounds it is from the first row to the last.
+        let part = report([RowsInMemory.segment([RowsInMemory(hour.filter { $0["kind"] == .string("tcp_connect") })])])
+        let whole = try #require(part.time)
+        #expect(whole.coveredFromUs == HostileHour.startUs && whole.coveredToUs == HostileHour.startUs + 3_599_000_001)
+        #expect(whole.toUs == HostileHour.startUs + 3_600_000_000)
+        #expect(!part.ledger.isThere && part.ledger.fromUs == 0 && part.ledger.toUs == 0)
+    }
+
     @Test("a damaged row group is left out as a whole, named and counted; the rest is there")
     func damage() {
         let good = RowsInMemory(Array(hour[..<1000]), name: "good")

@@ -66,6 +66,11 @@ extension ReportData {
         public var bucketUs: Int64
         /// How many there are, 600 at most.
         public var buckets: Int
+        /// Begin of what the archive covers of the time that was asked for, in the first bucket. A rate of that bucket is per
+        /// second from here on.
+        public var coveredFromUs: Int64
+        /// End of it, in the last bucket.
+        public var coveredToUs: Int64
     }
 
     /// What was read, and what could not be.
@@ -167,6 +172,11 @@ extension ReportData {
         public var sampledOut: [Double] = []
         /// Lost: ring full, malformed, shed and failed.
         public var lost: [Double] = []
+        /// Begin of the first interval, as far as it lies in the time; 0 where there is no ledger. As
+        /// ``TimeSpan/coveredFromUs`` for the rates of the ledger.
+        public var fromUs: Int64 = 0
+        /// End of the last.
+        public var toUs: Int64 = 0
         /// Whether an interval tells of at least a part of the bucket. Of the others nobody knows whether anything happened
         /// that is not in the archive: that there is no event there does not show that there was none.
         public var covered: [Bool] = []

@@ -19,13 +19,20 @@ extension PageScript {
         // Where no event and no interval of the ledger is, nobody knows that there was nothing: that is no zero.
         const isTold = index => !data.ledger.isThere || data.ledger.covered[index];
         const asTold = values => values.map((value, index) => value === 0 && !isTold(index) ? null : value);
+        // Of the first and of the last bucket a part may lie outside of what is told of: a rate is per second of the rest, and
+        // of less than a twentieth of a bucket there is none, since a few events would make it anything.
+        const widthOf = (index, span) => Math.min(time.fromUs + (index + 1) * time.bucketUs, span.toUs)
+          - Math.max(time.fromUs + index * time.bucketUs, span.fromUs);
+        const isTooShort = (index, span) => widthOf(index, span) * 20 < time.bucketUs;
+        const perSecond = (values, span) => values.map((value, index) =>
+          value === null || isTooShort(index, span) ? null : value / widthOf(index, span) * 1e6);
         let charts = 0;
 
-        const chart = ({ name, series, format, logarithmic, perSecond }) => {
+        // `span`: from when to when the values are rates; none where they are not.
+        const chart = ({ name, series, format, logarithmic, span }) => {
           const id = "chart" + charts++;
           const height = 250, top = 18, bottom = 26, left = 62, right = 12;
           let width = 800, cursor = null, anchor = null, hidden = new Set(), isLog = !!logarithmic, lines = series;
-          const factor = perSecond ? 1e6 / time.bucketUs : 1;
           const holder = make("div", {
             class: "chart", tabindex: 0, role: "application", "aria-roledescription": "chart", id,
             "aria-label": name + ". Arrow keys move the cursor, with Shift they select, Enter zooms in, plus and minus zoom, "
@@ -45,7 +52,7 @@ extension PageScript {
             for (const line of lines) {
               if (hidden.has(line.name)) continue;
               for (let i = first; i <= last; i++) {
-                const value = line.values[i] === null ? null : line.values[i] * factor;
+                const value = line.values[i];
                 if (value === null) continue;
                 if (value > greatest) greatest = value;
                 if (value > 0 && value < least) least = value;
@@ -108,7 +115,7 @@ extension PageScript {
               for (let i = Math.max(0, first - 1); i <= Math.min(time.buckets - 1, last + 1); i++) {
                 const value = line.values[i];
                 if (value === null || (isLog && value === 0)) { isDrawing = false; continue; }
-                const px = x(begin(i) + time.bucketUs / 2).toFixed(1), py = y(value * factor).toFixed(1);
+                const px = x(begin(i) + time.bucketUs / 2).toFixed(1), py = y(value).toFixed(1);
                 path += (isDrawing ? "L" : "M") + px + " " + py;
                 const isAlone = !isDrawing && (i + 1 >= time.buckets || line.values[i + 1] === null || (isLog && !line.values[i + 1]));
                 if (isAlone) inside.append(draw("circle", { cx: px, cy: py, r: 2.5, class: "d" + number % 8 }));
@@ -142,12 +149,16 @@ extension PageScript {
             const texts = [];
             lines.forEach((line, number) => {
               const item = legend.children[number];
-              const value = cursor === null ? "" : line.values[cursor] === null ? "–" : format(line.values[cursor] * factor);
+              const value = cursor === null ? "" : line.values[cursor] === null ? "–" : format(line.values[cursor]);
               item.querySelector(".value").textContent = value;
               if (cursor !== null && !hidden.has(line.name)) texts.push(line.name + " " + value);
             });
             if (cursor === null) return "";
             const notes = [];
+            const covered = span ? widthOf(cursor, span) : time.bucketUs;
+            if (covered > 0 && covered < time.bucketUs) {
+              notes.push(duration(covered * 1000) + " of it covered" + (isTooShort(cursor, span) ? ", too short for a rate" : ""));
+            }
             if (lossAt(cursor) > 0) notes.push(count(lossAt(cursor)) + (lossAt(cursor) === 1 ? " event lost" : " events lost"));
             if (sampledAt(cursor) > 0) notes.push(count(sampledAt(cursor)) + " sampled out");
             if (!isTold(cursor)) notes.push("no ledger of this time");

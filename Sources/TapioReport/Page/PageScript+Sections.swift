@@ -54,8 +54,12 @@ extension PageScript {
           tile("Damaged parts", count(reading.damageCount), reading.damageCount > 0)));
 
         if (time) {
-          const rates = chart({ name: "Events per second", series: data.rates.map(line => ({ ...line, values: asTold(line.values) })), format: short, perSecond: true });
-          section("rates", "Event rates", "Events per second by kind; a line stands for the events that were kept and, by weight, those they stand for.", rates.parts);
+          const told = { fromUs: time.coveredFromUs, toUs: time.coveredToUs };
+          const isPartly = told.fromUs > time.fromUs || told.toUs < time.toUs;
+          const rates = chart({ name: "Events per second", format: short, span: told,
+            series: data.rates.map(line => ({ ...line, values: perSecond(asTold(line.values), told) })) });
+          section("rates", "Event rates", "Events per second by kind; a line stands for the events that were kept and, by weight, those they stand for."
+            + (isPartly ? " At begin and end rates are per second of the part of the bucket that is covered." : ""), rates.parts);
 
           if (data.latencies.length) {
             const lines = item => [["p50", item.p50], ["p90", item.p90], ["p99", item.p99], ["max", item.maximum]]
@@ -69,9 +73,9 @@ extension PageScript {
               + (data.latenciesLeftOut ? ` ${counted(data.latenciesLeftOut, "more kind")} had no room.` : ""), latency.parts);
           }
 
-          const ledger = [{ name: "attempted", values: asTold(data.ledger.attempted) },
-            { name: "sampled out", values: asTold(data.ledger.sampledOut) }, { name: "lost", values: asTold(data.ledger.lost) }];
-          const parts = data.ledger.isThere ? chart({ name: "Losses and sampling", series: ledger, format: short, perSecond: true }).parts
+          const ledger = [["attempted", data.ledger.attempted], ["sampled out", data.ledger.sampledOut], ["lost", data.ledger.lost]]
+            .map(([name, values]) => ({ name, values: perSecond(asTold(values), data.ledger) }));
+          const parts = data.ledger.isThere ? chart({ name: "Losses and sampling", series: ledger, format: short, span: data.ledger }).parts
             : [make("p", {}, "The archive has no ledger of this time: what was lost is not known.")];
           if (data.gaps.items.length) parts.push(...table("Gaps", [
             { key: "fromUs", label: "From (UTC)", kind: "time" }, { key: "toUs", label: "To", kind: "time" }, { key: "kind", label: "Kind" },

@@ -221,7 +221,14 @@ class Checks:
         self.expect(not any(text.startswith("tcp_connect") and text.endswith("–") for text in values), "events that are there are not shown")
         self.expect("no ledger of this time" in self.browser.run("document.querySelector('#rates .readout').textContent"),
                     "it is not said where the ledger tells nothing")
+        # Forty events in the nine seconds of the bucket that the archive has: not forty in ten.
+        self.expect("tcp_connect4.44" in values, f"a rate of the last bucket is not per second of what is covered: {values}")
+        self.expect("9 s of it covered" in self.browser.run("document.querySelector('#rates .readout').textContent"),
+                    "it is not said how much of the last bucket is covered")
         self.browser.key("Home")
+        values = self.browser.run("[...document.querySelectorAll('#rates .legend button')].map(e => e.textContent)")
+        self.expect("tcp_connect1" in values and "of it covered" not in self.browser.run("document.querySelector('#rates .readout').textContent"),
+                    f"a bucket that is covered as a whole is taken for a part: {values}")
         first = self.browser.run("document.querySelector('#rates .readout').textContent")
         self.browser.key("ArrowRight")
         second = self.browser.run("document.querySelector('#rates .readout').textContent")
