@@ -114,9 +114,34 @@ import Testing
         #expect(Set(data.dns.items.map(\.trouble)) == ["timeout", "NXDOMAIN"])
         #expect(data.deaths.items.map(\.kind) == ["oom_kill", "signal_death"])
         #expect(data.deaths.items.last?.signal == 11)
+        #expect(data.signalDeaths == ReportData.SignalDeaths(kind: "signal_death", rows: 1, events: 1))
         #expect(data.timeline.items.count == 300 && data.timeline.total == 3600)
         #expect(data.timeline.items.contains { $0.exitCode == 1 && $0.endUs != nil })
         #expect(data.timeline.items.contains { $0.endUs == nil && $0.exe.hasPrefix("/bin/") })
+    }
+
+    @Test("deaths by a signal are counted by weight, of signal_death where that is, else of process_exit")
+    func signalDeaths() {
+        func dead(_ kind: String, second: Double, weight: Double, signal: Int64 = 9) -> Row {
+            HostileHour.event(kind, second: second, "a", ["signal": .int(signal), "weight": .double(weight)])
+        }
+        let exits = [
+            dead("process_exit", second: 1, weight: 4), dead("process_exit", second: 2, weight: 1),
+            dead("process_exit", second: 3, weight: 8, signal: 0),
+        ]
+        // The kernel's choice of a victim is no part of it, however many rows it stands for.
+        let oomKills = [dead("oom_kill", second: 1, weight: 3), dead("oom_kill", second: 2, weight: 3)]
+        func counted(_ rows: [Row]) -> ReportData.SignalDeaths {
+            report([RowsInMemory.segment([RowsInMemory(rows)])]).signalDeaths
+        }
+        #expect(
+            counted(exits + oomKills) == ReportData.SignalDeaths(kind: "process_exit", rows: 2, events: 5)
+        )
+        let deaths = [dead("signal_death", second: 1, weight: 2)]
+        #expect(
+            counted(exits + oomKills + deaths) == ReportData.SignalDeaths(kind: "signal_death", rows: 1, events: 2)
+        )
+        #expect(counted(oomKills) == ReportData.SignalDeaths())
     }
 
     @Test("--since and --until bound everything, to the microsecond")

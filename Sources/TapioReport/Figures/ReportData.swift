@@ -48,6 +48,8 @@ public struct ReportData: Codable, Sendable, Equatable {
     public var slow = Listing<SlowRequest>()
     /// OOM kills and deaths by a signal.
     public var deaths = Listing<Death>()
+    /// How many deaths by a signal there are, of which ``deaths`` lists the rows.
+    public var signalDeaths = SignalDeaths()
     /// Processes by their start.
     public var timeline = Listing<ProcessSpan>()
 
@@ -330,6 +332,16 @@ extension ReportData {
         public var signal: Int64?
         /// Who sent it, or what ran out.
         public var detail: String
+    }
+
+    /// Deaths by a signal, counted of one kind: others tell of the same.
+    public struct SignalDeaths: Codable, Sendable, Equatable {
+        /// signal_death where there are any, else process_exit; empty where nobody died so.
+        public var kind = ""
+        /// Its rows that tell of one.
+        public var rows = 0
+        /// The deaths that they stand for.
+        public var events = 0.0
     }
 
     /// The life of a process, as far as it was seen.

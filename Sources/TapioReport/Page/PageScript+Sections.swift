@@ -33,7 +33,8 @@ extension PageScript {
         }
         const totals = data.ledger.totals;
         const lost = ["ring_full", "malformed", "shed", "failed"].reduce((all, name) => all + (totals[name] || 0), 0);
-        const tile = (name, value, isBad) => make("div", { class: isBad ? "tile bad" : "tile" }, make("dt", {}, name), make("dd", {}, value));
+        const tile = (name, value, isBad, source) => make("div", { class: isBad ? "tile bad" : "tile" }, make("dt", {}, name), make("dd", {}, value),
+          source ? make("dd", { class: "source" }, source) : null);
         // An unknown number is no zero.
         const lostText = !data.ledger.isThere ? "no ledger" : !unknownGaps.length ? count(lost)
           : lost > 0 ? "at least " + count(lost) : "unknown";
@@ -41,13 +42,14 @@ extension PageScript {
         const about = (...names) => isSampled(...names) ? "≈ " : "";
         const countOf = (...names) => about(...names) + count(ofKinds(...names));
         const oomKills = ofKinds("oom_kill");
+        const killed = data.signalDeaths;
         main.append(make("dl", { class: "tiles" },
           tile("Events", about() + count(reading.events)), tile("Rows", count(reading.rows)),
           tile("Lost", lostText, lost > 0 || unknownGaps.length > 0),
           tile("Sampled out", data.ledger.isThere ? count(totals.sampled_out || 0) : "no ledger"),
           tile("OOM kills", countOf("oom_kill"), oomKills > 0),
-          tile("Killed by signals", about("signal_death")
-            + count(ofKinds("signal_death") || Math.max(0, data.deaths.total - oomKills))),
+          tile("Killed by signals", (killed.rows ? about(killed.kind) : "") + count(killed.events), false,
+            killed.rows ? `by weight, of ${counted(killed.rows, killed.kind + " row")}` : ""),
           tile("Failed system calls", countOf("syscall_failed")),
           tile("Failed connections", countOf("tcp_failed")),
           tile("DNS failures", countOf("dns_failed", "dns_timeout")),
@@ -113,7 +115,8 @@ extension PageScript {
           { key: "name", label: "Name" }, { key: "trouble", label: "Trouble" }, { key: "comm", label: "Process" }, { key: "server", label: "Server" },
           { key: "count", label: "Times", kind: "count" }, { key: "longestNs", label: "Longest", kind: "duration" }], data.dns.items, { order: 4 }));
         const deaths = data.deaths.items.map(death => ({ ...death, fate: death.kind === "oom_kill" ? "OOM kill" : signal(death.signal) }));
-        if (deaths.length) section("deaths", "OOM and kills", listing(data.deaths), table("OOM and kills", [
+        if (deaths.length) section("deaths", "OOM and kills", listing(data.deaths, isSampled("oom_kill", killed.kind)
+          ? "A row each. Of those that were sampled out there is none: the counts above, by weight, are greater." : ""), table("OOM and kills", [
           { key: "timeUs", label: "Time (UTC)", kind: "time" }, { key: "fate", label: "What" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" },
           { key: "owner", label: "Pod, container or unit" }, { key: "detail", label: "Why" }], deaths, { order: 0, isDown: false, time: within("timeUs") }));
         if (data.timeline.items.length) {

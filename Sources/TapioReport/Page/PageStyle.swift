@@ -53,6 +53,7 @@ enum PageStyle {
         .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .5rem .7rem; }
         .tile dt { color: var(--dim); font-size: .85rem; }
         .tile dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+        .tile dd.source { color: var(--dim); font-size: .8rem; font-weight: 400; }
         .tile.bad { border-left: 5px solid var(--bad); }
         section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; margin: 1rem 0; }
         .notice { border: 1px solid var(--warn); border-left-width: 6px; background: var(--warn-back); }

@@ -172,6 +172,9 @@ class Checks:
         self.expect(run("document.querySelector('.skip').getAttribute('href')") == "#page", "the first link does not lead to the report")
         tiles = run("Object.fromEntries([...document.querySelectorAll('.tile')].map(e => [e.children[0].textContent, e.children[1].textContent]))")
         self.expect(tiles["Lost"] == "at least 7", f"a loss of unknown size is no part of what was lost: {tiles['Lost']}")
+        source = run("[...document.querySelectorAll('.tile')].find(e => e.children[0].textContent === 'Killed by signals').children[2]?.textContent")
+        self.expect(tiles["Killed by signals"] == "1" and source == "by weight, of 1 signal_death row",
+                    f"it is not said of what deaths by signals are counted: {tiles['Killed by signals']} {source}")
         self.expect(tiles["Events"].startswith("≈ "), "an estimate is not called one")
         self.expect("those that were kept" in run("document.getElementById('slow').textContent"),
                     "it is not said that slow requests were sampled")
