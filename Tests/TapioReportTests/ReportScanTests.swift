@@ -73,6 +73,8 @@ import Testing
         #expect(latency.maximum[0] == 100_000)
         #expect(latency.counts[0] == 10)
         #expect(latency.counts[300] == 40)
+        // A row of weight four is one sample.
+        #expect(latency.samples[0] == 10 && latency.samples[300] == 10)
         let exits = try #require(data.latencies.first { $0.kind == "process_exit" })
         #expect(exits.measure == "duration_ns")
         // The life of a process is no request.

@@ -152,8 +152,11 @@ extension ReportData {
         public var kind: String
         /// The column: latency_ns or duration_ns.
         public var measure: String
-        /// Events that were measured, by bucket.
+        /// Events that were measured, by bucket: by weight.
         public var counts: [Double]
+        /// Those of them that were kept, by bucket: of so many a percentile is known. With fewer than 100 a p99 is the greatest
+        /// of them, and says little; a p90 with fewer than 10.
+        public var samples: [Double]
         /// Medians, rounded up by at most 6.25 %; of summaries they are within 25 %.
         public var p50: [Double?]
         /// The value that 90 % did not exceed.

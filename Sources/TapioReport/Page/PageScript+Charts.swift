@@ -28,6 +28,9 @@ extension PageScript {
           value === null || isTooShort(index, span) ? null : value / widthOf(index, span) * 1e6);
         let charts = 0;
 
+        // A percentile of so few that it is as good as the greatest of them.
+        const isUnsure = (line, index) => !!line.least && line.values[index] !== null && line.of.samples[index] < line.least;
+
         // `span`: from when to when the values are rates; none where they are not.
         const chart = ({ name, series, format, logarithmic, span }) => {
           const id = "chart" + charts++;
@@ -111,17 +114,25 @@ extension PageScript {
             for (const gap of unknownGaps) shade(x(gap.fromUs), x(gap.toUs), "hatch", .65, top, plot);
             lines.forEach((line, number) => {
               if (hidden.has(line.name)) return;
-              let path = "", isDrawing = false;
+              // What is unsure is drawn thin, up to it and from it.
+              let sure = "", unsure = "", before = null;
               for (let i = Math.max(0, first - 1); i <= Math.min(time.buckets - 1, last + 1); i++) {
                 const value = line.values[i];
-                if (value === null || (isLog && value === 0)) { isDrawing = false; continue; }
-                const px = x(begin(i) + time.bucketUs / 2).toFixed(1), py = y(value).toFixed(1);
-                path += (isDrawing ? "L" : "M") + px + " " + py;
-                const isAlone = !isDrawing && (i + 1 >= time.buckets || line.values[i + 1] === null || (isLog && !line.values[i + 1]));
-                if (isAlone) inside.append(draw("circle", { cx: px, cy: py, r: 2.5, class: "d" + number % 8 }));
-                isDrawing = true;
+                if (value === null || (isLog && value === 0)) { before = null; continue; }
+                const px = x(begin(i) + time.bucketUs / 2).toFixed(1), py = y(value).toFixed(1), isThin = isUnsure(line, i);
+                const isAlone = !before && (i + 1 >= time.buckets || line.values[i + 1] === null || (isLog && !line.values[i + 1]));
+                if (isAlone) inside.append(isThin
+                  ? draw("circle", { cx: px, cy: py, r: 2.5, class: "unsure line s" + number % 8 })
+                  : draw("circle", { cx: px, cy: py, r: 2.5, class: "d" + number % 8 }));
+                if (before) {
+                  const isPartThin = isThin || before.isThin, isGoingOn = before.isPartThin === isPartThin;
+                  const part = (isGoingOn ? "" : "M" + before.px + " " + before.py) + "L" + px + " " + py;
+                  if (isPartThin) unsure += part; else sure += part;
+                  before = { px, py, isThin, isPartThin };
+                } else before = { px, py, isThin };
               }
-              inside.append(draw("path", { d: path, class: "line s" + number % 8, "stroke-dasharray": dashes[number % 8] }));
+              for (const [path, more] of [[sure, ""], [unsure, " unsure"]])
+                if (path) inside.append(draw("path", { d: path, class: "line s" + number % 8 + more, "stroke-dasharray": dashes[number % 8] }));
             });
             let lastMark = -100;
             for (const death of data.deaths.items) {
@@ -150,11 +161,19 @@ extension PageScript {
             lines.forEach((line, number) => {
               const item = legend.children[number];
               const value = cursor === null ? "" : line.values[cursor] === null ? "–" : format(line.values[cursor]);
-              item.querySelector(".value").textContent = value;
-              if (cursor !== null && !hidden.has(line.name)) texts.push(line.name + " " + value);
+              const isVague = cursor !== null && isUnsure(line, cursor);
+              item.querySelector(".value").textContent = value + (isVague ? "*" : "");
+              if (cursor !== null && !hidden.has(line.name)) texts.push(line.name + " " + value + (isVague ? " uncertain" : ""));
             });
             if (cursor === null) return "";
             const notes = [];
+            // All lines of a chart are of the same events.
+            const of = lines.length ? lines[0].of : null;
+            if (of && of.counts[cursor] > 0) {
+              const isWeighted = Math.abs(of.counts[cursor] - of.samples[cursor]) > .001;
+              notes.push(isWeighted ? `n ≈ ${count(of.counts[cursor])} of which ${count(of.samples[cursor])} were kept`
+                : `n = ${count(of.samples[cursor])}`);
+            }
             const covered = span ? widthOf(cursor, span) : time.bucketUs;
             if (covered > 0 && covered < time.bucketUs) {
               notes.push(duration(covered * 1000) + " of it covered" + (isTooShort(cursor, span) ? ", too short for a rate" : ""));
@@ -165,7 +184,8 @@ extension PageScript {
             const end = begin(cursor) + time.bucketUs;
             if (unknownGaps.some(gap => gap.fromUs < end && gap.toUs >= begin(cursor))) notes.push("an unknown number of events lost");
             const when = stamp(begin(cursor)) + " UTC, " + duration(time.bucketUs * 1000);
-            readout.textContent = when + (notes.length ? " · " + notes.join(" · ") : "");
+            const mark = lines.some(line => isUnsure(line, cursor)) ? ["* of too few"] : [];
+            readout.textContent = [when, ...notes, ...mark].join(" · ");
             return when + ": " + texts.concat(notes).join(", ");
           };
 
@@ -184,6 +204,8 @@ extension PageScript {
             const key = (text, ...shape) => legend.append(make("li", { class: "key" },
               draw("svg", { width: 18, height: 14, "aria-hidden": "true" }, ...shape), text));
             const square = fillId => draw("rect", { width: 18, height: 14, fill: `url(#${id}${fillId})` });
+            if (lines.some(line => line.values.some((_, i) => isUnsure(line, i))))
+              key("* thin: of too few", draw("line", { x1: 0, x2: 18, y1: 7, y2: 7, class: "line unsure s7" }));
             if (data.ledger.lost.some(n => n > 0) || unknownGaps.length) key("events lost here", square("hatch"));
             if (data.ledger.isThere && data.ledger.covered.includes(false)) key("no ledger of this time", square("blank"));
             if (data.ledger.sampledOut.some(n => n > 0)) key("sampled here", square("dots"));

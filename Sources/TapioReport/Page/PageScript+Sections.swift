@@ -64,13 +64,15 @@ extension PageScript {
             + (isPartly ? " At begin and end rates are per second of the part of the bucket that is covered." : ""), rates.parts);
 
           if (data.latencies.length) {
-            const lines = item => [["p50", item.p50], ["p90", item.p90], ["p99", item.p99], ["max", item.maximum]]
-              .map(([name, values]) => ({ name, values }));
+            // Of fewer, a percentile is the greatest of all.
+            const lines = item => [["p50", item.p50, 2], ["p90", item.p90, 10], ["p99", item.p99, 100], ["max", item.maximum, 0]]
+              .map(([name, values, least]) => ({ name, values, least, of: item }));
             const latency = chart({ name: "Latency percentiles", series: lines(data.latencies[0]), format: duration, logarithmic: true });
             const choice = make("select", { id: "latency-kind", onchange: event => latency.show(lines(data.latencies[event.currentTarget.value])) },
               ...data.latencies.map((item, i) => make("option", { value: i }, item.kind + " (" + item.measure + ")")));
             latency.tools.prepend(make("label", { for: "latency-kind" }, "Kind"), choice);
             section("latency", "Latency percentiles", "Rounded up by at most 6.25 %; where rows are summaries, within 25 %. Buckets without a measure leave the line open."
+              + " n is the number of events in a bucket; * marks a percentile of too few to tell it from the greatest: p99 of fewer than 100, p90 of fewer than 10, p50 of one."
               + (isSampled() ? " Sampled rows count by their weight; the maximum is of those that were kept." : "")
               + (data.latenciesLeftOut ? ` ${counted(data.latenciesLeftOut, "more kind")} had no room.` : ""), latency.parts);
           }

@@ -76,6 +76,7 @@ enum PageStyle {
         .cross { stroke: var(--text); stroke-dasharray: 3 3; }
         .select { fill: var(--accent); opacity: .22; }
         .line { fill: none; stroke-width: 1.8; }
+        .line.unsure { stroke-width: .8; }
         .s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); } .s2 { stroke: var(--s2); } .s3 { stroke: var(--s3); }
         .s4 { stroke: var(--s4); } .s5 { stroke: var(--s5); } .s6 { stroke: var(--s6); } .s7 { stroke: var(--s7); }
         .d0 { fill: var(--s0); } .d1 { fill: var(--s1); } .d2 { fill: var(--s2); } .d3 { fill: var(--s3); }

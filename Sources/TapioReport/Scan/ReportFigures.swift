@@ -190,6 +190,7 @@ struct ReportFigures {
                     kind: kind.name,
                     measure: kind.measure ?? "",
                     counts: kind.histograms.map(\.total.thousandths),
+                    samples: kind.histograms.map(\.samples.thousandths),
                     p50: kind.histograms.map { $0.percentile(0.5) },
                     p90: kind.histograms.map { $0.percentile(0.9) },
                     p99: kind.histograms.map { $0.percentile(0.99) },

@@ -251,6 +251,26 @@ class Checks:
         self.browser.key("Tab")
         self.expect(self.browser.run("document.activeElement.tagName") == "BUTTON", "Tab does not leave the chart for its legend")
 
+    def tells_how_many(self):
+        self.browser.run("document.querySelector('#latency .chart').focus({preventScroll: true})")
+        self.browser.run("(() => { const s = document.getElementById('latency-kind'); s.value = [...s.options]"
+                         ".findIndex(o => o.text.startsWith('tcp_connect')); s.dispatchEvent(new Event('change')); })()")
+        readout = "document.querySelector('#latency .readout').textContent"
+        values = "[...document.querySelectorAll('#latency .legend button')].map(e => e.textContent)"
+        said = "document.getElementById('said').textContent"
+        self.browser.key("Home")
+        told, marks = self.browser.run(readout), [text[:3] for text in self.browser.run(values) if text.endswith("*")]
+        self.expect("n = 10 · " in told and "* of too few" in told, f"it is not said of how many a percentile is: {told}")
+        self.expect(marks == ["p99"], f"of ten, the p99 alone is uncertain, not {marks}")
+        self.expect(" uncertain, max" in self.browser.run(said) and "n = 10" in self.browser.run(said),
+                    "it is not announced of how many a percentile is")
+        self.browser.key("End")
+        told = self.browser.run(readout)
+        self.expect("n ≈ 40 of which 10 were kept" in told, f"events that were sampled out count as if they were measured: {told}")
+        self.expect(self.browser.run("document.querySelectorAll('#latency path.line.unsure').length") == 1
+                    and self.browser.run("document.querySelectorAll('#rates .unsure').length") == 0,
+                    "what is of too few is not drawn thin")
+
     def sorts(self):
         column = ("[...document.querySelectorAll('#talkers tbody tr')].map(r => r.children[%d].textContent)")
         head = "document.querySelectorAll('#talkers thead th')[%d]"
@@ -354,6 +374,7 @@ def main():
         checks.does_nothing_hostile()
         checks.zooms_by_mouse()
         checks.zooms_by_keyboard()
+        checks.tells_how_many()
         checks.sorts()
         checks.switches_theme()
         checks.fits_a_narrow_window()
