@@ -251,6 +251,26 @@ class Checks:
         self.browser.key("Tab")
         self.expect(self.browser.run("document.activeElement.tagName") == "BUTTON", "Tab does not leave the chart for its legend")
 
+    def announces_once(self):
+        run = self.browser.run
+        self.expect(run("[...document.querySelectorAll('[aria-live], [role=status], [role=alert], [role=log], output')].map(e => e.id)")
+                    == ["said"], "there is more than one live region")
+        self.expect(run("document.getElementById('said').getAttribute('aria-live')") == "polite", "announcements interrupt")
+        run("(() => { window.announced = []; new MutationObserver(records => window.announced.push(...records.map("
+            "() => document.getElementById('said').textContent))).observe(document.getElementById('said'), "
+            "{childList: true, characterData: true, subtree: true}); })()")
+        run("document.querySelector('#rates .chart').focus({preventScroll: true})")
+        self.browser.key("+")
+        announced = run("window.announced")
+        self.expect(len(announced) == 1 and announced[0].startswith("Showing "), f"a zoom announces {announced}")
+        self.browser.key("Escape")
+        run("(() => { window.announced = []; const i = document.querySelector('#talkers input'); i.value = 'nginx'; "
+            "i.dispatchEvent(new Event('input')); })()")
+        self.browser.settle()
+        announced = run("window.announced")
+        self.expect(len(announced) == 1 and announced[0].startswith("Top processes: ") and " of " in announced[0], f"a filter announces {announced}")
+        run("(() => { const i = document.querySelector('#talkers input'); i.value = ''; i.dispatchEvent(new Event('input')); })()")
+
     def tells_how_many(self):
         self.browser.run("document.querySelector('#latency .chart').focus({preventScroll: true})")
         self.browser.run("(() => { const s = document.getElementById('latency-kind'); s.value = [...s.options]"
@@ -374,6 +394,7 @@ def main():
         checks.does_nothing_hostile()
         checks.zooms_by_mouse()
         checks.zooms_by_keyboard()
+        checks.announces_once()
         checks.tells_how_many()
         checks.sorts()
         checks.switches_theme()
