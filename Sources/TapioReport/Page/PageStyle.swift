@@ -115,6 +115,28 @@ enum PageStyle {
           .bar .range { margin-left: 0; flex-basis: 100%; }
           .tiles { grid-template-columns: repeat(2, 1fr); }
         }
+        /* The reader's own few colours: a drawing is not adjusted by itself, and what told states apart by its background must do so
+           otherwise. Lines differ by their dashes. */
+        @media (forced-colors: active) {
+          :root[data-theme] {
+            color-scheme: light dark;
+            --back: Canvas; --card: Canvas; --text: CanvasText; --dim: CanvasText; --line: CanvasText; --grid: GrayText;
+            --accent: Highlight; --accent-text: HighlightText; --warn: CanvasText; --warn-back: Canvas; --bad: CanvasText; --mark: Canvas;
+            --s0: CanvasText; --s1: CanvasText; --s2: CanvasText; --s3: CanvasText;
+            --s4: CanvasText; --s5: CanvasText; --s6: CanvasText; --s7: CanvasText;
+          }
+          a { color: LinkText; }
+          button[aria-pressed="true"] { forced-color-adjust: none; }
+          .legend button[aria-pressed="true"] { forced-color-adjust: auto; }
+          .legend button[aria-pressed="false"] { color: GrayText; }
+          .select { stroke: Highlight; stroke-width: 2; }
+          .gridline { opacity: .5; }
+          .blank-narrow { fill: none; stroke: CanvasText; stroke-dasharray: 2 3; opacity: 1; }
+          .lives .stripe { fill: none; }
+          .lives rect.life.failed { fill: Canvas; stroke: CanvasText; stroke-width: 2; }
+          .lives rect.life.killed { fill: Canvas; stroke: CanvasText; stroke-width: 2; stroke-dasharray: 3 2; }
+          tbody tr:hover { outline: 2px solid Highlight; outline-offset: -2px; }
+        }
         @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
         @media print { .bar, nav, .tools { display: none; } .scroll { max-height: none; } section { break-inside: avoid; } }
         """#

@@ -103,8 +103,9 @@ class Browser:
     def resize(self, width, height):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
-    def theme(self, name):
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+    def theme(self, name, forced="none"):
+        self.call("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": name}, {"name": "forced-colors", "value": forced}])
 
     def key(self, name, shift=False):
         text = {"Enter": "\r"}.get(name, name if len(name) == 1 else "")
@@ -351,6 +352,63 @@ class Checks:
         for name, share in ratios.items():
             self.expect(share >= 1, f"too little contrast in the {theme} theme: {name} has {share:.2f} of what it needs")
 
+    def keeps_forced_colors(self):
+        """With the reader's own colours (forced-colors), all that is drawn stands out from what is behind it."""
+        run = self.browser.run
+        for name in ("light", "dark"):
+            self.browser.theme(name, forced="active")
+            self.chart()
+            self.expect(run("matchMedia('(forced-colors: active)').matches"), "the browser forces no colours")
+            run("document.querySelector('#rates .chart').focus({preventScroll: true})")
+            # A cursor and a selection.
+            self.browser.key("Home")
+            self.browser.key("ArrowRight", shift=True)
+            # The page's own switch must not bring its colours back.
+            for theme in ("auto", "light", "dark"):
+                run(f"document.documentElement.dataset.theme = '{theme}'")
+                ratios = run("""(() => {
+                    const parse = text => { const n = (text.match(/[\\d.]+/g) || []).map(Number); return n.length === 3 || n[3] > 0 ? n : null; };
+                    const light = n => { const parts = n.slice(0, 3).map(v => v / 255)
+                        .map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+                        return .2126 * parts[0] + .7152 * parts[1] + .0722 * parts[2]; };
+                    const back = light(parse(getComputedStyle(document.body).backgroundColor));
+                    const result = {};
+                    const add = (name, selector, property) => {
+                        const found = [...document.querySelectorAll(selector)];
+                        if (!found.length) result[name] = 'is not there';
+                        for (const node of found) {
+                            const color = parse(getComputedStyle(node)[property]);
+                            const [x, y] = [color ? light(color) : back, back].sort((p, q) => q - p);
+                            result[name] = Math.min(result[name] ?? 99, (x + .05) / (y + .05));
+                        }
+                    };
+                    add('a line', '.chart path.line', 'stroke');
+                    add('an uncertain line', '.chart path.line.unsure', 'stroke');
+                    add('the hatching of losses', 'pattern .hatch', 'stroke');
+                    add('the hatching where no ledger is', 'pattern .blank', 'stroke');
+                    add('the dots of sampling', 'pattern .dots', 'fill');
+                    add('a narrow loss', '.hatch-narrow', 'fill');
+                    add('a death', '.death', 'stroke');
+                    add('the cursor', '.cross', 'stroke');
+                    add('the selection', '.select', 'stroke');
+                    add('a label', 'text.axis', 'fill');
+                    add('the life of a process', '.lives rect.life:not(.failed, .killed)', 'fill');
+                    add('the life of one that failed', '.lives rect.life.failed', 'stroke');
+                    add('the focus', '.chart:focus-visible', 'outlineColor');
+                    add('a tile', '.tile', 'borderTopColor');
+                    return result; })()""")
+                for what, ratio in ratios.items():
+                    self.expect(ratio != "is not there" and ratio >= 3, f"{what} with forced {name} colours, theme {theme}: {ratio}")
+                self.expect(run("getComputedStyle(document.querySelector('#latency .tools button')).backgroundColor !== "
+                                "getComputedStyle(document.querySelector('#losses .tools button')).backgroundColor"),
+                            f"with forced {name} colours a button that is pressed looks like the others")
+                self.expect(run("getComputedStyle(document.querySelector('.chart:focus-visible')).outlineStyle") == "solid",
+                            "the focus has no ring")
+            run("document.documentElement.dataset.theme = 'auto'")
+            self.picture("forced-" + name)
+            self.browser.key("Escape")
+        self.browser.theme("light")
+
     def fits_a_narrow_window(self):
         self.browser.resize(380, 800)
         self.browser.settle()
@@ -398,6 +456,7 @@ def main():
         checks.tells_how_many()
         checks.sorts()
         checks.switches_theme()
+        checks.keeps_forced_colors()
         checks.fits_a_narrow_window()
         checks.stayed_alone()
         checks.works_without_script(sys.argv[1])
