@@ -122,7 +122,7 @@ let package = Package(
         // Tests: a target per target, and the agent as a whole on real kernel events.
         .target(
             name: "TapioTestSupport",
-            dependencies: ["CTapioSystem", "TapioKernel", "TapioArchive"],
+            dependencies: ["CTapioSystem", "TapioKernel", "TapioEvents", "TapioArchive"],
             path: "Tests/TapioTestSupport",
             exclude: ["Export/Servers", "Kubernetes/Recorded", "Kubernetes/Server"],
             swiftSettings: strictTests

@@ -1,6 +1,7 @@
 import Glibc
 import TapioArchive
 import TapioEvents
+import TapioTestSupport
 import Testing
 
 @testable import TapioQuery
@@ -188,4 +189,9 @@ struct ArchiveSourceTests {
         }
         print("benchmark: rows as lines: \(time) for \(bytes) bytes")
     }
+}
+
+extension DiskArchive {
+    /// With the columns of archives in memory.
+    fileprivate convenience init() throws { try self.init(columns: MemoryArchive.schema.columns) }
 }

@@ -15,7 +15,7 @@ private struct ArchiveWithTables {
 
     static let startUs: Int64 = 1_772_366_400_000_000
     static let hourUs: Int64 = 3_600_000_000
-    static let boot = "0a1b2c3d-0000-0000-0000-000000000000"
+    static let boot = DiskArchive.bootID
     let disk: DiskArchive
 
     init() throws {
@@ -117,34 +117,16 @@ private struct ArchiveWithTables {
             // As agents wrote it before it had an end.
             let isOld = name == "container" && hour == 0
             // A column's number is its place, and stays with it.
-            let numbered = MemoryDimensions.columns(of: name).enumerated().filter { !isOld || $1.name != "valid_to" }
-            let columns = numbered.map(\.element)
-            var table = DimensionTable(
-                root: disk.root,
-                name: name,
-                columns: numbered.map { place, column in
-                    ParquetColumn(
-                        name: column.name,
-                        type: column.type.parquet,
-                        isRequired: column.isRequired,
-                        fieldID: Int32(place + 1)
-                    )
-                },
-                node: "n1",
-                run: "run\(hour)",
-                createdBy: "tapio version 0"
-            )
-            for row in part {
-                let values = columns.map { column -> DimensionValue in
-                    switch row[column.name] ?? .null {
-                    case .int(let number), .timestamp(let number): .integer(number)
-                    case .string(let text): .text(text)
-                    case .double, .null: .null
-                    }
-                }
-                try table.add(values, atMicroseconds: Self.startUs + Int64(hour) * Self.hourUs)
+            let columns = MemoryDimensions.columns(of: name).enumerated().map { place, column in
+                Column(Int32(place + 1), column.name, column.type, isRequired: column.isRequired, "")
             }
-            try table.flush()
+            try disk.write(
+                table: name,
+                columns: columns.filter { !isOld || $0.name != "valid_to" },
+                Array(part),
+                run: "run\(hour)",
+                nowUs: Self.startUs + Int64(hour) * Self.hourUs
+            )
         }
     }
 }

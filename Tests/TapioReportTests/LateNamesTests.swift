@@ -1,5 +1,6 @@
 import TapioEvents
 import TapioQuery
+import TapioTestSupport
 import Testing
 
 @testable import TapioReport
@@ -30,10 +31,15 @@ import Testing
     }
 
     private func tables(pod: String = "api-1") -> TablesInMemory {
-        TablesInMemory([
+        TablesInMemory(facts(pod: pod, boot: "boot-1"))
+    }
+
+    /// By table, what was found out.
+    private func facts(pod: String, boot: String) -> [String: [Row]] {
+        [
             "container": [
                 [
-                    "valid_from": Self.start, "boot_id": .string("boot-1"), "cgroup_id": .int(42),
+                    "valid_from": Self.start, "boot_id": .string(boot), "cgroup_id": .int(42),
                     "pod_uid": .string("uid-1"),
                 ]
             ],
@@ -45,7 +51,7 @@ import Testing
             ],
             "process": [
                 [
-                    "valid_from": Self.start, "boot_id": .string("boot-1"), "pid": .int(7),
+                    "valid_from": Self.start, "boot_id": .string(boot), "pid": .int(7),
                     "exe": .string("/srv/api"),
                 ]
             ],
@@ -55,7 +61,7 @@ import Testing
                     "protocol": .string("tcp"), "service": .string("db"),
                 ]
             ],
-        ])
+        ]
     }
 
     private func group(_ rows: [Row], boot: String = "boot-1") -> RowsInMemory {
@@ -91,6 +97,40 @@ import Testing
         #expect(data.timeline.total == 1 && process.owner == "shop/api-1" && process.exe == "/srv/api")
         #expect(process.endUs == HostileHour.startUs + 6_000_000)
         #expect(data.reading.notes.isEmpty && !data.reading.isIncomplete)
+    }
+
+    /// The columns that rows name, and others that no row fills.
+    private func columns(of rows: [Row], and more: [String] = []) -> [Column] {
+        let named = RowsInMemory(rows).columns.map { ($0.name, $0.type) } + more.map { ($0, ColumnType.string) }
+        return named.enumerated().map { place, column in Column(Int32(place + 1), column.0, column.1, "") }
+    }
+
+    @Test("so does one of an archive on disk, from the tables that lie beside it")
+    func onDisk() throws {
+        let disk = try DiskArchive(columns: columns(of: life, and: ["pod", "namespace"]))
+        for (name, rows) in facts(pod: "api-1", boot: DiskArchive.bootID) {
+            try disk.write(table: name, columns: columns(of: rows), rows, nowUs: HostileHour.startUs + 10_000_000)
+        }
+        try disk.append(life)
+        disk.archive.close()
+        #expect(disk.files(".pq").count == 4)
+        func reportOfDisk() throws -> ReportData {
+            let source = try ArchiveSource(path: disk.root)
+            #expect(source.warnings.isEmpty)
+            return report(source.segments)
+        }
+        let data = try reportOfDisk()
+        #expect(data.reading.rows == life.count && data.reading.notes.isEmpty)
+        #expect(data.processes.items.map(\.owner) == ["shop/api-1"])
+        #expect(data.deaths.items.map(\.owner) == ["shop/api-1", "shop/api-1"])
+        #expect(data.peers.items.map(\.name) == ["db"])
+        #expect(data.timeline.items.map(\.owner) == ["shop/api-1"] && data.timeline.items.map(\.exe) == ["/srv/api"])
+        #expect(try ReportPage.html(data).contains("shop/api-1"))
+
+        // It is they that tell it.
+        TestFile.removeTree(disk.root + "/_dimensions")
+        let bare = try reportOfDisk()
+        #expect(bare.reading.rows == life.count && bare.processes.items.map(\.owner) == [""])
     }
 
     @Test("what a row says itself stays; where no table is, rows are shown as they were written")

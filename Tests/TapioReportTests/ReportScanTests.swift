@@ -73,6 +73,8 @@ import Testing
         #expect(latency.maximum[0] == 100_000)
         #expect(latency.counts[0] == 10)
         #expect(latency.counts[300] == 40)
+        // A row of weight four is one sample.
+        #expect(latency.samples[0] == 10 && latency.samples[300] == 10)
         let exits = try #require(data.latencies.first { $0.kind == "process_exit" })
         #expect(exits.measure == "duration_ns")
         // The life of a process is no request.
@@ -114,9 +116,34 @@ import Testing
         #expect(Set(data.dns.items.map(\.trouble)) == ["timeout", "NXDOMAIN"])
         #expect(data.deaths.items.map(\.kind) == ["oom_kill", "signal_death"])
         #expect(data.deaths.items.last?.signal == 11)
+        #expect(data.signalDeaths == ReportData.SignalDeaths(kind: "signal_death", rows: 1, events: 1))
         #expect(data.timeline.items.count == 300 && data.timeline.total == 3600)
         #expect(data.timeline.items.contains { $0.exitCode == 1 && $0.endUs != nil })
         #expect(data.timeline.items.contains { $0.endUs == nil && $0.exe.hasPrefix("/bin/") })
+    }
+
+    @Test("deaths by a signal are counted by weight, of signal_death where that is, else of process_exit")
+    func signalDeaths() {
+        func dead(_ kind: String, second: Double, weight: Double, signal: Int64 = 9) -> Row {
+            HostileHour.event(kind, second: second, "a", ["signal": .int(signal), "weight": .double(weight)])
+        }
+        let exits = [
+            dead("process_exit", second: 1, weight: 4), dead("process_exit", second: 2, weight: 1),
+            dead("process_exit", second: 3, weight: 8, signal: 0),
+        ]
+        // The kernel's choice of a victim is no part of it, however many rows it stands for.
+        let oomKills = [dead("oom_kill", second: 1, weight: 3), dead("oom_kill", second: 2, weight: 3)]
+        func counted(_ rows: [Row]) -> ReportData.SignalDeaths {
+            report([RowsInMemory.segment([RowsInMemory(rows)])]).signalDeaths
+        }
+        #expect(
+            counted(exits + oomKills) == ReportData.SignalDeaths(kind: "process_exit", rows: 2, events: 5)
+        )
+        let deaths = [dead("signal_death", second: 1, weight: 2)]
+        #expect(
+            counted(exits + oomKills + deaths) == ReportData.SignalDeaths(kind: "signal_death", rows: 1, events: 2)
+        )
+        #expect(counted(oomKills) == ReportData.SignalDeaths())
     }
 
     @Test("--since and --until bound everything, to the microsecond")
@@ -131,6 +158,32 @@ import Testing
         #expect(data.ledger.totals["attempted"] == 600)
         let nothing = report([RowsInMemory.segment([RowsInMemory(hour)])], sinceNs: until + Int64(1e15))
         #expect(nothing.time == nil && nothing.kinds.isEmpty)
+    }
+
+    @Test("of the first and last bucket is told what is covered, by rows and by the ledger; nothing outside counts")
+    func partialBuckets() throws {
+        // Buckets of 5 s: three seconds of the first are covered, and one of the last.
+        let since = HostileHour.startUs + 602_000_000
+        let until = HostileHour.startUs + 2_401_000_000
+        let data = report([RowsInMemory.segment([RowsInMemory(hour)])], sinceNs: since * 1000, untilNs: until * 1000)
+        let time = try #require(data.time)
+        #expect(time.bucketUs == 5_000_000 && time.fromUs == since - 2_000_000 && time.toUs == until + 4_000_000)
+        #expect(time.coveredFromUs == since && time.coveredToUs == until)
+        #expect(data.ledger.fromUs == since && data.ledger.toUs == until)
+        // Ten a second.
+        let attempted = data.ledger.attempted.map { $0.rounded() }
+        #expect(attempted.first == 30 && attempted.last == 10)
+        #expect(attempted[1..<(time.buckets - 1)].allSatisfy { $0 == 50 })
+        #expect(data.ledger.totals["attempted"]?.rounded() == 17_990)
+        let connects = try #require(data.rates.first { $0.name == "tcp_connect" })
+        #expect(connects.values.first == 3 && connects.values.last == 4)
+
+        // Without bounds it is from the first row to the last.
+        let part = report([RowsInMemory.segment([RowsInMemory(hour.filter { $0["kind"] == .string("tcp_connect") })])])
+        let whole = try #require(part.time)
+        #expect(whole.coveredFromUs == HostileHour.startUs && whole.coveredToUs == HostileHour.startUs + 3_599_000_001)
+        #expect(whole.toUs == HostileHour.startUs + 3_600_000_000)
+        #expect(!part.ledger.isThere && part.ledger.fromUs == 0 && part.ledger.toUs == 0)
     }
 
     @Test("a damaged row group is left out as a whole, named and counted; the rest is there")

@@ -48,6 +48,8 @@ public struct ReportData: Codable, Sendable, Equatable {
     public var slow = Listing<SlowRequest>()
     /// OOM kills and deaths by a signal.
     public var deaths = Listing<Death>()
+    /// How many deaths by a signal there are, of which ``deaths`` lists the rows.
+    public var signalDeaths = SignalDeaths()
     /// Processes by their start.
     public var timeline = Listing<ProcessSpan>()
 
@@ -66,6 +68,11 @@ extension ReportData {
         public var bucketUs: Int64
         /// How many there are, 600 at most.
         public var buckets: Int
+        /// Begin of what the archive covers of the time that was asked for, in the first bucket. A rate of that bucket is per
+        /// second from here on.
+        public var coveredFromUs: Int64
+        /// End of it, in the last bucket.
+        public var coveredToUs: Int64
     }
 
     /// What was read, and what could not be.
@@ -145,8 +152,11 @@ extension ReportData {
         public var kind: String
         /// The column: latency_ns or duration_ns.
         public var measure: String
-        /// Events that were measured, by bucket.
+        /// Events that were measured, by bucket: by weight.
         public var counts: [Double]
+        /// Those of them that were kept, by bucket: of so many a percentile is known. With fewer than 100 a p99 is the greatest
+        /// of them, and says little; a p90 with fewer than 10.
+        public var samples: [Double]
         /// Medians, rounded up by at most 6.25 %; of summaries they are within 25 %.
         public var p50: [Double?]
         /// The value that 90 % did not exceed.
@@ -167,6 +177,11 @@ extension ReportData {
         public var sampledOut: [Double] = []
         /// Lost: ring full, malformed, shed and failed.
         public var lost: [Double] = []
+        /// Begin of the first interval, as far as it lies in the time; 0 where there is no ledger. As
+        /// ``TimeSpan/coveredFromUs`` for the rates of the ledger.
+        public var fromUs: Int64 = 0
+        /// End of the last.
+        public var toUs: Int64 = 0
         /// Whether an interval tells of at least a part of the bucket. Of the others nobody knows whether anything happened
         /// that is not in the archive: that there is no event there does not show that there was none.
         public var covered: [Bool] = []
@@ -320,6 +335,16 @@ extension ReportData {
         public var signal: Int64?
         /// Who sent it, or what ran out.
         public var detail: String
+    }
+
+    /// Deaths by a signal, counted of one kind: others tell of the same.
+    public struct SignalDeaths: Codable, Sendable, Equatable {
+        /// signal_death where there are any, else process_exit; empty where nobody died so.
+        public var kind = ""
+        /// Its rows that tell of one.
+        public var rows = 0
+        /// The deaths that they stand for.
+        public var events = 0.0
     }
 
     /// The life of a process, as far as it was seen.

@@ -6,6 +6,8 @@ struct TimeGrid: Sendable, Hashable {
     let bucketUs: Int64
     /// How many; 1 to ``most``.
     let count: Int
+    /// The time that it was made for: of the first and of the last bucket a part may lie outside.
+    let wanted: Range<Int64>
 
     /// Buckets at most: about what a screen has room for.
     static let most = 600
@@ -31,6 +33,7 @@ struct TimeGrid: Sendable, Hashable {
         bucketUs = step
         startUs = Self.floor(low, step) * step
         count = Self.buckets(low, high, step)
+        wanted = low..<high + 1
     }
 
     /// The bucket of a time; nil outside.

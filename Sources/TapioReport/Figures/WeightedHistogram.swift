@@ -6,14 +6,19 @@ struct WeightedHistogram: Sendable {
     private var counts: [Double] = []
     /// The sum of the weights.
     private(set) var total = 0.0
+    /// Durations that were counted, whatever their weights: of so many a percentile is known.
+    private(set) var samples = 0.0
     /// The greatest duration; nil for none.
     private(set) var maximum: Int64?
 
     /// Counts a duration in nanoseconds; a negative one as 0.
-    mutating func add(_ nanoseconds: Int64, weight: Double) {
+    mutating func add(_ nanoseconds: Int64, weight: Double) { add(nanoseconds, weight: weight, samples: 1) }
+
+    private mutating func add(_ nanoseconds: Int64, weight: Double, samples more: Double) {
         if counts.isEmpty { counts = [Double](repeating: 0, count: Self.classes) }
         counts[Self.index(of: nanoseconds)] += weight
         total += weight
+        samples += more
         if nanoseconds > maximum ?? .min { maximum = nanoseconds }
     }
 
@@ -27,7 +32,7 @@ struct WeightedHistogram: Sendable {
             // In the middle of the class, but for what is known of the greatest.
             let low = Self.lowerBound(ofSummaryClass: number)
             let middle = low + (Self.lowerBound(ofSummaryClass: number + 1) - low) / 2
-            add(min(middle, max(low, greatest ?? .max)), weight: count * weight)
+            add(min(middle, max(low, greatest ?? .max)), weight: count * weight, samples: count)
         }
         if let greatest, total > 0 { maximum = max(greatest, maximum ?? .min) }
     }

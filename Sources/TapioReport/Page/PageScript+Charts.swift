@@ -19,13 +19,23 @@ extension PageScript {
         // Where no event and no interval of the ledger is, nobody knows that there was nothing: that is no zero.
         const isTold = index => !data.ledger.isThere || data.ledger.covered[index];
         const asTold = values => values.map((value, index) => value === 0 && !isTold(index) ? null : value);
+        // Of the first and of the last bucket a part may lie outside of what is told of: a rate is per second of the rest, and
+        // of less than a twentieth of a bucket there is none, since a few events would make it anything.
+        const widthOf = (index, span) => Math.min(time.fromUs + (index + 1) * time.bucketUs, span.toUs)
+          - Math.max(time.fromUs + index * time.bucketUs, span.fromUs);
+        const isTooShort = (index, span) => widthOf(index, span) * 20 < time.bucketUs;
+        const perSecond = (values, span) => values.map((value, index) =>
+          value === null || isTooShort(index, span) ? null : value / widthOf(index, span) * 1e6);
         let charts = 0;
 
-        const chart = ({ name, series, format, logarithmic, perSecond }) => {
+        // A percentile of so few that it is as good as the greatest of them.
+        const isUnsure = (line, index) => !!line.least && line.values[index] !== null && line.of.samples[index] < line.least;
+
+        // `span`: from when to when the values are rates; none where they are not.
+        const chart = ({ name, series, format, logarithmic, span }) => {
           const id = "chart" + charts++;
           const height = 250, top = 18, bottom = 26, left = 62, right = 12;
           let width = 800, cursor = null, anchor = null, hidden = new Set(), isLog = !!logarithmic, lines = series;
-          const factor = perSecond ? 1e6 / time.bucketUs : 1;
           const holder = make("div", {
             class: "chart", tabindex: 0, role: "application", "aria-roledescription": "chart", id,
             "aria-label": name + ". Arrow keys move the cursor, with Shift they select, Enter zooms in, plus and minus zoom, "
@@ -45,7 +55,7 @@ extension PageScript {
             for (const line of lines) {
               if (hidden.has(line.name)) continue;
               for (let i = first; i <= last; i++) {
-                const value = line.values[i] === null ? null : line.values[i] * factor;
+                const value = line.values[i];
                 if (value === null) continue;
                 if (value > greatest) greatest = value;
                 if (value > 0 && value < least) least = value;
@@ -104,17 +114,25 @@ extension PageScript {
             for (const gap of unknownGaps) shade(x(gap.fromUs), x(gap.toUs), "hatch", .65, top, plot);
             lines.forEach((line, number) => {
               if (hidden.has(line.name)) return;
-              let path = "", isDrawing = false;
+              // What is unsure is drawn thin, up to it and from it.
+              let sure = "", unsure = "", before = null;
               for (let i = Math.max(0, first - 1); i <= Math.min(time.buckets - 1, last + 1); i++) {
                 const value = line.values[i];
-                if (value === null || (isLog && value === 0)) { isDrawing = false; continue; }
-                const px = x(begin(i) + time.bucketUs / 2).toFixed(1), py = y(value * factor).toFixed(1);
-                path += (isDrawing ? "L" : "M") + px + " " + py;
-                const isAlone = !isDrawing && (i + 1 >= time.buckets || line.values[i + 1] === null || (isLog && !line.values[i + 1]));
-                if (isAlone) inside.append(draw("circle", { cx: px, cy: py, r: 2.5, class: "d" + number % 8 }));
-                isDrawing = true;
+                if (value === null || (isLog && value === 0)) { before = null; continue; }
+                const px = x(begin(i) + time.bucketUs / 2).toFixed(1), py = y(value).toFixed(1), isThin = isUnsure(line, i);
+                const isAlone = !before && (i + 1 >= time.buckets || line.values[i + 1] === null || (isLog && !line.values[i + 1]));
+                if (isAlone) inside.append(isThin
+                  ? draw("circle", { cx: px, cy: py, r: 2.5, class: "unsure line s" + number % 8 })
+                  : draw("circle", { cx: px, cy: py, r: 2.5, class: "d" + number % 8 }));
+                if (before) {
+                  const isPartThin = isThin || before.isThin, isGoingOn = before.isPartThin === isPartThin;
+                  const part = (isGoingOn ? "" : "M" + before.px + " " + before.py) + "L" + px + " " + py;
+                  if (isPartThin) unsure += part; else sure += part;
+                  before = { px, py, isThin, isPartThin };
+                } else before = { px, py, isThin };
               }
-              inside.append(draw("path", { d: path, class: "line s" + number % 8, "stroke-dasharray": dashes[number % 8] }));
+              for (const [path, more] of [[sure, ""], [unsure, " unsure"]])
+                if (path) inside.append(draw("path", { d: path, class: "line s" + number % 8 + more, "stroke-dasharray": dashes[number % 8] }));
             });
             let lastMark = -100;
             for (const death of data.deaths.items) {
@@ -142,19 +160,32 @@ extension PageScript {
             const texts = [];
             lines.forEach((line, number) => {
               const item = legend.children[number];
-              const value = cursor === null ? "" : line.values[cursor] === null ? "–" : format(line.values[cursor] * factor);
-              item.querySelector(".value").textContent = value;
-              if (cursor !== null && !hidden.has(line.name)) texts.push(line.name + " " + value);
+              const value = cursor === null ? "" : line.values[cursor] === null ? "–" : format(line.values[cursor]);
+              const isVague = cursor !== null && isUnsure(line, cursor);
+              item.querySelector(".value").textContent = value + (isVague ? "*" : "");
+              if (cursor !== null && !hidden.has(line.name)) texts.push(line.name + " " + value + (isVague ? " uncertain" : ""));
             });
             if (cursor === null) return "";
             const notes = [];
+            // All lines of a chart are of the same events.
+            const of = lines.length ? lines[0].of : null;
+            if (of && of.counts[cursor] > 0) {
+              const isWeighted = Math.abs(of.counts[cursor] - of.samples[cursor]) > .001;
+              notes.push(isWeighted ? `n ≈ ${count(of.counts[cursor])} of which ${count(of.samples[cursor])} were kept`
+                : `n = ${count(of.samples[cursor])}`);
+            }
+            const covered = span ? widthOf(cursor, span) : time.bucketUs;
+            if (covered > 0 && covered < time.bucketUs) {
+              notes.push(duration(covered * 1000) + " of it covered" + (isTooShort(cursor, span) ? ", too short for a rate" : ""));
+            }
             if (lossAt(cursor) > 0) notes.push(count(lossAt(cursor)) + (lossAt(cursor) === 1 ? " event lost" : " events lost"));
             if (sampledAt(cursor) > 0) notes.push(count(sampledAt(cursor)) + " sampled out");
             if (!isTold(cursor)) notes.push("no ledger of this time");
             const end = begin(cursor) + time.bucketUs;
             if (unknownGaps.some(gap => gap.fromUs < end && gap.toUs >= begin(cursor))) notes.push("an unknown number of events lost");
             const when = stamp(begin(cursor)) + " UTC, " + duration(time.bucketUs * 1000);
-            readout.textContent = when + (notes.length ? " · " + notes.join(" · ") : "");
+            const mark = lines.some(line => isUnsure(line, cursor)) ? ["* of too few"] : [];
+            readout.textContent = [when, ...notes, ...mark].join(" · ");
             return when + ": " + texts.concat(notes).join(", ");
           };
 
@@ -173,6 +204,8 @@ extension PageScript {
             const key = (text, ...shape) => legend.append(make("li", { class: "key" },
               draw("svg", { width: 18, height: 14, "aria-hidden": "true" }, ...shape), text));
             const square = fillId => draw("rect", { width: 18, height: 14, fill: `url(#${id}${fillId})` });
+            if (lines.some(line => line.values.some((_, i) => isUnsure(line, i))))
+              key("* thin: of too few", draw("line", { x1: 0, x2: 18, y1: 7, y2: 7, class: "line unsure s7" }));
             if (data.ledger.lost.some(n => n > 0) || unknownGaps.length) key("events lost here", square("hatch"));
             if (data.ledger.isThere && data.ledger.covered.includes(false)) key("no ledger of this time", square("blank"));
             if (data.ledger.sampledOut.some(n => n > 0)) key("sampled here", square("dots"));

@@ -33,7 +33,8 @@ extension PageScript {
         }
         const totals = data.ledger.totals;
         const lost = ["ring_full", "malformed", "shed", "failed"].reduce((all, name) => all + (totals[name] || 0), 0);
-        const tile = (name, value, isBad) => make("div", { class: isBad ? "tile bad" : "tile" }, make("dt", {}, name), make("dd", {}, value));
+        const tile = (name, value, isBad, source) => make("div", { class: isBad ? "tile bad" : "tile" }, make("dt", {}, name), make("dd", {}, value),
+          source ? make("dd", { class: "source" }, source) : null);
         // An unknown number is no zero.
         const lostText = !data.ledger.isThere ? "no ledger" : !unknownGaps.length ? count(lost)
           : lost > 0 ? "at least " + count(lost) : "unknown";
@@ -41,37 +42,44 @@ extension PageScript {
         const about = (...names) => isSampled(...names) ? "≈ " : "";
         const countOf = (...names) => about(...names) + count(ofKinds(...names));
         const oomKills = ofKinds("oom_kill");
+        const killed = data.signalDeaths;
         main.append(make("dl", { class: "tiles" },
           tile("Events", about() + count(reading.events)), tile("Rows", count(reading.rows)),
           tile("Lost", lostText, lost > 0 || unknownGaps.length > 0),
           tile("Sampled out", data.ledger.isThere ? count(totals.sampled_out || 0) : "no ledger"),
           tile("OOM kills", countOf("oom_kill"), oomKills > 0),
-          tile("Killed by signals", about("signal_death")
-            + count(ofKinds("signal_death") || Math.max(0, data.deaths.total - oomKills))),
+          tile("Killed by signals", (killed.rows ? about(killed.kind) : "") + count(killed.events), false,
+            killed.rows ? `by weight, of ${counted(killed.rows, killed.kind + " row")}` : ""),
           tile("Failed system calls", countOf("syscall_failed")),
           tile("Failed connections", countOf("tcp_failed")),
           tile("DNS failures", countOf("dns_failed", "dns_timeout")),
           tile("Damaged parts", count(reading.damageCount), reading.damageCount > 0)));
 
         if (time) {
-          const rates = chart({ name: "Events per second", series: data.rates.map(line => ({ ...line, values: asTold(line.values) })), format: short, perSecond: true });
-          section("rates", "Event rates", "Events per second by kind; a line stands for the events that were kept and, by weight, those they stand for.", rates.parts);
+          const told = { fromUs: time.coveredFromUs, toUs: time.coveredToUs };
+          const isPartly = told.fromUs > time.fromUs || told.toUs < time.toUs;
+          const rates = chart({ name: "Events per second", format: short, span: told,
+            series: data.rates.map(line => ({ ...line, values: perSecond(asTold(line.values), told) })) });
+          section("rates", "Event rates", "Events per second by kind; a line stands for the events that were kept and, by weight, those they stand for."
+            + (isPartly ? " At begin and end rates are per second of the part of the bucket that is covered." : ""), rates.parts);
 
           if (data.latencies.length) {
-            const lines = item => [["p50", item.p50], ["p90", item.p90], ["p99", item.p99], ["max", item.maximum]]
-              .map(([name, values]) => ({ name, values }));
+            // Of fewer, a percentile is the greatest of all.
+            const lines = item => [["p50", item.p50, 2], ["p90", item.p90, 10], ["p99", item.p99, 100], ["max", item.maximum, 0]]
+              .map(([name, values, least]) => ({ name, values, least, of: item }));
             const latency = chart({ name: "Latency percentiles", series: lines(data.latencies[0]), format: duration, logarithmic: true });
             const choice = make("select", { id: "latency-kind", onchange: event => latency.show(lines(data.latencies[event.currentTarget.value])) },
               ...data.latencies.map((item, i) => make("option", { value: i }, item.kind + " (" + item.measure + ")")));
             latency.tools.prepend(make("label", { for: "latency-kind" }, "Kind"), choice);
             section("latency", "Latency percentiles", "Rounded up by at most 6.25 %; where rows are summaries, within 25 %. Buckets without a measure leave the line open."
+              + " n is the number of events in a bucket; * marks a percentile of too few to tell it from the greatest: p99 of fewer than 100, p90 of fewer than 10, p50 of one."
               + (isSampled() ? " Sampled rows count by their weight; the maximum is of those that were kept." : "")
               + (data.latenciesLeftOut ? ` ${counted(data.latenciesLeftOut, "more kind")} had no room.` : ""), latency.parts);
           }
 
-          const ledger = [{ name: "attempted", values: asTold(data.ledger.attempted) },
-            { name: "sampled out", values: asTold(data.ledger.sampledOut) }, { name: "lost", values: asTold(data.ledger.lost) }];
-          const parts = data.ledger.isThere ? chart({ name: "Losses and sampling", series: ledger, format: short, perSecond: true }).parts
+          const ledger = [["attempted", data.ledger.attempted], ["sampled out", data.ledger.sampledOut], ["lost", data.ledger.lost]]
+            .map(([name, values]) => ({ name, values: perSecond(asTold(values), data.ledger) }));
+          const parts = data.ledger.isThere ? chart({ name: "Losses and sampling", series: ledger, format: short, span: data.ledger }).parts
             : [make("p", {}, "The archive has no ledger of this time: what was lost is not known.")];
           if (data.gaps.items.length) parts.push(...table("Gaps", [
             { key: "fromUs", label: "From (UTC)", kind: "time" }, { key: "toUs", label: "To", kind: "time" }, { key: "kind", label: "Kind" },
@@ -109,7 +117,8 @@ extension PageScript {
           { key: "name", label: "Name" }, { key: "trouble", label: "Trouble" }, { key: "comm", label: "Process" }, { key: "server", label: "Server" },
           { key: "count", label: "Times", kind: "count" }, { key: "longestNs", label: "Longest", kind: "duration" }], data.dns.items, { order: 4 }));
         const deaths = data.deaths.items.map(death => ({ ...death, fate: death.kind === "oom_kill" ? "OOM kill" : signal(death.signal) }));
-        if (deaths.length) section("deaths", "OOM and kills", listing(data.deaths), table("OOM and kills", [
+        if (deaths.length) section("deaths", "OOM and kills", listing(data.deaths, isSampled("oom_kill", killed.kind)
+          ? "A row each. Of those that were sampled out there is none: the counts above, by weight, are greater." : ""), table("OOM and kills", [
           { key: "timeUs", label: "Time (UTC)", kind: "time" }, { key: "fate", label: "What" }, { key: "comm", label: "Process" }, { key: "pid", label: "Pid", kind: "id" },
           { key: "owner", label: "Pod, container or unit" }, { key: "detail", label: "Why" }], deaths, { order: 0, isDown: false, time: within("timeUs") }));
         if (data.timeline.items.length) {

@@ -16,7 +16,8 @@ extension PageScript {
           const kinds = columns.map(column => columnKinds[column.kind || "text"]);
           const cells = rows.map(row => columns.map((column, i) => kinds[i].show(row[column.key])));
           const body = make("tbody");
-          const status = make("span", { class: "dim", role: "status" });
+          // No live region of its own: a zoom changes all tables at once, and is announced once.
+          const status = make("span", { class: "dim" });
           const heads = columns.map((column, i) => make("th", { scope: "col", class: kinds[i].css === "time" ? null : kinds[i].css || null },
             make("button", { type: "button", onclick: () => {
               const isText = kinds[i].css !== "number";
@@ -48,7 +49,7 @@ extension PageScript {
           };
           if (options.time) followers.push(render);
           const filter = make("input", { type: "search", placeholder: "Filter rows", "aria-label": "Filter rows: " + caption,
-            oninput: event => { wanted = event.currentTarget.value.toLowerCase(); render(); } });
+            oninput: event => { wanted = event.currentTarget.value.toLowerCase(); render(); announce(caption + ": " + status.textContent); } });
           render();
           return [make("div", { class: "tools" }, filter, status),
             make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },

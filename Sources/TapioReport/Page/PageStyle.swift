@@ -53,6 +53,7 @@ enum PageStyle {
         .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .5rem .7rem; }
         .tile dt { color: var(--dim); font-size: .85rem; }
         .tile dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+        .tile dd.source { color: var(--dim); font-size: .8rem; font-weight: 400; }
         .tile.bad { border-left: 5px solid var(--bad); }
         section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; margin: 1rem 0; }
         .notice { border: 1px solid var(--warn); border-left-width: 6px; background: var(--warn-back); }
@@ -75,6 +76,7 @@ enum PageStyle {
         .cross { stroke: var(--text); stroke-dasharray: 3 3; }
         .select { fill: var(--accent); opacity: .22; }
         .line { fill: none; stroke-width: 1.8; }
+        .line.unsure { stroke-width: .8; }
         .s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); } .s2 { stroke: var(--s2); } .s3 { stroke: var(--s3); }
         .s4 { stroke: var(--s4); } .s5 { stroke: var(--s5); } .s6 { stroke: var(--s6); } .s7 { stroke: var(--s7); }
         .d0 { fill: var(--s0); } .d1 { fill: var(--s1); } .d2 { fill: var(--s2); } .d3 { fill: var(--s3); }
@@ -112,6 +114,28 @@ enum PageStyle {
           section { padding: .6rem; }
           .bar .range { margin-left: 0; flex-basis: 100%; }
           .tiles { grid-template-columns: repeat(2, 1fr); }
+        }
+        /* The reader's own few colours: a drawing is not adjusted by itself, and what told states apart by its background must do so
+           otherwise. Lines differ by their dashes. */
+        @media (forced-colors: active) {
+          :root[data-theme] {
+            color-scheme: light dark;
+            --back: Canvas; --card: Canvas; --text: CanvasText; --dim: CanvasText; --line: CanvasText; --grid: GrayText;
+            --accent: Highlight; --accent-text: HighlightText; --warn: CanvasText; --warn-back: Canvas; --bad: CanvasText; --mark: Canvas;
+            --s0: CanvasText; --s1: CanvasText; --s2: CanvasText; --s3: CanvasText;
+            --s4: CanvasText; --s5: CanvasText; --s6: CanvasText; --s7: CanvasText;
+          }
+          a { color: LinkText; }
+          button[aria-pressed="true"] { forced-color-adjust: none; }
+          .legend button[aria-pressed="true"] { forced-color-adjust: auto; }
+          .legend button[aria-pressed="false"] { color: GrayText; }
+          .select { stroke: Highlight; stroke-width: 2; }
+          .gridline { opacity: .5; }
+          .blank-narrow { fill: none; stroke: CanvasText; stroke-dasharray: 2 3; opacity: 1; }
+          .lives .stripe { fill: none; }
+          .lives rect.life.failed { fill: Canvas; stroke: CanvasText; stroke-width: 2; }
+          .lives rect.life.killed { fill: Canvas; stroke: CanvasText; stroke-width: 2; stroke-dasharray: 3 2; }
+          tbody tr:hover { outline: 2px solid Highlight; outline-offset: -2px; }
         }
         @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
         @media print { .bar, nav, .tools { display: none; } .scroll { max-height: none; } section { break-inside: avoid; } }

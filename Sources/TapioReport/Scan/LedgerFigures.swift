@@ -23,13 +23,22 @@ struct LedgerFigures {
     }
 
     private let grid: TimeGrid
+    /// Of intervals counts what lies from here …
+    private let fromUs: Int64
+    /// … to before here.
+    private let toUs: Int64
     private var series: ReportData.LedgerSeries
     private var gaps: [GapPlace: ReportData.Gap] = [:]
     private var gapsWithoutPlace = 0
     private var agent = Greatest<ReportData.AgentEntry>(capacity: 200)
 
-    init(grid: TimeGrid) {
+    /// - Parameters:
+    ///   - sinceUs: Not before, microseconds since 1970.
+    ///   - untilUs: Before.
+    init(grid: TimeGrid, sinceUs: Int64, untilUs: Int64) {
         self.grid = grid
+        fromUs = max(grid.startUs, sinceUs)
+        toUs = min(grid.endUs, untilUs)
         let none = [Double](repeating: 0, count: grid.count)
         series = ReportData.LedgerSeries()
         series.attempted = none
@@ -44,7 +53,7 @@ struct LedgerFigures {
         let from = columns.integers("ledger_from")?[row] ?? timeUs
         let to = columns.integers("ledger_to")?[row] ?? timeUs
         let reason = columns.texts("ledger_reason")?.text(row)
-        if entry == "interval", from <= to, from < grid.endUs, to > grid.startUs {
+        if entry == "interval", from <= to, from < toUs, to > fromUs {
             addInterval(row, columns, from: from, to: to)
         } else if entry == "gap" || entry == "unclean_shutdown" {
             addGap(
@@ -70,24 +79,23 @@ struct LedgerFigures {
     }
 
     private mutating func addInterval(_ row: Int, _ columns: GroupColumns, from: Int64, to: Int64) {
+        // Of an interval that begins before the time, or ends after it, what lies in it.
+        let (begin, end) = (max(from, fromUs), min(to, toUs))
+        let inTime = from < to ? (Double(end) - Double(begin)) / (Double(to) - Double(from)) : 1
+        series.fromUs = series.isThere ? min(series.fromUs, begin) : begin
+        series.toUs = series.isThere ? max(series.toUs, end) : end
         series.isThere = true
-        if let told = grid.buckets(from: from, to: to) {
+        if let told = grid.buckets(from: begin, to: end) {
             for bucket in told { series.covered[bucket] = true }
         }
         for name in Self.counts {
             guard let count = columns.integers("ledger_" + name)?[row], count > 0 else { continue }
-            // Of an interval that begins before the time, what lies in it.
-            var inTime = 1.0
-            if from < grid.startUs || to > grid.endUs {
-                let overlap = min(to, grid.endUs) - max(from, grid.startUs)
-                inTime = Double(overlap) / Double(max(1, to &- from))
-            }
-            series.totals[name, default: 0] += Double(count) * inTime
+            let amount = Double(count) * inTime
+            series.totals[name, default: 0] += amount
             switch name {
-            case "attempted": grid.spread(Double(count), from: from, to: to, over: &series.attempted)
-            case "sampled_out": grid.spread(Double(count), from: from, to: to, over: &series.sampledOut)
-            case _ where Self.losses.contains(name):
-                grid.spread(Double(count), from: from, to: to, over: &series.lost)
+            case "attempted": grid.spread(amount, from: begin, to: end, over: &series.attempted)
+            case "sampled_out": grid.spread(amount, from: begin, to: end, over: &series.sampledOut)
+            case _ where Self.losses.contains(name): grid.spread(amount, from: begin, to: end, over: &series.lost)
             default: break
             }
         }

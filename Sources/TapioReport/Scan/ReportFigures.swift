@@ -35,7 +35,7 @@ struct ReportFigures {
         self.grid = grid
         self.sinceUs = sinceUs
         self.untilUs = untilUs
-        ledger = LedgerFigures(grid: grid)
+        ledger = LedgerFigures(grid: grid, sinceUs: sinceUs, untilUs: untilUs)
     }
 
     /// Adds a row group, or nothing of it where it throws.
@@ -158,15 +158,19 @@ struct ReportFigures {
 
     /// Puts everything into a report.
     func report(to data: inout ReportData) {
+        let counted = kinds.filter { $0.rows > 0 }.sorted { ($1.events, $0.name) < ($0.events, $1.name) }
+        // An open segment may have grown since its times were listed.
+        let last = counted.map(\.lastUs).max().map { $0 + 1 }
         data.time = ReportData.TimeSpan(
             fromUs: grid.startUs,
             toUs: grid.endUs,
             bucketUs: grid.bucketUs,
-            buckets: grid.count
+            buckets: grid.count,
+            coveredFromUs: grid.wanted.lowerBound,
+            coveredToUs: max(grid.wanted.upperBound, last ?? .min)
         )
         data.reading.rows = rows
         data.reading.rowsOutside += rowsOutside
-        let counted = kinds.filter { $0.rows > 0 }.sorted { ($1.events, $0.name) < ($0.events, $1.name) }
         data.reading.events = counted.reduce(0) { $0 + $1.events }.thousandths
         data.kinds = counted.map(\.data)
         // One more than there is room for needs no "other".
@@ -186,6 +190,7 @@ struct ReportFigures {
                     kind: kind.name,
                     measure: kind.measure ?? "",
                     counts: kind.histograms.map(\.total.thousandths),
+                    samples: kind.histograms.map(\.samples.thousandths),
                     p50: kind.histograms.map { $0.percentile(0.5) },
                     p90: kind.histograms.map { $0.percentile(0.9) },
                     p99: kind.histograms.map { $0.percentile(0.99) },

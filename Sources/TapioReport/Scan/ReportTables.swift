@@ -29,6 +29,10 @@ struct ReportTables {
     var oomKills = Greatest<ReportData.Death>(capacity: 300)
     var signalDeaths = Greatest<ReportData.Death>(capacity: 300)
     var signalExits = Greatest<ReportData.Death>(capacity: 300)
+    /// What the rows of ``signalDeaths`` stand for.
+    var signalDeathEvents = 0.0
+    /// What those of ``signalExits`` do.
+    var signalExitEvents = 0.0
     var lives = ProcessLives()
 
     /// Puts them into a report.
@@ -121,7 +125,15 @@ struct ReportTables {
         data.dns.error = resolutions.error.thousandths
         data.dns.leftOut = resolutions.items.count - data.dns.items.count
         // The signals collector tells more of the same deaths.
-        let bySignal = signalDeaths.total > 0 ? signalDeaths : signalExits
+        let hasCollector = signalDeaths.total > 0
+        let bySignal = hasCollector ? signalDeaths : signalExits
+        if bySignal.total > 0 {
+            data.signalDeaths = ReportData.SignalDeaths(
+                kind: hasCollector ? "signal_death" : "process_exit",
+                rows: bySignal.total,
+                events: (hasCollector ? signalDeathEvents : signalExitEvents).thousandths
+            )
+        }
         let deaths = oomKills.items + bySignal.items
         data.deaths = ReportData.Listing(
             deaths.sorted { ($0.timeUs, $0.kind, $0.pid) < ($1.timeUs, $1.kind, $1.pid) },

@@ -87,12 +87,14 @@ struct RowGroupFigures {
         switch role {
         case .other, .ledger: break
         case .processStart: begin(row, time, &tables)
-        case .processEnd: end(row, time, &tables)
+        case .processEnd: end(row, time, weight, &tables)
         case .connection(let event): connection(event, row, process, weight)
         case .failedCall: failedCall(row, process, weight)
         case .resolution(let outcome): resolution(outcome, row, process, weight)
         case .outOfMemory: tables.oomKills.offer(Double(time), outOfMemory(row, time))
-        case .signalDeath: tables.signalDeaths.offer(Double(time), signalDeath(row, time))
+        case .signalDeath:
+            tables.signalDeaths.offer(Double(time), signalDeath(row, time))
+            tables.signalDeathEvents += weight
         }
     }
 
@@ -149,7 +151,7 @@ extension RowGroupFigures {
         tables.lives.begin(span(row, startUs: lives.starts?[row] ?? time), timeUs: time, origin: origin)
     }
 
-    private mutating func end(_ row: Int, _ time: Int64, _ tables: inout ReportTables) {
+    private mutating func end(_ row: Int, _ time: Int64, _ weight: Double, _ tables: inout ReportTables) {
         // A summary tells of no single process.
         guard merged(row) == nil else { return }
         var span = span(row, startUs: lives.starts?[row] ?? time &- (durations?[row] ?? 0) / 1000)
@@ -159,6 +161,7 @@ extension RowGroupFigures {
         tables.lives.end(span, timeUs: time, origin: origin)
         if span.signal != nil {
             tables.signalExits.offer(Double(time), death("process_exit", row, time, signal: span.signal, detail: ""))
+            tables.signalExitEvents += weight
         }
     }
 

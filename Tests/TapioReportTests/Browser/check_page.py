@@ -103,8 +103,9 @@ class Browser:
     def resize(self, width, height):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
-    def theme(self, name):
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+    def theme(self, name, forced="none"):
+        self.call("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": name}, {"name": "forced-colors", "value": forced}])
 
     def key(self, name, shift=False):
         text = {"Enter": "\r"}.get(name, name if len(name) == 1 else "")
@@ -172,6 +173,9 @@ class Checks:
         self.expect(run("document.querySelector('.skip').getAttribute('href')") == "#page", "the first link does not lead to the report")
         tiles = run("Object.fromEntries([...document.querySelectorAll('.tile')].map(e => [e.children[0].textContent, e.children[1].textContent]))")
         self.expect(tiles["Lost"] == "at least 7", f"a loss of unknown size is no part of what was lost: {tiles['Lost']}")
+        source = run("[...document.querySelectorAll('.tile')].find(e => e.children[0].textContent === 'Killed by signals').children[2]?.textContent")
+        self.expect(tiles["Killed by signals"] == "1" and source == "by weight, of 1 signal_death row",
+                    f"it is not said of what deaths by signals are counted: {tiles['Killed by signals']} {source}")
         self.expect(tiles["Events"].startswith("≈ "), "an estimate is not called one")
         self.expect("those that were kept" in run("document.getElementById('slow').textContent"),
                     "it is not said that slow requests were sampled")
@@ -221,7 +225,14 @@ class Checks:
         self.expect(not any(text.startswith("tcp_connect") and text.endswith("–") for text in values), "events that are there are not shown")
         self.expect("no ledger of this time" in self.browser.run("document.querySelector('#rates .readout').textContent"),
                     "it is not said where the ledger tells nothing")
+        # Forty events in the nine seconds of the bucket that the archive has: not forty in ten.
+        self.expect("tcp_connect4.44" in values, f"a rate of the last bucket is not per second of what is covered: {values}")
+        self.expect("9 s of it covered" in self.browser.run("document.querySelector('#rates .readout').textContent"),
+                    "it is not said how much of the last bucket is covered")
         self.browser.key("Home")
+        values = self.browser.run("[...document.querySelectorAll('#rates .legend button')].map(e => e.textContent)")
+        self.expect("tcp_connect1" in values and "of it covered" not in self.browser.run("document.querySelector('#rates .readout').textContent"),
+                    f"a bucket that is covered as a whole is taken for a part: {values}")
         first = self.browser.run("document.querySelector('#rates .readout').textContent")
         self.browser.key("ArrowRight")
         second = self.browser.run("document.querySelector('#rates .readout').textContent")
@@ -240,6 +251,46 @@ class Checks:
         self.expect(self.range() == before, "Escape does not show all again")
         self.browser.key("Tab")
         self.expect(self.browser.run("document.activeElement.tagName") == "BUTTON", "Tab does not leave the chart for its legend")
+
+    def announces_once(self):
+        run = self.browser.run
+        self.expect(run("[...document.querySelectorAll('[aria-live], [role=status], [role=alert], [role=log], output')].map(e => e.id)")
+                    == ["said"], "there is more than one live region")
+        self.expect(run("document.getElementById('said').getAttribute('aria-live')") == "polite", "announcements interrupt")
+        run("(() => { window.announced = []; new MutationObserver(records => window.announced.push(...records.map("
+            "() => document.getElementById('said').textContent))).observe(document.getElementById('said'), "
+            "{childList: true, characterData: true, subtree: true}); })()")
+        run("document.querySelector('#rates .chart').focus({preventScroll: true})")
+        self.browser.key("+")
+        announced = run("window.announced")
+        self.expect(len(announced) == 1 and announced[0].startswith("Showing "), f"a zoom announces {announced}")
+        self.browser.key("Escape")
+        run("(() => { window.announced = []; const i = document.querySelector('#talkers input'); i.value = 'nginx'; "
+            "i.dispatchEvent(new Event('input')); })()")
+        self.browser.settle()
+        announced = run("window.announced")
+        self.expect(len(announced) == 1 and announced[0].startswith("Top processes: ") and " of " in announced[0], f"a filter announces {announced}")
+        run("(() => { const i = document.querySelector('#talkers input'); i.value = ''; i.dispatchEvent(new Event('input')); })()")
+
+    def tells_how_many(self):
+        self.browser.run("document.querySelector('#latency .chart').focus({preventScroll: true})")
+        self.browser.run("(() => { const s = document.getElementById('latency-kind'); s.value = [...s.options]"
+                         ".findIndex(o => o.text.startsWith('tcp_connect')); s.dispatchEvent(new Event('change')); })()")
+        readout = "document.querySelector('#latency .readout').textContent"
+        values = "[...document.querySelectorAll('#latency .legend button')].map(e => e.textContent)"
+        said = "document.getElementById('said').textContent"
+        self.browser.key("Home")
+        told, marks = self.browser.run(readout), [text[:3] for text in self.browser.run(values) if text.endswith("*")]
+        self.expect("n = 10 · " in told and "* of too few" in told, f"it is not said of how many a percentile is: {told}")
+        self.expect(marks == ["p99"], f"of ten, the p99 alone is uncertain, not {marks}")
+        self.expect(" uncertain, max" in self.browser.run(said) and "n = 10" in self.browser.run(said),
+                    "it is not announced of how many a percentile is")
+        self.browser.key("End")
+        told = self.browser.run(readout)
+        self.expect("n ≈ 40 of which 10 were kept" in told, f"events that were sampled out count as if they were measured: {told}")
+        self.expect(self.browser.run("document.querySelectorAll('#latency path.line.unsure').length") == 1
+                    and self.browser.run("document.querySelectorAll('#rates .unsure').length") == 0,
+                    "what is of too few is not drawn thin")
 
     def sorts(self):
         column = ("[...document.querySelectorAll('#talkers tbody tr')].map(r => r.children[%d].textContent)")
@@ -301,6 +352,63 @@ class Checks:
         for name, share in ratios.items():
             self.expect(share >= 1, f"too little contrast in the {theme} theme: {name} has {share:.2f} of what it needs")
 
+    def keeps_forced_colors(self):
+        """With the reader's own colours (forced-colors), all that is drawn stands out from what is behind it."""
+        run = self.browser.run
+        for name in ("light", "dark"):
+            self.browser.theme(name, forced="active")
+            self.chart()
+            self.expect(run("matchMedia('(forced-colors: active)').matches"), "the browser forces no colours")
+            run("document.querySelector('#rates .chart').focus({preventScroll: true})")
+            # A cursor and a selection.
+            self.browser.key("Home")
+            self.browser.key("ArrowRight", shift=True)
+            # The page's own switch must not bring its colours back.
+            for theme in ("auto", "light", "dark"):
+                run(f"document.documentElement.dataset.theme = '{theme}'")
+                ratios = run("""(() => {
+                    const parse = text => { const n = (text.match(/[\\d.]+/g) || []).map(Number); return n.length === 3 || n[3] > 0 ? n : null; };
+                    const light = n => { const parts = n.slice(0, 3).map(v => v / 255)
+                        .map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+                        return .2126 * parts[0] + .7152 * parts[1] + .0722 * parts[2]; };
+                    const back = light(parse(getComputedStyle(document.body).backgroundColor));
+                    const result = {};
+                    const add = (name, selector, property) => {
+                        const found = [...document.querySelectorAll(selector)];
+                        if (!found.length) result[name] = 'is not there';
+                        for (const node of found) {
+                            const color = parse(getComputedStyle(node)[property]);
+                            const [x, y] = [color ? light(color) : back, back].sort((p, q) => q - p);
+                            result[name] = Math.min(result[name] ?? 99, (x + .05) / (y + .05));
+                        }
+                    };
+                    add('a line', '.chart path.line', 'stroke');
+                    add('an uncertain line', '.chart path.line.unsure', 'stroke');
+                    add('the hatching of losses', 'pattern .hatch', 'stroke');
+                    add('the hatching where no ledger is', 'pattern .blank', 'stroke');
+                    add('the dots of sampling', 'pattern .dots', 'fill');
+                    add('a narrow loss', '.hatch-narrow', 'fill');
+                    add('a death', '.death', 'stroke');
+                    add('the cursor', '.cross', 'stroke');
+                    add('the selection', '.select', 'stroke');
+                    add('a label', 'text.axis', 'fill');
+                    add('the life of a process', '.lives rect.life:not(.failed, .killed)', 'fill');
+                    add('the life of one that failed', '.lives rect.life.failed', 'stroke');
+                    add('the focus', '.chart:focus-visible', 'outlineColor');
+                    add('a tile', '.tile', 'borderTopColor');
+                    return result; })()""")
+                for what, ratio in ratios.items():
+                    self.expect(ratio != "is not there" and ratio >= 3, f"{what} with forced {name} colours, theme {theme}: {ratio}")
+                self.expect(run("getComputedStyle(document.querySelector('#latency .tools button')).backgroundColor !== "
+                                "getComputedStyle(document.querySelector('#losses .tools button')).backgroundColor"),
+                            f"with forced {name} colours a button that is pressed looks like the others")
+                self.expect(run("getComputedStyle(document.querySelector('.chart:focus-visible')).outlineStyle") == "solid",
+                            "the focus has no ring")
+            run("document.documentElement.dataset.theme = 'auto'")
+            self.picture("forced-" + name)
+            self.browser.key("Escape")
+        self.browser.theme("light")
+
     def fits_a_narrow_window(self):
         self.browser.resize(380, 800)
         self.browser.settle()
@@ -344,8 +452,11 @@ def main():
         checks.does_nothing_hostile()
         checks.zooms_by_mouse()
         checks.zooms_by_keyboard()
+        checks.announces_once()
+        checks.tells_how_many()
         checks.sorts()
         checks.switches_theme()
+        checks.keeps_forced_colors()
         checks.fits_a_narrow_window()
         checks.stayed_alone()
         checks.works_without_script(sys.argv[1])

@@ -1,30 +1,28 @@
 import Glibc
-import TapioArchive
-import TapioEvents
+public import TapioArchive
+public import TapioEvents
 
-@testable import TapioQuery
+/// An archive on disk, written from rows, and the tables beside it; deleted when the object goes.
+public final class DiskArchive {
+    /// Who writes it.
+    public static let node = "n1"
+    /// The boot of all its rows.
+    public static let bootID = "0a1b2c3d-0000-0000-0000-000000000000"
 
-/// An archive on disk, written from rows; deleted when the object goes.
-final class DiskArchive {
-    let root: String
-    let archive: Archive
+    /// What is written to. Seal or close it to have whole segments.
+    public let archive: Archive
+    private let directory = TemporaryDirectory()
     private let columns: [Column]
     private var batches: UInt64 = 0
 
-    init(columns: [Column] = MemoryArchive.schema.columns) throws {
-        var template = Array("/tmp/tapio-query-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw MemoryGroup.Broken() }
-        root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    /// An empty one, of these columns.
+    public init(columns: [Column]) throws {
         self.columns = columns
         var options = ArchiveOptions(
-            schema: ParquetSchema(
-                columns: columns.map {
-                    ParquetColumn(name: $0.name, type: $0.type.parquet, isRequired: $0.isRequired, fieldID: $0.id)
-                }
-            ),
+            schema: ParquetSchema(columns: columns.map { ParquetColumn($0) }),
             identity: ArchiveIdentity(
-                node: "n1",
-                bootID: "0a1b2c3d-0000-0000-0000-000000000000",
+                node: Self.node,
+                bootID: Self.bootID,
                 runID: "run-1",
                 clockOffsetNs: 0,
                 schemaVersion: "1",
@@ -33,17 +31,15 @@ final class DiskArchive {
             )
         )
         options.retention.minFreeShare = nil
-        archive = try Archive.open(root: root, options: options)
+        archive = try Archive.open(root: directory.path, options: options)
     }
 
-    deinit {
-        for path in files("", withDirectories: true).reversed() { remove(path) }
-        remove(root)
-    }
+    /// Where it lies.
+    public var root: String { directory.path }
 
     /// Appends a row group.
-    func append(_ rows: [Row]) throws {
-        let encoder = RowGroupEncoder(schema: archive.schema(columns))
+    public func append(_ rows: [[String: EventValue]]) throws {
+        let encoder = RowGroupEncoder(schema: ParquetSchema(columns: columns.map { ParquetColumn($0) }))
         encoder.begin(rowCount: rows.count)
         for (index, column) in columns.enumerated() {
             encode(rows.map { $0[column.name] ?? .null }, column, index, encoder)
@@ -100,29 +96,45 @@ final class DiskArchive {
         }
     }
 
-    /// Files whose names end so.
-    func files(_ ending: String, withDirectories: Bool = false) -> [String] {
-        var found: [String] = []
-        func walk(_ directory: String) {
-            guard let handle = opendir(directory) else { return }
-            defer { closedir(handle) }
-            while let entry = readdir(handle) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    /// Writes a file of a table beside it, as an agent does.
+    ///
+    /// - Parameters:
+    ///   - columns: Those of the file; none holds doubles.
+    ///   - run: Of the agent.
+    ///   - nowUs: When it is written, UTC microseconds since 1970: an hour's rows are one file.
+    public func write(
+        table name: String,
+        columns: [Column],
+        _ rows: [[String: EventValue]],
+        run: String = "run-1",
+        nowUs: Int64
+    ) throws {
+        var table = DimensionTable(
+            root: root,
+            name: name,
+            columns: columns.map { ParquetColumn($0) },
+            node: Self.node,
+            run: run,
+            createdBy: "tapio version 0"
+        )
+        for row in rows {
+            let values = columns.map { column -> DimensionValue in
+                switch row[column.name] ?? .null {
+                case .int(let number), .timestamp(let number): .integer(number)
+                case .string(let text): .text(text)
+                case .double, .null: .null
                 }
-                if name == "." || name == ".." { continue }
-                let path = directory + "/" + name
-                let isDirectory = entry.pointee.d_type == DT_DIR
-                if isDirectory { walk(path) }
-                if (!isDirectory || withDirectories) && name.hasSuffix(ending) { found.append(path) }
             }
+            try table.add(values, atMicroseconds: nowUs)
         }
-        walk(root)
-        return found.sorted()
+        try table.flush()
     }
 
+    /// Files whose names end so, sorted.
+    public func files(_ ending: String) -> [String] { TestFile.find(root, suffix: ending) }
+
     /// Turns a bit of a file.
-    func damage(_ path: String, at offset: Int) {
+    public func damage(_ path: String, at offset: Int) {
         let descriptor = open(path, O_RDWR)
         defer { close(descriptor) }
         var byte: UInt8 = 0
@@ -132,24 +144,26 @@ final class DiskArchive {
     }
 }
 
-extension Archive {
-    fileprivate func schema(_ columns: [Column]) -> ParquetSchema {
-        ParquetSchema(
-            columns: columns.map {
-                ParquetColumn(name: $0.name, type: $0.type.parquet, isRequired: $0.isRequired, fieldID: $0.id)
-            }
+extension ParquetColumn {
+    fileprivate init(_ column: Column) {
+        self.init(
+            name: column.name,
+            type: ParquetType(column.type),
+            isRequired: column.isRequired,
+            fieldID: column.id
         )
     }
 }
 
-extension ColumnType {
-    var parquet: ParquetType {
-        switch self {
-        case .int32: .int32
-        case .int64: .int64
-        case .double: .double
-        case .string: .string
-        case .timestamp: .timestampMicros
-        }
+extension ParquetType {
+    fileprivate init(_ type: ColumnType) {
+        self =
+            switch type {
+            case .int32: .int32
+            case .int64: .int64
+            case .double: .double
+            case .string: .string
+            case .timestamp: .timestampMicros
+            }
     }
 }
