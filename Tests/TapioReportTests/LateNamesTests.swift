@@ -1,3 +1,4 @@
+import TapioArchive
 import TapioEvents
 import TapioQuery
 import TapioTestSupport
