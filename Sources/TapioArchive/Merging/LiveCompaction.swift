@@ -145,10 +145,19 @@ public struct LiveCompaction {
     @discardableResult
     public mutating func settle() throws(FileError) -> SegmentFacts? {
         guard let pending else { return nil }
-        let isNamed = try fileSystem.facts(of: pending.merged.sealedPath) != nil
-        try Replacement.settle(in: archive.directory, fileSystem: fileSystem)
-        if !isNamed { pending.merger.discard(pending.merged) }
-        let new = isNamed ? pending.merged.facts : nil
+        // A file of that name alone tells nothing: a repair may have made it.
+        let named = try fileSystem.facts(of: pending.merged.sealedPath)
+        let unnamed = try fileSystem.facts(of: pending.merged.temporaryPath)
+        let settlement = try Replacement.settle(in: archive.directory, fileSystem: fileSystem)
+        let isReplaced =
+            switch settlement {
+            case .replaced: true
+            case .kept: false
+            // It was removed as the last step, or never written.
+            case .nothing: named != nil && unnamed == nil
+            }
+        if !isReplaced { pending.merger.discard(pending.merged) }
+        let new = isReplaced ? pending.merged.facts : nil
         archive.endReplacement(pending.replacement, by: new)
         self.pending = nil
         return new
