@@ -208,4 +208,24 @@ import Testing
         next.close()
         withExtendedLifetime(archive) {}
     }
+
+    @Test("a repair of the cut-off one of the two leaves a copy that has less than the open one, and gives way to it")
+    func repairedTwin() throws {
+        let (fixture, archive, openPath) = try archiveWithTwin()
+        let files = fixture.fileSystem
+        let rows = try ArchiveFixture.numbersSeen(files, scope: .sealed)
+        files.kill()
+        let sealed = sealedPath(openPath)
+        let bytes = try #require(files.bytes(sealed))
+        files.put(Array(bytes.prefix(bytes.count / 2)), at: sealed)
+        let copy = try #require(try SegmentRepair(fileSystem: files).repair(sealed).repairedPath)
+        #expect(try ArchiveFixture.numbersSeen(files) == rows)
+        #expect(try ArchiveReader(path: "/a", fileSystem: files).duplicates == [copy: openPath])
+        let next = try fixture.open()
+        #expect(next.recovery.orphans.map(\.outcome) == [.saved(path: sealed)])
+        #expect(files.bytes(openPath) == nil && files.bytes(copy) == nil && files.bytes(copy + ".corrupt") != nil)
+        #expect(try ArchiveFixture.numbersSeen(files) == rows)
+        next.close()
+        withExtendedLifetime(archive) {}
+    }
 }
