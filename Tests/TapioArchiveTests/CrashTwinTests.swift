@@ -208,4 +208,85 @@ import Testing
         next.close()
         withExtendedLifetime(archive) {}
     }
+
+    @Test("a repair of the cut-off one of the two leaves a copy that has less than the open one, and gives way to it")
+    func repairedTwin() throws {
+        let (fixture, archive, openPath) = try archiveWithTwin()
+        let files = fixture.fileSystem
+        let rows = try ArchiveFixture.numbersSeen(files, scope: .sealed)
+        files.kill()
+        let sealed = sealedPath(openPath)
+        let bytes = try #require(files.bytes(sealed))
+        files.put(Array(bytes.prefix(bytes.count / 2)), at: sealed)
+        let copy = try #require(try SegmentRepair(fileSystem: files).repair(sealed).repairedPath)
+        #expect(try ArchiveFixture.numbersSeen(files) == rows)
+        #expect(try ArchiveReader(path: "/a", fileSystem: files).duplicates == [copy: openPath])
+        let next = try fixture.open()
+        #expect(next.recovery.orphans.map(\.outcome) == [.saved(path: sealed)])
+        #expect(files.bytes(openPath) == nil && files.bytes(copy) == nil && files.bytes(copy + ".corrupt") != nil)
+        #expect(try ArchiveFixture.numbersSeen(files) == rows)
+        next.close()
+        withExtendedLifetime(archive) {}
+    }
+
+    @Test("retention deletes the open file with its sealed segment, and no crash between them brings a row back")
+    func retention() throws {
+        var halves = 0
+        for changes in 0..<Self.mostChanges {
+            let (fixture, archive, openPath) = try archiveWithTwin()
+            let files = fixture.fileSystem
+            let openBytes = try #require(files.bytes(openPath)).count
+            let bytes = archive.segments.reduce(UInt64(openBytes)) { $0 + UInt64($1.bytes) }
+            files.end(afterChanges: changes)
+            archive.withState { state in
+                state.options.retention.maxBytes = 1
+                state.enforceRetention()
+            }
+            let isComplete = !files.isEnded
+            files.kill()
+            let what = "\(changes) calls"
+            let isOpenGone = files.bytes(openPath) == nil
+            #expect(isOpenGone || files.bytes(sealedPath(openPath)) != nil, "\(what)")
+            if isOpenGone, files.bytes(sealedPath(openPath)) != nil { halves += 1 }
+            let rows = try ArchiveFixture.numbersSeen(files)
+            let next = try fixture.open()
+            #expect(try ArchiveFixture.numbersSeen(files) == rows, "\(what)")
+            #expect(next.recovery.rowsRecovered == 0, "\(what)")
+            next.close()
+            if isComplete {
+                #expect(rows.isEmpty && archive.segments.isEmpty)
+                #expect(archive.counters.segmentsDeleted == 6 && archive.counters.bytesDeleted == bytes)
+                let twins = archive.takeEvents().compactMap { event -> Int64? in
+                    if case .deleted(let deletion) = event { deletion.twinBytes } else { nil }
+                }
+                #expect(twins == [0, 0, Int64(openBytes), 0, 0, 0])
+            }
+            withExtendedLifetime(archive) {}
+            if isComplete { break }
+        }
+        #expect(halves > 0)
+    }
+
+    @Test("retention deletes the open file of a segment that was merged with the merged one")
+    func retentionOfMerged() throws {
+        let (fixture, archive, openPath) = try archive()
+        let files = fixture.fileSystem
+        let bytes = try #require(files.bytes(openPath))
+        archive.seal()
+        try seal(archive, 200..<202)
+        archive.close()
+        #expect(try compact(files).replaced == 4)
+        let next = try fixture.open()
+        // As if the disk had refused to remove it at that start.
+        files.put(bytes, at: openPath)
+        next.withState { state in
+            state.options.retention.maxBytes = 1
+            state.enforceRetention()
+        }
+        #expect(next.segments.isEmpty && files.bytes(openPath) == nil)
+        next.close()
+        let last = try fixture.open()
+        #expect(last.recovery.rowsRecovered == 0 && last.segments.isEmpty)
+        last.close()
+    }
 }

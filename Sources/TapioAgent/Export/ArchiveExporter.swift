@@ -367,7 +367,8 @@ actor ArchiveExporter {
     private func note(_ deletion: RetentionDeletion) {
         onRemoved(deletion.segment)
         let totals = deletion.segment.totals
-        let what = "\(deletion.segment.relativePath): \(totals.rows) rows, \(deletion.segment.bytes) bytes"
+        let bytes = deletion.segment.bytes + deletion.twinBytes
+        let what = "\(deletion.segment.relativePath): \(totals.rows) rows, \(bytes) bytes"
         logger.notice("retention (\(deletion.reason.rawValue)) removed \(what)")
         var row = LedgerRow(
             .retention,

@@ -74,7 +74,9 @@ public final class Archive: Sendable {
         // A full disk may have stood in the way of recovery, and retention may have made room since.
         if report.orphans.contains(where: \.mayBeTriedAgain) {
             let settled = report.orphans.filter { !$0.mayBeTriedAgain }
-            let rest = ArchiveRecovery(directory: directory, tree: inventory.tree, fileSystem: fileSystem).run()
+            // Listed anew: what retention removed is not to be saved any more.
+            let left = try ArchiveTree(directory, fileSystem: fileSystem)
+            let rest = ArchiveRecovery(directory: directory, tree: left, fileSystem: fileSystem).run()
             report.orphans = settled + rest.filter { orphan in !settled.contains { $0.path == orphan.path } }
             inventory = try ArchiveInventory(directory, fileSystem: fileSystem)
             let events = state.takeEvents()

@@ -45,7 +45,7 @@ public struct ArchiveCounters: Sendable, Hashable {
     public internal(set) var syncFailures: UInt64 = 0
     /// Segments, bytes and rows that retention deleted.
     public internal(set) var segmentsDeleted: UInt64 = 0
-    /// Bytes that retention deleted.
+    /// Bytes that retention deleted, also of open files that a crash had left beside those segments.
     public internal(set) var bytesDeleted: UInt64 = 0
     /// Rows that retention deleted, by kind.
     public internal(set) var rowsDeleted: [String: UInt64] = [:]

@@ -13,6 +13,7 @@ struct ArchiveRecovery {
     /// Goes through all open and temporary files, oldest first. One that fails doesn't stop the others.
     func run() -> [RecoveryReport.Orphan] {
         removeUnfinishedCopies()
+        settleRepairs()
         return tree.entries.filter { $0.role == .open }.map { entry in
             do throws(FileError) {
                 return try recover(entry)
@@ -37,6 +38,25 @@ struct ArchiveRecovery {
         }
     }
 
+    /// A repair that a crash ended left a damaged file beside its copy. The one that has more rows stays, the copy where they
+    /// have as many. What the disk refuses is tried again at the next start.
+    private func settleRepairs() {
+        let sealed = tree.entries.filter { $0.role == .sealed }
+        let copies = Dictionary(grouping: sealed, by: \.name.original).mapValues(\.count)
+        for entry in sealed where copies[entry.name.original, default: 0] > 1 { try? settleRepairs(of: path(entry)) }
+    }
+
+    private func settleRepairs(of path: String) throws(FileError) {
+        let copies = try RepairedCopy.all(of: path, fileSystem: fileSystem)
+        guard !copies.isEmpty else { return }
+        let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .everything)
+        if try RepairedCopy.settle(copies, rows: scan.rows, fileSystem: fileSystem) != nil {
+            _ = try SegmentRepair.setAside(path, fileSystem: fileSystem)
+        } else {
+            for copy in copies { _ = try SegmentRepair.setAside(copy.path, fileSystem: fileSystem) }
+        }
+    }
+
     private func path(_ entry: ArchiveTree.Entry) -> String { "\(directory)/\(entry.relativePath)" }
 
     private func recover(_ entry: ArchiveTree.Entry) throws(FileError) -> RecoveryReport.Orphan {
@@ -58,6 +78,14 @@ struct ArchiveRecovery {
             try removeOpen(openPath)
             return orphan(entry, .alreadySealed)
         }
+        let copies = try RepairedCopy.all(of: openPath, fileSystem: fileSystem)
+        if try RepairedCopy.settle(copies, rows: scan.rows, fileSystem: fileSystem) != nil {
+            return orphan(entry, .alreadySealed, corruptPath: try settleOpen(openPath, scan))
+        }
+        // They have less than it. Aside before it is saved, since nothing tells afterwards that they are of it.
+        for copy in copies where scan.prologue != nil && !scan.groups.isEmpty {
+            _ = try SegmentRepair.setAside(copy.path, fileSystem: fileSystem)
+        }
         let marks = [
             Prologue.Fact(key: SegmentKey.recovered, value: "true"),
             Prologue.Fact(key: SegmentKey.recoveredBytesLost, value: String(scan.lostBytes)),
@@ -75,13 +103,7 @@ struct ArchiveRecovery {
         ] {
             try fileSystem.syncDirectory(parent.isEmpty ? directory : "\(directory)/\(parent)")
         }
-        // A torn end holds nothing that could ever be saved. Damage elsewhere is kept for a person to look at.
-        var corruptPath: String?
-        if scan.isDamagedBeforeEnd {
-            corruptPath = try SegmentRepair.setAside(openPath, fileSystem: fileSystem)
-        } else {
-            try removeOpen(openPath)
-        }
+        let corruptPath = try settleOpen(openPath, scan)
         return orphan(entry, .saved(path: sealedPath), scan: scan, saved: saved.totals, corruptPath: corruptPath)
     }
 
@@ -126,6 +148,14 @@ struct ArchiveRecovery {
             else { return false }
             return scan.isSealed && scan.rows >= rows
         }
+    }
+
+    /// Removes an open file that was saved: a torn end holds nothing that could ever be saved. Damage elsewhere is kept for a
+    /// person to look at, and where is returned.
+    private func settleOpen(_ path: String, _ scan: FrameScan) throws(FileError) -> String? {
+        if scan.isDamagedBeforeEnd { return try SegmentRepair.setAside(path, fileSystem: fileSystem) }
+        try removeOpen(path)
+        return nil
     }
 
     private func removeOpen(_ path: String) throws(FileError) {

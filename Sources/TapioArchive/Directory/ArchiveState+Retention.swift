@@ -6,15 +6,18 @@ extension ArchiveState {
         lastRetentionNs = options.clock.monotonicNs()
         var deleted: [RetentionDeletion] = []
         for (segment, reason) in chooseVictims() {
+            var twinBytes: Int64 = 0
             do throws(FileError) {
+                try removeTwins(of: segment, freed: &twinBytes)
                 try options.fileSystem.remove("\(directory)/\(segment.relativePath)")
             } catch  where error.code == ENOENT {
                 // Somebody else removed it: nothing was freed by us, but it is gone.
             } catch {
+                counters.bytesDeleted += UInt64(twinBytes)
                 note(.retentionFailed(error))
                 break
             }
-            deleted.append(RetentionDeletion(segment: segment, reason: reason))
+            deleted.append(RetentionDeletion(segment: segment, reason: reason, twinBytes: twinBytes))
             removeEmptyDirectories(above: segment.relativePath)
         }
         guard !deleted.isEmpty else { return }
@@ -22,6 +25,40 @@ extension ArchiveState {
         sealed.removeAll { paths.contains($0.relativePath) }
         for deletion in deleted { count(deletion) }
         saveCatalogue()
+    }
+
+    /// Removes what a crash, or a disk that refused, left of the open files whose rows a sealed segment has: left alone, the
+    /// next start would save the deleted rows from them. They go before the segment, and durably, so that a crash between them
+    /// leaves all rows in one file.
+    private func removeTwins(of segment: SegmentFacts, freed: inout Int64) throws(FileError) {
+        let hour = "\(directory)/\(segment.hourPath)"
+        var isChanged = false
+        for name in twinNames(of: segment) {
+            let path = "\(hour)/\(name.fileName(.open))"
+            guard let facts = try options.fileSystem.facts(of: path) else { continue }
+            do throws(FileError) {
+                try options.fileSystem.remove(path)
+            } catch  where error.code == ENOENT {
+                continue
+            }
+            freed += facts.size
+            isChanged = true
+        }
+        if isChanged { try options.fileSystem.syncDirectory(hour) }
+    }
+
+    /// The names under which its rows were written: its own, or those of which it was merged.
+    private func twinNames(of segment: SegmentFacts) -> Set<SegmentName> {
+        var names: Set<SegmentName> = [segment.name.original]
+        guard segment.name.repair > 0 else { return names }
+        let file = ArchiveSegment(facts: segment, directory: directory, node: nil, fileSystem: options.fileSystem)
+        for original in file.originals ?? [] {
+            // What a file says is not a path before it is a name of ours.
+            if let (name, role) = SegmentName.parse(original + SegmentName.Role.open.rawValue), role == .open {
+                names.insert(name)
+            }
+        }
+        return names
     }
 
     private mutating func chooseVictims() -> [(SegmentFacts, RetentionDeletion.Reason)] {
@@ -78,7 +115,7 @@ extension ArchiveState {
 
     private mutating func count(_ deletion: RetentionDeletion) {
         counters.segmentsDeleted += 1
-        counters.bytesDeleted += UInt64(deletion.segment.bytes)
+        counters.bytesDeleted += UInt64(deletion.segment.bytes + deletion.twinBytes)
         for kind in deletion.segment.totals.kinds { counters.rowsDeleted[kind.name, default: 0] += UInt64(kind.rows) }
         note(.deleted(deletion))
     }

@@ -56,4 +56,7 @@ public struct RetentionDeletion: Sendable, Hashable {
     public let segment: SegmentFacts
     /// The limit that asked for it.
     public let reason: Reason
+    /// Bytes of open files with rows of the segment that a crash, or a disk that refused, had left beside it, and that went
+    /// with it; as a rule 0.
+    public let twinBytes: Int64
 }

@@ -73,6 +73,8 @@ struct FrameScan: Sendable {
     /// Whole frames of all kinds, for repair.
     var wholeFrames: [Range<Int64>] = []
     var problems: [SegmentProblem] = []
+    /// The first read that the disk refused: what the file holds is then not known, whatever else was found.
+    var readError: FileError?
     /// What belongs to no whole frame.
     var lostBytes: Int64 = 0
     /// Rows of damaged groups whose header is whole, by ordinal.
@@ -93,6 +95,9 @@ struct FrameScan: Sendable {
 
     /// Complete, as far as the walk could see.
     var isSealed: Bool { problems.isEmpty && endsWithFooter }
+
+    /// Complete, and it holds the rows with which it was closed, as far as the walk could see.
+    var isWhole: Bool { isSealed && prologue?.totals?.rows == rows }
 
     /// Rows that were in the file and are in no whole group.
     ///

@@ -45,7 +45,7 @@ struct FrameScanner {
     }
 
     /// The last footer tells what the lost prologue said.
-    private func prologueFromFooter() -> Prologue? {
+    private mutating func prologueFromFooter() -> Prologue? {
         guard let footer = scan.footers.last,
             let bytes = read(
                 at: footer.frameOffset + Int64(ArchiveFormat.headerLength),
@@ -170,13 +170,17 @@ struct FrameScanner {
     }
 
     /// The next place behind `offset` where a header is whole, or the file's end.
-    private func resynchronize(after offset: Int64) -> Int64 {
+    private mutating func resynchronize(after offset: Int64) -> Int64 {
         let magic = ArchiveFormat.frameMagic
         let stride = 256 * 1024
         var position = offset + 1
         while position < scan.fileSize {
             // Windows overlap by a header less one byte, so that none hides on a border.
-            guard let window = try? file.read(at: position, count: stride + ArchiveFormat.headerLength - 1) else {
+            let window: [UInt8]
+            do throws(FileError) {
+                window = try file.read(at: position, count: stride + ArchiveFormat.headerLength - 1)
+            } catch {
+                note(error)
                 position += Int64(stride)
                 continue
             }
@@ -194,7 +198,18 @@ struct FrameScanner {
         return scan.fileSize
     }
 
-    private func read(at offset: Int64, count: Int) -> [UInt8]? { try? file.readExactly(at: offset, count: count) }
+    private mutating func read(at offset: Int64, count: Int) -> [UInt8]? {
+        do throws(FileError) {
+            return try file.readExactly(at: offset, count: count)
+        } catch {
+            note(error)
+            return nil
+        }
+    }
+
+    private mutating func note(_ error: FileError) {
+        if scan.readError == nil { scan.readError = error }
+    }
 
     private mutating func noteDamaged(_ header: FrameHeader) {
         if header.kind == .rowGroup { scan.damagedGroups[header.ordinal] = header.rows }

@@ -31,6 +31,11 @@ struct Prologue: Sendable, Equatable {
         self[SegmentKey.mergedFrom].map { Set($0.split(separator: ",").map { String($0) }) }
     }
 
+    /// Names of the files, with their endings, of which a repair made the file; empty where none did.
+    var repairedFrom: [String] {
+        self[SegmentKey.repairedFrom].map { $0.split(separator: ",").map { String($0) } } ?? []
+    }
+
     var encoded: [UInt8] {
         var writer = BinaryWriter()
         writer.put(UInt32(schema.columns.count))

@@ -79,15 +79,18 @@ public struct Compaction: Sendable {
         )
         // The newest keeps its number: the agent's next start counts on from it.
         let newest = inventory.sealed.map(\.name.sequence).max()
-        // What a crash left open beside its sealed form is known by that one's name alone, until the agent starts.
-        let open = Set(inventory.tree.entries.filter { $0.role == .open }.map(\.name))
+        // What a crash left beside its sealed form, or beside what a repair saved of it, is known by that one's name alone,
+        // until the agent starts.
+        let open = Set(inventory.tree.entries.filter { $0.role == .open }.map(\.name.original))
+        let covering = Set(duplicates.values)
         var candidates: [MergePlan.Candidate] = []
         for facts in inventory.sealed {
             let path = "\(directory)/\(facts.relativePath)"
             // Merged once more, its rows would be there twice for good.
             if duplicates[path] != nil { continue }
             var isFixed =
-                facts.name.sequence == newest || facts.isDamaged || open.contains(facts.name) || isPinned(path)
+                facts.name.sequence == newest || facts.isDamaged || open.contains(facts.name.original)
+                || facts.isRecovered && covering.contains(path) || isPinned(path)
             if (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs { isFixed = true }
             var mark = ""
             switch use(facts.name) {

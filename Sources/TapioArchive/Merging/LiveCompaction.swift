@@ -71,6 +71,7 @@ public struct LiveCompaction {
         // The newest keeps its number: the next start counts on from it.
         let newest = segments.map(\.name.sequence).max()
         let hours = Dictionary(grouping: segments, by: \.hourPath).mapValues(\.count)
+        let copies = Dictionary(grouping: segments, by: \.name.original).mapValues(\.count)
         for facts in segments {
             // Most hours have nothing to be merged any more, and are not looked into.
             let isAlone = hours[facts.hourPath, default: 0] < policy.minSegments
@@ -84,7 +85,9 @@ public struct LiveCompaction {
                 } else {
                     switch use(facts.name) {
                     case .inUse: state = .waiting
-                    case .free(let mark): state = isPinned(path) || hasTwin(path) ? .fixed : .free(mark: mark)
+                    case .free(let mark):
+                        let isOnly = copies[facts.name.original, default: 0] == 1 && !hasTwin(facts)
+                        state = isOnly && !isPinned(path) ? .free(mark: mark) : .fixed
                     }
                 }
             } else {
@@ -145,10 +148,19 @@ public struct LiveCompaction {
     @discardableResult
     public mutating func settle() throws(FileError) -> SegmentFacts? {
         guard let pending else { return nil }
-        let isNamed = try fileSystem.facts(of: pending.merged.sealedPath) != nil
-        try Replacement.settle(in: archive.directory, fileSystem: fileSystem)
-        if !isNamed { pending.merger.discard(pending.merged) }
-        let new = isNamed ? pending.merged.facts : nil
+        // A file of that name alone tells nothing: a repair may have made it.
+        let named = try fileSystem.facts(of: pending.merged.sealedPath)
+        let unnamed = try fileSystem.facts(of: pending.merged.temporaryPath)
+        let settlement = try Replacement.settle(in: archive.directory, fileSystem: fileSystem)
+        let isReplaced =
+            switch settlement {
+            case .replaced: true
+            case .kept: false
+            // It was removed as the last step, or never written.
+            case .nothing: named != nil && unnamed == nil
+            }
+        if !isReplaced { pending.merger.discard(pending.merged) }
+        let new = isReplaced ? pending.merged.facts : nil
         archive.endReplacement(pending.replacement, by: new)
         self.pending = nil
         return new
@@ -199,9 +211,11 @@ public struct LiveCompaction {
         }
     }
 
-    /// Whether the file from which it was sealed is still there: the disk refused to remove it. That one is known by the
-    /// sealed one's name alone, until the next start.
-    private func hasTwin(_ path: String) -> Bool { isThere(path + ".part") }
+    /// Whether the file from which it was sealed or saved is still there: the disk refused to remove it. That one is known by
+    /// the sealed one's name alone, until the next start.
+    private func hasTwin(_ facts: SegmentFacts) -> Bool {
+        isThere("\(archive.directory)/\(facts.hourPath)/\(facts.name.original.fileName(.open))")
+    }
 
     private func isPinned(_ path: String) -> Bool { isThere(path + ".pin") }
 

@@ -1,6 +1,6 @@
 /// Finds rows that are there twice: a backup that deletes nothing has the segments that were merged as well as what they became,
 /// and so have copies of an archive from before and after a compaction together. A crash while a segment is sealed, or saved
-/// after another crash, leaves the open file beside the sealed one.
+/// after another crash, leaves the open file beside the sealed one, and a crash of a repair the damaged file beside its copy.
 public enum MergedSegments {
     private struct Place: Hashable {
         let hour: ArchiveHour
@@ -15,21 +15,34 @@ public enum MergedSegments {
     /// Of segments of one node, those without which each row is there once; by their paths the path of the one that has their
     /// rows as well. No two may have the same name, unless one of them is open.
     ///
-    /// Only merged ones are opened, and of these only those whose time is another one's as well.
+    /// Only merged ones are opened, and of these only those whose time is another one's as well; and of repaired ones those
+    /// that lie beside another one of their number.
     public static func duplicates(in segments: [ArchiveSegment]) -> [String: String] {
         let twins = twins(in: segments)
         guard segments.contains(where: isPerhapsMerged) else { return twins }
+        var result = twins
+        findRepaired(in: segments.filter { twins[$0.path] == nil }, &result)
         var places: [Place: [ArchiveSegment]] = [:]
-        for segment in segments where twins[segment.path] == nil {
+        for segment in segments where result[segment.path] == nil {
             guard let name = segment.name else { continue }
             let hour = ArchiveHour(timestampNs: name.startMicros &* 1000)
             places[Place(hour: hour, bootID: name.bootID), default: []].append(segment)
         }
-        var result: [String: String] = [:]
-        for together in places.values where together.count > 1 { find(in: together, &result) }
-        // The one that has a twin's rows may have been merged itself.
-        for (twin, other) in twins { result[twin] = result[other] ?? other }
-        return result
+        var merged: [String: String] = [:]
+        for together in places.values where together.count > 1 { find(in: together, &merged) }
+        result.merge(merged) { first, _ in first }
+        // The one that has another one's rows may be left out for a third.
+        return result.mapValues { last(from: $0, in: result) }
+    }
+
+    private static func last(from path: String, in result: [String: String]) -> String {
+        var last = path
+        // So many steps at most: whatever the files say, it ends.
+        for _ in 0..<result.count {
+            guard let next = result[last] else { break }
+            last = next
+        }
+        return last
     }
 
     /// Of open and sealed segments of one name, the open ones: what is sealed has all that was written to them. Where it
@@ -45,6 +58,41 @@ public enum MergedSegments {
             if isBetter { result[other.path] = open.path } else { result[open.path] = other.path }
         }
         return result
+    }
+
+    /// Of files and what repairs saved of them, the files, which a crash kept from being set aside. Where what was saved was
+    /// damaged since, it counts less than what it was saved from.
+    private static func findRepaired(in segments: [ArchiveSegment], _ result: inout [String: String]) {
+        guard segments.contains(where: isPerhapsRepaired) else { return }
+        var families: [SegmentName: [ArchiveSegment]] = [:]
+        for segment in segments {
+            if let name = segment.name { families[name.original, default: []].append(segment) }
+        }
+        for family in families.values where family.count > 1 {
+            // The latest copy first: it may have been made of an earlier one.
+            let ordered = family.sorted { ($0.name?.repair ?? 0, $0.path) > ($1.name?.repair ?? 0, $1.path) }
+            for copy in ordered where isPerhapsRepaired(copy) && result[copy.path] == nil {
+                let sources = copy.repairSources
+                for other in ordered where other.path != copy.path && result[other.path] == nil {
+                    let fileName = FilePath.name(of: other.path)
+                    // What was sealed had all that was written to the open one; but its copy may have less.
+                    let isOfSealed = other.isOpen && sources.contains(other.name?.fileName(.sealed) ?? "")
+                    guard sources.contains(fileName) || isOfSealed else { continue }
+                    let isLess =
+                        copy.isDamaged || !sources.contains(fileName) && other.totals.rows > copy.totals.rows
+                    if isLess {
+                        result[copy.path] = other.path
+                        break
+                    }
+                    result[other.path] = copy.path
+                }
+            }
+        }
+    }
+
+    /// A repair marks what it saves as recovered.
+    private static func isPerhapsRepaired(_ segment: ArchiveSegment) -> Bool {
+        isPerhapsMerged(segment) && segment.isRecovered
     }
 
     private static func isPerhapsMerged(_ segment: ArchiveSegment) -> Bool {

@@ -6,7 +6,8 @@ import Glibc
 /// Steps, each durable before the next: the merged file lies complete under a temporary name; a journal names it and its
 /// originals; it gets its name; the originals are removed; the journal is removed. While the journal is there and the merged
 /// segment has its name, the originals count as removed, for our readers at once. (Other readers can see both for the
-/// moment that the removal takes.) Without the name, the journal counts for nothing.
+/// moment that the removal takes.) Without the name, the journal counts for nothing; so it does where a file has the name
+/// that is damaged, or does not say that it was merged from the originals that are there.
 struct Replacement: Sendable, Hashable {
     /// The merged segment, from the node's directory on.
     var new: String
@@ -67,21 +68,39 @@ struct Replacement: Sendable, Hashable {
         }
     }
 
+    /// What ``settle(in:fileSystem:)`` found and did.
+    enum Settlement: Sendable, Hashable {
+        /// There was no journal.
+        case nothing
+        /// The new one is in the originals' place.
+        case replaced
+        /// The originals are as they were.
+        case kept
+    }
+
     /// The replacement whose originals count as removed though their files may be there.
+    ///
+    /// - Throws: Where the journal, or what tells whether it holds, cannot be read.
     static func underWay(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Replacement? {
         guard let journal = try journal(in: directory, fileSystem: fileSystem),
-            let facts = try fileSystem.facts(of: "\(directory)/\(journal.new)"), facts.size > 0
+            try journal.hasMerged(in: directory, depth: .facts, fileSystem: fileSystem)
         else { return nil }
         return journal
     }
 
-    /// Ends what a crash interrupted. Under the archive's lock.
-    static func settle(in directory: String, fileSystem: any FileSystem) throws(FileError) {
+    /// Ends what a crash interrupted. Under the archive's lock. Reads all of the new file before an original is removed.
+    ///
+    /// - Throws: Where the disk fails. The journal stays, and so do the originals where it is not known that the new one has
+    ///   their rows.
+    @discardableResult
+    static func settle(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Settlement {
         let path = "\(directory)/\(fileName)"
-        guard try fileSystem.facts(of: path) != nil else { return }
+        guard try fileSystem.facts(of: path) != nil else { return .nothing }
+        var settlement = Settlement.kept
         if let journal = try journal(in: directory, fileSystem: fileSystem),
-            try fileSystem.facts(of: "\(directory)/\(journal.new)") != nil
+            try journal.hasMerged(in: directory, depth: .everything, fileSystem: fileSystem)
         {
+            settlement = .replaced
             // Its name may not be durable yet, and the originals go only after that.
             try fileSystem.syncDirectory("\(directory)/\(FilePath.directory(of: journal.new))")
             try journal.removeOriginals(in: directory, fileSystem: fileSystem)
@@ -89,6 +108,46 @@ struct Replacement: Sendable, Hashable {
         // Without the merged segment nothing was replaced; its temporary file goes with other unfinished copies.
         try fileSystem.remove(path)
         try fileSystem.syncDirectory(directory)
+        return settlement
+    }
+
+    /// Whether the file that has the new one's name is whole and was merged from all originals that are there. It need not
+    /// be the one that was meant: a repair gives such a name to what it saves of the first original.
+    private func hasMerged(
+        in directory: String,
+        depth: ScanDepth,
+        fileSystem: any FileSystem
+    ) throws(FileError) -> Bool {
+        guard let scan = try Self.scan("\(directory)/\(new)", depth: depth, fileSystem: fileSystem), scan.isWhole,
+            let merged = scan.prologue?.mergedFrom
+        else { return false }
+        for path in old where path != new {
+            let name = SegmentName.parse(FilePath.name(of: path))?.name
+            if let name, merged.contains(name.description) { continue }
+            guard let original = try Self.scan("\(directory)/\(path)", depth: .facts, fileSystem: fileSystem) else {
+                continue
+            }
+            // One that was merged itself is told by those of which it was.
+            guard let names = original.prologue?.mergedFrom, !names.isEmpty, names.isSubset(of: merged) else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Nil where there is no such file.
+    private static func scan(
+        _ path: String,
+        depth: ScanDepth,
+        fileSystem: any FileSystem
+    ) throws(FileError) -> FrameScan? {
+        do throws(FileError) {
+            let scan = try FrameScanner.scan(try fileSystem.open(path), depth: depth)
+            if let readError = scan.readError { throw readError }
+            return scan
+        } catch  where error.code == ENOENT {
+            return nil
+        }
     }
 
     // MARK: Carrying it out

@@ -238,6 +238,8 @@ public struct SegmentMerger: Sendable {
                 ?? SegmentName.parse(FilePath.name(of: input.path))?.name.description ?? FilePath.name(of: input.path)
         }
         prologue[SegmentKey.mergedFrom] = names.joined(separator: ",")
+        // That was one of them.
+        prologue[SegmentKey.repairedFrom] = nil
         return prologue
     }
 

@@ -66,6 +66,13 @@ public struct ArchiveSegment: Sendable {
         return prologue.mergedFrom
     }
 
+    /// Names of the files, with their endings, of which a repair made it; empty where none did, or it cannot tell. Walks the
+    /// file's frames.
+    var repairSources: Set<String> {
+        guard let scan = try? FrameScanner.scan(fileSystem.open(path), depth: .facts) else { return [] }
+        return Set(scan.prologue?.repairedFrom ?? [])
+    }
+
     /// Maps the file and reads where its row groups are. If it was sealed since it was listed, the sealed file is opened;
     /// if it grew, what is there now is read.
     ///

@@ -93,6 +93,9 @@ public enum SegmentKey {
     /// Of a merged segment: the names of those whose rows it has, oldest first, with commas between.
     public static let mergedFrom = "tapio.merged_from"
 
+    /// Of a repaired copy: the names of the files, with their endings, whose whole row groups it has, with commas between.
+    public static let repairedFrom = "tapio.repaired_from"
+
     /// Keys whose values follow from the rows.
     static let derived: Set<String> = [minTimestamp, maxTimestamp, rows, kinds]
 }

@@ -39,6 +39,9 @@ public struct SegmentName: Sendable, Hashable, Comparable, CustomStringConvertib
         return "\(startMicros)-\(bootID)-\(padded)" + (repair > 0 ? "-r\(repair)" : "")
     }
 
+    /// The name of which this one is a repaired or merged copy; itself where it is none.
+    var original: SegmentName { SegmentName(startMicros: startMicros, bootID: bootID, sequence: sequence) }
+
     /// The file's name in a role.
     public func fileName(_ role: Role) -> String { description + role.rawValue }
 

@@ -28,7 +28,8 @@ public struct SegmentRepair: Sendable {
     /// Saves every whole row group of the file at `path`, also those behind damaged ones.
     ///
     /// The copy is durable before the damaged file gets its new name (`….corrupt`); nothing is deleted. Files that are whole,
-    /// and those that are not ours, are left alone. Must not be used on the segment that an agent has open.
+    /// and those that are not ours, are left alone. Where a crash came between the two, the copy is there already, and only
+    /// the damaged file gets its new name. Must not be used on the segment that an agent has open.
     public func repair(_ path: String) throws(FileError) -> RepairReport {
         let file = try fileSystem.open(path)
         let scan = try FrameScanner.scan(file, depth: .everything)
@@ -36,12 +37,30 @@ public struct SegmentRepair: Sendable {
         guard verdict.state == .damaged || verdict.state == .open else {
             return RepairReport(verdict: verdict, repairedPath: nil, corruptPath: nil, rowsSaved: 0)
         }
-        let marks = [
+        let copies = try RepairedCopy.all(of: path, fileSystem: fileSystem)
+        if let copy = try RepairedCopy.settle(copies, rows: scan.rows, fileSystem: fileSystem) {
+            return RepairReport(
+                verdict: verdict,
+                repairedPath: copy.path,
+                corruptPath: try SegmentRepair.setAside(path, fileSystem: fileSystem),
+                rowsSaved: copy.rows
+            )
+        }
+        var marks = [
             Prologue.Fact(key: SegmentKey.recovered, value: "true"),
             Prologue.Fact(key: SegmentKey.recoveredBytesLost, value: String(scan.lostBytes)),
         ]
+        let fileName = FilePath.name(of: path)
+        if SegmentName.parse(fileName) != nil {
+            let sources = (scan.prologue?.repairedFrom ?? []) + [fileName] + copies.map { FilePath.name(of: $0.path) }
+            marks.append(Prologue.Fact(key: SegmentKey.repairedFrom, value: sources.joined(separator: ",")))
+        }
         let target = try freePath(for: path)
         let saved = try SegmentSalvage.copy(scan, of: file, to: target, marks: marks, fileSystem: fileSystem)
+        // They have less than the file, or were damaged since.
+        if saved != nil {
+            for copy in copies { _ = try SegmentRepair.setAside(copy.path, fileSystem: fileSystem) }
+        }
         let corruptPath = try SegmentRepair.setAside(path, fileSystem: fileSystem)
         return RepairReport(
             verdict: verdict,
