@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-// `start` is FREE, or TAKEN while the rest is being written, or where the mapping begins: who reads that with acquire
-// sees the rest. It stays so while anyone reads the mapping, and so while the handler looks for what was read.
+// `start` is FREE, or TAKEN while the rest is being written, or where the mapping begins. That of a mapping that
+// somebody reads stays as it is, and so while the handler looks for what was read; others come and go meanwhile.
 struct mapping {
 	_Atomic uintptr_t start;
 	_Atomic uintptr_t end;
@@ -30,8 +30,11 @@ static bool replace_rest(uintptr_t address)
 {
 	for (size_t i = 0; i < TAPIO_MAPPINGS_MOST; i++) {
 		uintptr_t start = atomic_load_explicit(&mappings[i].start, memory_order_acquire);
-		uintptr_t end = atomic_load_explicit(&mappings[i].end, memory_order_relaxed);
-		if (start <= TAKEN || address < start || address >= end)
+		if (start <= TAKEN || address < start)
+			continue;
+		uintptr_t end = atomic_load_explicit(&mappings[i].end, memory_order_acquire);
+		// Given back and taken anew between the two: they are of two mappings.
+		if (address >= end || atomic_load_explicit(&mappings[i].start, memory_order_relaxed) != start)
 			continue;
 		uintptr_t page = address & ~(page_bytes - 1);
 		atomic_store(&mappings[i].lost, true);
@@ -72,7 +75,7 @@ int tapio_mapping_guard(void *start, size_t bytes)
 		uintptr_t expected = FREE;
 		if (!atomic_compare_exchange_strong(&mappings[i].start, &expected, (uintptr_t)TAKEN))
 			continue;
-		atomic_store_explicit(&mappings[i].end, (uintptr_t)start + bytes, memory_order_relaxed);
+		atomic_store_explicit(&mappings[i].end, (uintptr_t)start + bytes, memory_order_release);
 		atomic_store_explicit(&mappings[i].lost, false, memory_order_relaxed);
 		atomic_store_explicit(&mappings[i].start, (uintptr_t)start, memory_order_release);
 		return i;

@@ -80,8 +80,8 @@ final class OutputFile {
         if !isReplacing {
             // A rename would replace what somebody made meanwhile; a link fails.
             if unsafe link(temporary, path) == 0 { return true }
-            // Some file systems know no links, such as those of memory sticks.
-            guard errno == EPERM || errno == EOPNOTSUPP else { return false }
+            // Some file systems know no links, such as those of memory sticks or behind FUSE.
+            guard [EPERM, EOPNOTSUPP, ENOSYS].contains(errno) else { return false }
             var facts = stat()
             if unsafe lstat(path, &facts) == 0 {
                 errno = EEXIST
@@ -121,7 +121,7 @@ final class OutputFile {
         }
     }
 
-    private static func failure(_ path: String) -> CommandFailure {
+    static func failure(_ path: String) -> CommandFailure {
         let code = errno
         let reason = unsafe String(cString: strerror(code))
         let status = code == EACCES || code == EPERM ? ExitStatus.privileges : .failed

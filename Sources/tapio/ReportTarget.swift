@@ -23,10 +23,7 @@ struct ReportTarget {
                 "\(shown) is there already: name another file with -o, or replace it with --force"
             )
         }
-        guard unsafe Glibc.access(directory, W_OK | X_OK) == 0 else {
-            let reason = unsafe String(cString: strerror(errno))
-            throw CommandFailure(.failed, "cannot write \(shown): \(reason); name another file with -o")
-        }
+        guard unsafe Glibc.access(directory, W_OK | X_OK) == 0 else { throw OutputFile.failure(path) }
     }
 
     /// Writes it. What was there stays until all is written.

@@ -206,6 +206,8 @@ import Testing
         }
         let listed = try CommandsBinary.run(["ls", sample.root.appendingPathComponent("c.parquet").path])
         #expect(listed.status == 3 && listed.error.contains("is damaged"), "\(listed.error)")
+        let verified = try CommandsBinary.run(["verify", sample.root.appendingPathComponent("c.parquet").path])
+        #expect(verified.status == 1 && verified.output.contains("damaged"), "\(verified.output)\(verified.error)")
         // Parquet's own magic is not ours, and neither are fewer bytes than it has.
         let others: [(name: String, bytes: Data)] = [
             ("f.parquet", bytes.prefix(4) + Data(repeating: 0x15, count: 100)), ("g.parquet", bytes.prefix(3)),

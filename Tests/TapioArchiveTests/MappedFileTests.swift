@@ -9,7 +9,7 @@ import Testing
 /// Pages that cease to be while they are read, as those of a file that is cut short or whose disk fails.
 @Suite("Mapped files: the disk goes away")
 struct MappedFileTests {
-    private static let page = 4096
+    private static let page = Int(getpagesize())
 
     /// Files of which another sum came than should have.
     private final class Wrong: Sendable {
@@ -82,6 +82,37 @@ struct MappedFileTests {
                 threads.forEach { $0.join() }
                 #expect(wrong.numbers.withLock { $0 } == [])
             }
+        }
+    }
+
+    @Test("files that are mapped and given back while others fail are never taken for those")
+    func comingAndGoing() throws {
+        try withTemporaryDirectory { directory in
+            let disk = PosixFileSystem()
+            Self.write(directory + "/large", pages: 64, of: 5)
+            Self.write(directory + "/small", pages: 1, of: 6)
+            let wrong = Wrong()
+            let isOver = Atomic<Bool>(false)
+            let threads = try (0..<2).map { thread in
+                try PinnedThread(name: "mapping-\(thread)") {
+                    while !isOver.load(ordering: .relaxed) {
+                        // The places of both change with what is mapped in between.
+                        for (name, sum) in [("large", 64 * 5 * Self.page), ("small", 6 * Self.page)] {
+                            let file = try? disk.map("\(directory)/\(name)")
+                            if file.flatMap({ try? Self.sum($0) }) != sum { wrong.numbers.withLock { $0.append(sum) } }
+                        }
+                    }
+                }
+            }
+            for _ in 0..<2000 {
+                Self.write(directory + "/cut", pages: 2, of: 7)
+                let file = try disk.map(directory + "/cut")
+                #expect(truncate(directory + "/cut", 0) == 0)
+                #expect(throws: ParquetError.self) { try Self.sum(file) }
+            }
+            isOver.store(true, ordering: .relaxed)
+            threads.forEach { $0.join() }
+            #expect(wrong.numbers.withLock { $0 } == [])
         }
     }
 

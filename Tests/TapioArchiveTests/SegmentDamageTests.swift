@@ -51,7 +51,8 @@ struct SegmentDamageTests {
             let whole = scan.groups.filter { $0.frameEnd <= Int64(cut) }
             let rows = whole.reduce(0) { $0 + Int64($1.header.rows) }
             let hasPrologue = scan.wholeFrames[0].upperBound <= Int64(cut)
-            #expect(verdict.state == (hasPrologue ? .damaged : .foreign), "cut at \(cut): \(verdict)")
+            // Fewer bytes than Parquet's magic has may be anybody's.
+            #expect(verdict.state == (cut < 4 ? .foreign : .damaged), "cut at \(cut): \(verdict)")
             #expect(verdict.totals.rows == rows, "cut at \(cut)")
             if verdict.isRowsLostExact { #expect(verdict.rowsLost + rows == 18, "cut at \(cut): \(verdict)") }
             let report = try SegmentRepair(fileSystem: disk).repair(Self.path)

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A pod's cgroup and that of one container in it, as kubelet's cgroupfs driver makes them, gone with the object.
+/// A pod's cgroup and that of one container in it, as kubelet's cgroupfs driver makes them below a root of its own; gone with
+/// the object.
 public final class PodCgroup {
     /// The pod's UID.
     public let uid: String
@@ -22,7 +23,8 @@ public final class PodCgroup {
         for root in ["/sys/fs/cgroup/memory", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
             var path = root
             var made: [String] = []
-            for name in ["kubepods", "burstable", "pod\(uid)", containerID] {
+            // Below a directory of its own, as kind's kubelet has one: no other test shares any of them.
+            for name in [CgroupDirectory.freshName(), "kubepods", "burstable", "pod\(uid)", containerID] {
                 path += "/\(name)"
                 if mkdir(path, 0o755) == 0 { made.append(path) }
             }

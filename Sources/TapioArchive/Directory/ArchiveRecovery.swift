@@ -116,7 +116,7 @@ struct ArchiveRecovery {
     }
 
     /// Both the open and the sealed file are there: a crash came after the copy and before the removal. Nil where the sealed
-    /// one was damaged since: then it is set aside, as the open one has more.
+    /// one was damaged since: then it is set aside, as the open one has no less.
     private func settleTwin(
         _ entry: ArchiveTree.Entry,
         scan: FrameScan,
@@ -128,7 +128,8 @@ struct ArchiveRecovery {
             try removeOpen(openPath)
             return orphan(entry, .alreadySealed)
         }
-        if !sealed.isSealed, scan.rows > sealed.rows {
+        // Without a prologue nothing of the open one could be saved.
+        if !sealed.isSealed, scan.prologue != nil, scan.rows >= sealed.rows {
             _ = try SegmentRepair.setAside(sealedPath, fileSystem: fileSystem)
             return nil
         }

@@ -4,7 +4,8 @@ import Glibc
 /// A file's bytes in memory, read-only, for as long as the object lives.
 ///
 /// The archive never shortens a file, but a copy of it may be cut short by whoever makes it, and disks fail: then what
-/// is read is an error, and not the end of the process (see `tapio_mapping.h`).
+/// is read is an error, and not the end of the process (see `tapio_mapping.h`). Within the page of the cut, zeroes are read
+/// behind it: they are left to the checksums.
 @safe public final class MappedFile: @unchecked Sendable {
     // Invariant: `base` points to `count` readable bytes that nobody writes until deinit gives them back. The object is
     // immutable, so it may be shared between threads. Pages of a file that cannot be read become zeroes, at any moment:

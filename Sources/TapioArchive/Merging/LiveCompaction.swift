@@ -10,8 +10,8 @@ public struct LiveCompaction {
     /// Bytes of different texts of a column of the row group that is made.
     static let mostTextBytes = 16 << 20
 
-    /// Bytes of memory that a merge takes at most: the times of the rows that are open, and the row group that is made. What
-    /// is mapped of files is the kernel's to take back.
+    /// Bytes of memory that a merge holds at most: the times of the rows that are open, and the row group that is made. The
+    /// column of a row group that is read comes on top for a moment. What is mapped of files is the kernel's to take back.
     public static let mostBytes =
         mostOpenRows * MemoryLayout<TimeRun.Key>.stride + SegmentMerger.groupRows * PortionEncoder.bytesOfRow
         + mostTextBytes

@@ -52,7 +52,9 @@ struct MergedTexts: ~Copyable {
             guard entry != StringColumn.noValue else { continue }
             if known[Int(entry)] == StringColumn.noValue {
                 let text = Array(strings.entry(Int(entry)))
-                guard interner.dictionary.byteCount + text.count <= mostBytes else {
+                // A single one that is too long for all of the room is cut, which shows in `isWhole`.
+                let taken = interner.dictionary.byteCount
+                guard taken == 0 || taken + text.count <= mostBytes else {
                     isFull = true
                     return
                 }

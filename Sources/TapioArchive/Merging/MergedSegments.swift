@@ -54,7 +54,7 @@ public enum MergedSegments {
         var result: [String: String] = [:]
         for open in segments where open.isOpen {
             guard let name = open.name, let other = sealed[name] else { continue }
-            let isBetter = other.isDamaged && open.totals.rows > other.totals.rows
+            let isBetter = other.isDamaged && open.hasPrologue && open.totals.rows > other.totals.rows
             if isBetter { result[other.path] = open.path } else { result[open.path] = other.path }
         }
         return result

@@ -16,6 +16,7 @@ struct Replacement: Sendable, Hashable {
 
     /// The journal of a node: there for a moment, or after a crash.
     static let fileName = ".compacting"
+    private static let temporaryEnding = ".tmp"
     private static let firstLine = "tapio-compacting\t1"
     /// A journal that is longer is none of ours.
     private static let mostBytes: Int64 = 1 << 20
@@ -95,6 +96,8 @@ struct Replacement: Sendable, Hashable {
     @discardableResult
     static func settle(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Settlement {
         let path = "\(directory)/\(fileName)"
+        let unfinished = path + temporaryEnding
+        if try fileSystem.facts(of: unfinished) != nil { try fileSystem.remove(unfinished) }
         guard try fileSystem.facts(of: path) != nil else { return .nothing }
         var settlement = Settlement.kept
         if let journal = try journal(in: directory, fileSystem: fileSystem),
@@ -178,7 +181,7 @@ struct Replacement: Sendable, Hashable {
 
     private func saveJournal(in directory: String, fileSystem: any FileSystem) throws(FileError) {
         let path = "\(directory)/\(Self.fileName)"
-        let temporary = path + ".tmp"
+        let temporary = path + Self.temporaryEnding
         if try fileSystem.facts(of: temporary) != nil { try fileSystem.remove(temporary) }
         let file = try fileSystem.create(temporary)
         var written = 0

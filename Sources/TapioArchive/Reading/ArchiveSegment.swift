@@ -20,6 +20,8 @@ public struct ArchiveSegment: Sendable {
     public let isRecovered: Bool
     /// Whether it ought to be complete and is not, as far as that shows without reading its rows.
     public let isDamaged: Bool
+    /// Whether it tells its columns in its first frame, without which an open one cannot be read.
+    let hasPrologue: Bool
     private let fileSystem: any FileSystem
 
     init(facts: SegmentFacts, directory: String, node: String?, fileSystem: any FileSystem) {
@@ -31,6 +33,7 @@ public struct ArchiveSegment: Sendable {
         isOpen = false
         isRecovered = facts.isRecovered
         isDamaged = facts.isDamaged
+        hasPrologue = true
         self.fileSystem = fileSystem
     }
 
@@ -45,6 +48,7 @@ public struct ArchiveSegment: Sendable {
         self.totals = totals
         let isOpen = path.hasSuffix(SegmentName.Role.open.rawValue)
         self.isOpen = isOpen
+        hasPrologue = scan.prologue != nil
         self.isRecovered = scan.prologue?[SegmentKey.recovered] == "true"
         self.isDamaged = !isOpen && (scan.isOurs || scan.startsAsOurs) && !scan.isSealed
         self.fileSystem = fileSystem

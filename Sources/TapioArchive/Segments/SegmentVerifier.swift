@@ -79,7 +79,7 @@ public struct SegmentVerifier: Sendable {
         }
         let lost = scan.rowsLost(wasSealed: !mayBeOpen)
         let state: SegmentVerdict.State =
-            !scan.isOurs ? .foreign : !problems.isEmpty ? .damaged : isClosed ? .sealed : .open
+            !(scan.isOurs || scan.startsAsOurs) ? .foreign : !problems.isEmpty ? .damaged : isClosed ? .sealed : .open
         return SegmentVerdict(
             state: state,
             path: file.path,

@@ -35,7 +35,7 @@ public enum ShellText {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "a")...UInt8(ascii: "z"):
             true
-        default: "/._-+:=@%,".utf8.contains(byte)
+        default: "/._-+:@%,".utf8.contains(byte)
         }
     }
 }

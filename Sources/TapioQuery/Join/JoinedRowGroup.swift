@@ -76,7 +76,7 @@ private final class JoinedColumns: RowGroupSource {
         for table in group.joins[name] ?? [] where !vector.isWhole {
             guard let source = table.targets[name] else { continue }
             let loaded = group.tables.loaded(table)
-            guard loaded.hasValues(source) else { continue }
+            guard loaded.valued.contains(source) else { continue }
             vector = vector.filled(try matches(table, loaded), from: loaded, column: source)
         }
         known.withLock { $0.columns[column] = vector }

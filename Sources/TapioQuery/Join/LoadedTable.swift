@@ -11,8 +11,13 @@ struct LoadedTable: Sendable {
     /// The values' texts; without indices.
     var texts = TextVector(bytes: [], offsets: [0], indices: [])
 
-    /// Whether any row has a value in a column of the table: no row of the archive has to be looked at where none has.
-    func hasValues(_ column: String) -> Bool { columns[column]?.contains { $0 != TextVector.noValue } == true }
+    /// The columns in which a row has a value: for others no row of the archive has to be looked at.
+    private(set) var valued: Set<String> = []
+
+    /// All rows are there.
+    mutating func finish() {
+        valued = Set(columns.filter { $0.value.contains { $0 != TextVector.noValue } }.keys)
+    }
 }
 
 /// Reads a table: keys and times of all its rows, then the values of those that may count.
@@ -67,6 +72,7 @@ struct TableLoader {
         refused += builder.refused
         var loaded = LoadedTable(index: builder.finish(), keyTexts: keyTexts)
         readValues(parts, &loaded)
+        loaded.finish()
         return loaded
     }
 
