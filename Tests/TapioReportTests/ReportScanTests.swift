@@ -39,6 +39,51 @@ import Testing
         #expect(data.nodes == ["n1"])
     }
 
+    @Test("events that were merged are drawn from their first to their last, and none beyond what is covered")
+    func merged() throws {
+        let last: (Double) -> EventValue = { .timestamp(HostileHour.startUs + Int64($0 * 1e6)) }
+        let rows = [
+            HostileHour.event("process_exec", second: 0, "a"),
+            // Forty events in 40 s; hundred of which all but a moment lie behind the end; of one time; of a time that cannot be.
+            HostileHour.event(
+                "run_queue_wait",
+                second: 100,
+                "b",
+                ["weight": .double(40), "agg_count": .int(40), "agg_last": last(140)]
+            ),
+            HostileHour.event(
+                "major_fault",
+                second: 1189,
+                "b",
+                ["weight": .double(100), "agg_count": .int(100), "agg_last": last(9e6)]
+            ),
+            HostileHour.event(
+                "major_fault",
+                second: 50,
+                "b",
+                ["weight": .double(7), "agg_count": .int(7), "agg_last": last(50)]
+            ),
+            HostileHour.event(
+                "major_fault",
+                second: 60,
+                "b",
+                ["weight": .double(3), "agg_count": .int(3), "agg_last": last(-5)]
+            ),
+            HostileHour.event("process_exec", second: 1199, "a"),
+        ]
+        let data = report([RowsInMemory.segment([RowsInMemory(rows)])])
+        let time = try #require(data.time)
+        #expect(time.bucketUs == 2_000_000)
+        let waits = try #require(data.rates.first { $0.name == "run_queue_wait" }).values
+        #expect(waits[50..<70].allSatisfy { abs($0 - 2) < 1e-3 })
+        #expect(abs(waits.reduce(0, +) - 40) < 1e-3)
+        let faults = try #require(data.rates.first { $0.name == "major_fault" }).values
+        #expect(faults[25] == 7 && faults[30] == 3)
+        #expect(faults[590...].map { ($0 * 10).rounded() / 10 } == [0, 0, 0, 0, 10, 20, 20, 20, 20, 10])
+        #expect(abs(faults.reduce(0, +) - 110) < 1e-3)
+        #expect(data.kinds.first { $0.name == "major_fault" }?.events == 110)
+    }
+
     @Test("the same whether rows lie in one row group or in many, in any order")
     func arrangement() {
         let one = report([RowsInMemory.segment([RowsInMemory(hour)])])

@@ -61,6 +61,7 @@ extension PageScript {
           const rates = chart({ name: "Events per second", format: short, span: told,
             series: data.rates.map(line => ({ ...line, values: perSecond(asTold(line.values), told) })) });
           section("rates", "Event rates", "Events per second by kind; a line stands for the events that were kept and, by weight, those they stand for."
+            + (data.kinds.some(kind => kind.summaryRows) ? " Events that were merged are spread evenly from the first to the last of them." : "")
             + (isPartly ? " At begin and end rates are per second of the part of the bucket that is covered." : ""), rates.parts);
 
           if (data.latencies.length) {

@@ -27,7 +27,7 @@ struct ReportFigures {
     /// The columns that all tables share.
     private static let common = ["ts", "kind", "comm", "pid", "agg_count", "latency_ns", "duration_ns"]
     /// Those of summaries.
-    private static let ofSummaries = ["agg_histogram", "agg_max"]
+    private static let ofSummaries = ["agg_histogram", "agg_max", "agg_last"]
     /// Those of which what was found out later is wanted in every row.
     static let late = Owners.columns.union(RemoteColumns.late)
 
@@ -101,7 +101,13 @@ struct ReportFigures {
         let merged = group.merged(row)
         kinds[number].rows += 1
         kinds[number].events += weight
-        kinds[number].rates[bucket] += weight
+        if merged != nil, let last = group.lastMerged(row), last > time {
+            // What was merged happened between its first and its last event, somewhere.
+            let end = min(last, grid.wanted.upperBound)
+            grid.spread(weight, from: time, to: max(end, time), over: &kinds[number].rates)
+        } else {
+            kinds[number].rates[bucket] += weight
+        }
         if time < kinds[number].firstUs { kinds[number].firstUs = time }
         if time > kinds[number].lastUs { kinds[number].lastUs = time }
         if let merged {

@@ -10,6 +10,7 @@ struct RowGroupFigures {
 
     private let weights: [Double]?
     private let mergedCounts: GroupColumns.Integers?
+    private let lastMerged: GroupColumns.Integers?
     private let histograms: GroupColumns.Texts?
     private let greatest: GroupColumns.Integers?
     private let latencies: GroupColumns.Integers?
@@ -31,6 +32,7 @@ struct RowGroupFigures {
         self.origin = origin
         weights = columns.doubles("weight")
         mergedCounts = columns.integers("agg_count")
+        lastMerged = columns.integers("agg_last")
         histograms = columns.texts("agg_histogram")
         greatest = columns.integers("agg_max")
         latencies = columns.integers("latency_ns")
@@ -56,6 +58,10 @@ struct RowGroupFigures {
     /// How many events a summary was merged from; nil for the row of one event.
     @inline(__always)
     func merged(_ row: Int) -> Int64? { mergedCounts?[row] }
+
+    /// When the last of the events of a summary happened, whose first is its time; nil for other rows.
+    @inline(__always)
+    func lastMerged(_ row: Int) -> Int64? { lastMerged?[row] }
 
     /// What a row measures, and the column's name.
     @inline(__always)
