@@ -14,6 +14,8 @@
 // `start` is FREE, or TAKEN while the rest is being written, or where the mapping begins. That of a mapping that
 // somebody reads stays as it is, and so while the handler looks for what was read; others come and go meanwhile.
 struct mapping {
+	// Counts who had this place: what was read of it is of one mapping where that stayed the same.
+	_Atomic uint64_t turn;
 	_Atomic uintptr_t start;
 	_Atomic uintptr_t end;
 	atomic_bool lost;
@@ -29,12 +31,13 @@ static uintptr_t page_bytes;
 static bool replace_rest(uintptr_t address)
 {
 	for (size_t i = 0; i < TAPIO_MAPPINGS_MOST; i++) {
-		uintptr_t start = atomic_load_explicit(&mappings[i].start, memory_order_acquire);
+		uint64_t turn = atomic_load(&mappings[i].turn);
+		uintptr_t start = atomic_load(&mappings[i].start);
 		if (start <= TAKEN || address < start)
 			continue;
-		uintptr_t end = atomic_load_explicit(&mappings[i].end, memory_order_acquire);
+		uintptr_t end = atomic_load(&mappings[i].end);
 		// Given back and taken anew between the two: they are of two mappings.
-		if (address >= end || atomic_load_explicit(&mappings[i].start, memory_order_relaxed) != start)
+		if (address >= end || atomic_load(&mappings[i].turn) != turn)
 			continue;
 		uintptr_t page = address & ~(page_bytes - 1);
 		atomic_store(&mappings[i].lost, true);
@@ -75,9 +78,10 @@ int tapio_mapping_guard(void *start, size_t bytes)
 		uintptr_t expected = FREE;
 		if (!atomic_compare_exchange_strong(&mappings[i].start, &expected, (uintptr_t)TAKEN))
 			continue;
-		atomic_store_explicit(&mappings[i].end, (uintptr_t)start + bytes, memory_order_release);
-		atomic_store_explicit(&mappings[i].lost, false, memory_order_relaxed);
-		atomic_store_explicit(&mappings[i].start, (uintptr_t)start, memory_order_release);
+		atomic_fetch_add(&mappings[i].turn, 1);
+		atomic_store(&mappings[i].end, (uintptr_t)start + bytes);
+		atomic_store(&mappings[i].lost, false);
+		atomic_store(&mappings[i].start, (uintptr_t)start);
 		return i;
 	}
 	return -1;
@@ -91,5 +95,5 @@ bool tapio_mapping_is_lost(int number)
 void tapio_mapping_release(int number)
 {
 	if (number >= 0)
-		atomic_store_explicit(&mappings[number].start, (uintptr_t)FREE, memory_order_release);
+		atomic_store(&mappings[number].start, (uintptr_t)FREE);
 }

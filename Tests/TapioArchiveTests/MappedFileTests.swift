@@ -104,15 +104,17 @@ struct MappedFileTests {
                     }
                 }
             }
+            defer {
+                isOver.store(true, ordering: .relaxed)
+                threads.forEach { $0.join() }
+                #expect(wrong.numbers.withLock { $0 } == [])
+            }
             for _ in 0..<2000 {
                 Self.write(directory + "/cut", pages: 2, of: 7)
                 let file = try disk.map(directory + "/cut")
                 #expect(truncate(directory + "/cut", 0) == 0)
                 #expect(throws: ParquetError.self) { try Self.sum(file) }
             }
-            isOver.store(true, ordering: .relaxed)
-            threads.forEach { $0.join() }
-            #expect(wrong.numbers.withLock { $0 } == [])
         }
     }
 

@@ -233,6 +233,89 @@ import Testing
         }
     }
 
+    @Test(
+        "a whole file that is put back from a backup is read instead of what was saved of it",
+        arguments: [false, true]
+    )
+    func putBack(isCompactedFirst: Bool) throws {
+        let (fixture, path) = try sealed()
+        let files = fixture.fileSystem
+        let rows = try seen(files)
+        let whole = try #require(files.bytes(path))
+        try damage(.rows, path, files)
+        let copy = try #require(try SegmentRepair(fileSystem: files).repair(path).repairedPath)
+        #expect(try seen(files).count == rows.count - 20)
+        files.put(whole, at: path)
+        #expect(try ArchiveReader(path: "/a", fileSystem: files).duplicates == [copy: path])
+        #expect(try seen(files) == rows)
+        if isCompactedFirst { #expect(try compact(files).problems == []) }
+        #expect(try seen(files) == rows)
+        try fixture.open().close()
+        #expect(try seen(files) == rows)
+        // Beside what its original was merged into it stays, and counts for nothing.
+        #expect(isCompactedFirst || files.bytes(copy) == nil)
+    }
+
+    @Test(
+        "what is saved of an original beside the segment that it was merged into counts for nothing",
+        arguments: 0..<3
+    )
+    func besideMerged(number: Int) throws {
+        let (fixture, _) = try sealed()
+        let files = fixture.fileSystem
+        let rows = try seen(files)
+        let originals = files.paths.filter { $0.hasSuffix(".parquet") }.map { ($0, files.bytes($0) ?? []) }
+        #expect(try compact(files).replaced == 3)
+        // As in a backup that deletes nothing.
+        for (path, bytes) in originals { files.put(bytes, at: path) }
+        #expect(try seen(files) == rows)
+        let path = originals[number].0
+        try damage(.frame, path, files)
+        let copy = try #require(try SegmentRepair(fileSystem: files).repair(path).repairedPath)
+        #expect(try ArchiveReader(path: "/a", fileSystem: files).duplicates[copy] != nil)
+        #expect(try seen(files) == rows)
+        #expect(try compact(files).problems == [])
+        #expect(try seen(files) == rows)
+        let next = try fixture.open()
+        #expect(try seen(files) == rows)
+        next.close()
+    }
+
+    @Test("an open file beside its whole sealed form is set aside, and what was saved of it before counts for nothing")
+    func openTwin() throws {
+        let (fixture, path) = try sealed()
+        let files = fixture.fileSystem
+        let rows = try seen(files)
+        let whole = try #require(files.bytes(path))
+        let openPath = path + ".part"
+        files.put(Array(whole.dropLast(8)), at: openPath)
+        let report = try SegmentRepair(fileSystem: files).repair(openPath)
+        #expect(report.repairedPath == path && report.rowsSaved == 60 && report.corruptPath == openPath + ".corrupt")
+        #expect(try seen(files) == rows)
+        // As it was saved where the sealed one was not there yet.
+        try files.remove(path)
+        files.put(Array(whole.dropLast(8)), at: openPath)
+        let copy = try #require(try SegmentRepair(fileSystem: files).repair(openPath).repairedPath)
+        files.put(whole, at: path)
+        #expect(try ArchiveReader(path: "/a", fileSystem: files).duplicates == [copy: path])
+        #expect(try seen(files) == rows)
+        #expect(try compact(files).problems == [])
+        #expect(try seen(files) == rows)
+    }
+
+    @Test("a merged segment tells of the damaged file of which one of its own was saved")
+    func mergedCopy() throws {
+        let (fixture, path) = try sealed()
+        let files = fixture.fileSystem
+        let whole = try #require(files.bytes(path))
+        try damage(.frame, path, files)
+        _ = try SegmentRepair(fileSystem: files).repair(path)
+        let rows = try seen(files)
+        #expect(try compact(files).replaced == 3)
+        files.put(whole, at: path)
+        #expect(try seen(files) == rows)
+    }
+
     @Test("where the disk keeps a start from setting it aside, the agent merges neither")
     func refused() throws {
         let (fixture, path, copy) = try both()

@@ -345,6 +345,9 @@ actor ArchiveExporter {
             )
         case .deleted(let deletion): note(deletion)
         case .retentionFailed(let error): tell(.warning, "retention_failed", "retention: \(error)")
+        case .compactionUnsettled(let error):
+            let rest = "nothing is compacted until the agent starts and can read it"
+            tell(.warning, "compaction_unsettled", "a compaction that a crash ended: \(error); \(rest)")
         case .retentionExhausted(let bytes, let available):
             let free = available.map { "\($0)" } ?? "unknown"
             tell(

@@ -62,7 +62,7 @@ public final class Archive: Sendable {
 
     private init(directory: String, options: ArchiveOptions, lock: ArchiveLock) throws(FileError) {
         let fileSystem = options.fileSystem
-        try Replacement.settle(in: directory, fileSystem: fileSystem)
+        let settlement = try Replacement.settle(in: directory, fileSystem: fileSystem)
         let found = try ArchiveTree(directory, fileSystem: fileSystem)
         var report = RecoveryReport()
         report.wasNeverClosed = RunningMark.set(directory, fileSystem: fileSystem)
@@ -89,6 +89,7 @@ public final class Archive: Sendable {
         let leftAlone = report.orphans.filter { $0.outcome == .leftAlone }.map(\.path)
         report.foreign = inventory.foreign + leftAlone.map { String($0.dropFirst(directory.count + 1)) }
         report.recoveredAtNs = options.clock.utcNs()
+        if case .unknown(let error) = settlement { state.note(.compactionUnsettled(error)) }
         for path in report.foreign { state.note(.foreignFile(path: path)) }
         if inventory.isCatalogueStale || !report.orphans.isEmpty { state.saveCatalogue() }
         self.recovery = report

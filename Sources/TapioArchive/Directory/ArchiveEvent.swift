@@ -13,6 +13,8 @@ public enum ArchiveEvent: Sendable, Hashable {
     case deleted(RetentionDeletion)
     /// Retention could not delete a segment, or not look for what to delete.
     case retentionFailed(FileError)
+    /// What a compaction left that a crash ended cannot be read: nothing is compacted until a start can settle it.
+    case compactionUnsettled(FileError)
     /// A limit is exceeded, and nothing is left that may be deleted.
     case retentionExhausted(bytes: Int64, available: Int64?)
     /// The catalogue could not be written; it is only a cache.

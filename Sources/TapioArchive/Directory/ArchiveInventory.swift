@@ -33,7 +33,7 @@ struct ArchiveInventory: Sendable {
         var isCurrent = true
         let catalogue = Catalogue.load(directory, fileSystem: fileSystem)
         catalogued = (catalogue ?? [:]).mapValues(\.totals)
-        if let replacement = try Replacement.underWay(in: directory, fileSystem: fileSystem) {
+        if let replacement = Replacement.underWay(in: directory, fileSystem: fileSystem) {
             if tree.entries.contains(where: { $0.relativePath == replacement.new }) {
                 let old = Set(replacement.old)
                 for entry in tree.entries where entry.role == .sealed && old.contains(entry.relativePath) {

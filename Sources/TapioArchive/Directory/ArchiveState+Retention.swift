@@ -9,6 +9,13 @@ extension ArchiveState {
             var twinBytes: Int64 = 0
             do throws(FileError) {
                 try removeTwins(of: segment, freed: &twinBytes)
+            } catch {
+                // It stays, or its rows would come back; the others do not have to wait for it.
+                counters.bytesDeleted += UInt64(twinBytes)
+                note(.retentionFailed(error))
+                continue
+            }
+            do throws(FileError) {
                 try options.fileSystem.remove("\(directory)/\(segment.relativePath)")
             } catch  where error.code == ENOENT {
                 // Somebody else removed it: nothing was freed by us, but it is gone.

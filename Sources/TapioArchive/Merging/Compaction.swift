@@ -61,7 +61,7 @@ public struct Compaction: Sendable {
         self.fileSystem = fileSystem
         lock = try ArchiveLock(directory: directory, fileSystem: fileSystem)
         do throws(FileError) {
-            try Replacement.settle(in: directory, fileSystem: fileSystem)
+            try Replacement.settle(in: directory, fileSystem: fileSystem).check()
         } catch {
             throw .file(error)
         }
@@ -83,6 +83,8 @@ public struct Compaction: Sendable {
         // until the agent starts.
         let open = Set(inventory.tree.entries.filter { $0.role == .open }.map(\.name.original))
         let covering = Set(duplicates.values)
+        let counted = inventory.sealed.filter { duplicates["\(directory)/\($0.relativePath)"] == nil }
+        let copies = Dictionary(grouping: counted, by: \.name.original).mapValues(\.count)
         var candidates: [MergePlan.Candidate] = []
         for facts in inventory.sealed {
             let path = "\(directory)/\(facts.relativePath)"
@@ -91,6 +93,7 @@ public struct Compaction: Sendable {
             var isFixed =
                 facts.name.sequence == newest || facts.isDamaged || open.contains(facts.name.original)
                 || facts.isRecovered && covering.contains(path) || isPinned(path)
+                || copies[facts.name.original, default: 0] > 1
             if (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs { isFixed = true }
             var mark = ""
             switch use(facts.name) {

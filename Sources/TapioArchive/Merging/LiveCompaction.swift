@@ -67,6 +67,8 @@ public struct LiveCompaction {
         files.keep(segments)
         attempts = attempts.filter { files.isPresent($0.key) }
         guard segments.count > policy.minSegments else { return nil }
+        // One that the start could not settle: which files have which rows is not known.
+        if Replacement.hasJournal(in: archive.directory, fileSystem: fileSystem) { return nil }
         var plan = CompactionPlan(policy, nowNs: nowNs)
         // The newest keeps its number: the next start counts on from it.
         let newest = segments.map(\.name.sequence).max()
@@ -156,6 +158,7 @@ public struct LiveCompaction {
             switch settlement {
             case .replaced: true
             case .kept: false
+            case .unknown(let error): throw error
             // It was removed as the last step, or never written.
             case .nothing: named != nil && unnamed == nil
             }

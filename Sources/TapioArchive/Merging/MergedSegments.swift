@@ -74,20 +74,31 @@ public enum MergedSegments {
             for copy in ordered where isPerhapsRepaired(copy) && result[copy.path] == nil {
                 let sources = copy.repairSources
                 for other in ordered where other.path != copy.path && result[other.path] == nil {
-                    let fileName = FilePath.name(of: other.path)
-                    // What was sealed had all that was written to the open one; but its copy may have less.
-                    let isOfSealed = other.isOpen && sources.contains(other.name?.fileName(.sealed) ?? "")
-                    guard sources.contains(fileName) || isOfSealed else { continue }
-                    let isLess =
-                        copy.isDamaged || !sources.contains(fileName) && other.totals.rows > copy.totals.rows
-                    if isLess {
+                    if copy.isDamaged && isSource(other, in: sources) || isMore(other, than: copy, of: sources) {
                         result[copy.path] = other.path
                         break
                     }
-                    result[other.path] = copy.path
+                    if isSource(other, in: sources) { result[other.path] = copy.path }
                 }
             }
         }
+    }
+
+    /// Whether a copy that was made of these files is of it: of itself, or of what it was before or after it was sealed.
+    private static func isSource(_ segment: ArchiveSegment, in sources: Set<String>) -> Bool {
+        guard let name = segment.name else { return false }
+        return [SegmentName.Role.open, .sealed].contains { sources.contains(name.fileName($0)) }
+    }
+
+    /// Whether a file that a copy is of has all of its rows, and is to be read instead.
+    private static func isMore(_ other: ArchiveSegment, than copy: ArchiveSegment, of sources: Set<String>) -> Bool {
+        guard isSource(other, in: sources) else { return false }
+        if sources.contains(FilePath.name(of: other.path)) {
+            // Such as from a backup of before the damage, which does not show where it is in the rows.
+            return !other.isOpen && !other.isDamaged && other.totals.rows > copy.totals.rows && other.isWhole
+        }
+        // What was sealed had all that was written to the open one; but what is left of it may be less.
+        return other.isOpen ? other.totals.rows > copy.totals.rows : other.totals.rows >= copy.totals.rows
     }
 
     /// A repair marks what it saves as recovered.
@@ -110,7 +121,7 @@ public enum MergedSegments {
         for one in merged {
             let copies = segments.filter { $0.path != one.segment.path && has(one.originals, $0) }
             // One that is open may have been copied before it was complete.
-            let present = copies.filter { !$0.isOpen }
+            let present = copies.filter { !$0.isOpen && isNamed(one.originals, $0) }
             // What was damaged since is worth less than its originals, if all of them are there.
             let isWorse =
                 one.segment.isDamaged || one.segment.isRecovered && !present.contains(where: \.isRecovered)
@@ -133,8 +144,17 @@ public enum MergedSegments {
         }
     }
 
-    private static func has(_ names: Set<String>, _ segment: ArchiveSegment) -> Bool {
+    private static func isNamed(_ names: Set<String>, _ segment: ArchiveSegment) -> Bool {
         segment.name.map { names.contains($0.description) } ?? false
+    }
+
+    /// Whether it is one of these, or what a repair saved of one since.
+    private static func has(_ names: Set<String>, _ segment: ArchiveSegment) -> Bool {
+        if isNamed(names, segment) { return true }
+        guard isPerhapsRepaired(segment) else { return false }
+        return segment.repairSources.contains { source in
+            SegmentName.parse(source).map { names.contains($0.name.description) } ?? false
+        }
     }
 
     private static func repair(of merged: Merged) -> Int { merged.segment.name?.repair ?? 0 }

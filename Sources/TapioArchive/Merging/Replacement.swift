@@ -77,32 +77,53 @@ struct Replacement: Sendable, Hashable {
         case replaced
         /// The originals are as they were.
         case kept
+        /// The disk does not give what tells whether the new one has their rows: all is as it was, the journal too.
+        case unknown(FileError)
+
+        /// - Throws: What the disk refused.
+        func check() throws(FileError) {
+            if case .unknown(let error) = self { throw error }
+        }
+    }
+
+    /// Whether there is a journal, or that is not known.
+    static func hasJournal(in directory: String, fileSystem: any FileSystem) -> Bool {
+        do throws(FileError) {
+            return try fileSystem.facts(of: "\(directory)/\(fileName)") != nil
+        } catch {
+            return true
+        }
     }
 
     /// The replacement whose originals count as removed though their files may be there.
     ///
-    /// - Throws: Where the journal, or what tells whether it holds, cannot be read.
-    static func underWay(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Replacement? {
-        guard let journal = try journal(in: directory, fileSystem: fileSystem),
-            try journal.hasMerged(in: directory, depth: .facts, fileSystem: fileSystem)
+    /// Nil where the disk does not give what tells so: then the originals count, and ``MergedSegments`` tells which rows are
+    /// there twice.
+    static func underWay(in directory: String, fileSystem: any FileSystem) -> Replacement? {
+        guard let journal = try? journal(in: directory, fileSystem: fileSystem),
+            (try? journal.hasMerged(in: directory, depth: .facts, fileSystem: fileSystem)) == true
         else { return nil }
         return journal
     }
 
     /// Ends what a crash interrupted. Under the archive's lock. Reads all of the new file before an original is removed.
     ///
-    /// - Throws: Where the disk fails. The journal stays, and so do the originals where it is not known that the new one has
-    ///   their rows.
-    @discardableResult
+    /// - Throws: Where the disk refuses a change. The journal stays.
     static func settle(in directory: String, fileSystem: any FileSystem) throws(FileError) -> Settlement {
         let path = "\(directory)/\(fileName)"
         let unfinished = path + temporaryEnding
         if try fileSystem.facts(of: unfinished) != nil { try fileSystem.remove(unfinished) }
         guard try fileSystem.facts(of: path) != nil else { return .nothing }
         var settlement = Settlement.kept
-        if let journal = try journal(in: directory, fileSystem: fileSystem),
-            try journal.hasMerged(in: directory, depth: .everything, fileSystem: fileSystem)
-        {
+        let replaced: Replacement?
+        do throws(FileError) {
+            let journal = try journal(in: directory, fileSystem: fileSystem)
+            let isMerged = try journal?.hasMerged(in: directory, depth: .everything, fileSystem: fileSystem)
+            replaced = isMerged == true ? journal : nil
+        } catch {
+            return .unknown(error)
+        }
+        if let journal = replaced {
             settlement = .replaced
             // Its name may not be durable yet, and the originals go only after that.
             try fileSystem.syncDirectory("\(directory)/\(FilePath.directory(of: journal.new))")

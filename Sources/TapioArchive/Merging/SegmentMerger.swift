@@ -232,15 +232,21 @@ public struct SegmentMerger: Sendable {
             min(sum + min(max(0, Int64(input.prologue[SegmentKey.recoveredBytesLost] ?? "") ?? 0), 1 << 50), 1 << 50)
         }
         if isRecovered { prologue[SegmentKey.recoveredBytesLost] = String(lost) }
-        let names = inputs.map { input in
-            // One that was merged itself tells of those before it.
-            input.prologue[SegmentKey.mergedFrom]
-                ?? SegmentName.parse(FilePath.name(of: input.path))?.name.description ?? FilePath.name(of: input.path)
-        }
-        prologue[SegmentKey.mergedFrom] = names.joined(separator: ",")
-        // That was one of them.
+        prologue[SegmentKey.mergedFrom] = inputs.flatMap(Self.origins).joined(separator: ",")
+        // They are among those.
         prologue[SegmentKey.repairedFrom] = nil
         return prologue
+    }
+
+    /// The names of segments whose rows an input has.
+    private static func origins(_ input: Input) -> [String] {
+        // One that was merged itself tells of those before it.
+        if let names = input.prologue[SegmentKey.mergedFrom] { return [names] }
+        let fileName = FilePath.name(of: input.path)
+        let own = SegmentName.parse(fileName)?.name.description ?? fileName
+        // What was saved of a damaged one has its rows as well, should that be found in a backup.
+        let damaged = input.prologue.repairedFrom.compactMap { SegmentName.parse($0)?.name.description }
+        return [own] + Set(damaged).subtracting([own]).sorted()
     }
 
     /// Facts of which the first segment's hold for the merged one.

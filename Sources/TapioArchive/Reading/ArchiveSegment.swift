@@ -70,6 +70,11 @@ public struct ArchiveSegment: Sendable {
         return prologue.mergedFrom
     }
 
+    /// Whether every byte is as it was written. Reads all of it.
+    var isWhole: Bool {
+        (try? FrameScanner.scan(fileSystem.open(path), depth: .everything))?.isWhole ?? false
+    }
+
     /// Names of the files, with their endings, of which a repair made it; empty where none did, or it cannot tell. Walks the
     /// file's frames.
     var repairSources: Set<String> {

@@ -37,6 +37,14 @@ public struct SegmentRepair: Sendable {
         guard verdict.state == .damaged || verdict.state == .open else {
             return RepairReport(verdict: verdict, repairedPath: nil, corruptPath: nil, rowsSaved: 0)
         }
+        if let sealed = try sealedForm(of: path, rows: scan.rows) {
+            return RepairReport(
+                verdict: verdict,
+                repairedPath: sealed.path,
+                corruptPath: try SegmentRepair.setAside(path, fileSystem: fileSystem),
+                rowsSaved: sealed.rows
+            )
+        }
         let copies = try RepairedCopy.all(of: path, fileSystem: fileSystem)
         if let copy = try RepairedCopy.settle(copies, rows: scan.rows, fileSystem: fileSystem) {
             return RepairReport(
@@ -68,6 +76,17 @@ public struct SegmentRepair: Sendable {
             corruptPath: corruptPath,
             rowsSaved: saved?.totals.rows ?? 0
         )
+    }
+
+    /// Of an open file with so many whole rows, the sealed form, if it lies beside it and has them: a crash came before the
+    /// open one was removed.
+    private func sealedForm(of path: String, rows: Int64) throws(FileError) -> (path: String, rows: Int64)? {
+        guard let (name, role) = SegmentName.parse(FilePath.name(of: path)), role == .open else { return nil }
+        let directory = FilePath.directory(of: path)
+        let sealedPath = (directory.isEmpty ? "" : directory + "/") + name.fileName(.sealed)
+        guard try fileSystem.facts(of: sealedPath) != nil else { return nil }
+        let scan = try FrameScanner.scan(try fileSystem.open(sealedPath), depth: .everything)
+        return scan.isSealed && scan.rows >= rows ? (sealedPath, scan.rows) : nil
     }
 
     /// Renames a file to `….corrupt`, with a number if that name is taken, and returns the new path.

@@ -103,8 +103,9 @@ struct ReportFigures {
         kinds[number].events += weight
         if merged != nil, let last = group.lastMerged(row), last > time {
             // What was merged happened between its first and its last event, somewhere.
-            let end = min(last, grid.wanted.upperBound)
-            grid.spread(weight, from: time, to: max(end, time), over: &kinds[number].rates)
+            let end = max(min(last, grid.wanted.upperBound), time)
+            let share = Double(end - time) / (Double(last) - Double(time))
+            grid.spread(weight * share, from: time, to: end, over: &kinds[number].rates)
         } else {
             kinds[number].rates[bucket] += weight
         }
