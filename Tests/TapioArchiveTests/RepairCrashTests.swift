@@ -311,8 +311,36 @@ import Testing
         try damage(.frame, path, files)
         _ = try SegmentRepair(fileSystem: files).repair(path)
         let rows = try seen(files)
+        let originals = files.paths.filter { $0.hasSuffix(".parquet") }.map { ($0, files.bytes($0) ?? []) }
         #expect(try compact(files).replaced == 3)
+        let merged = try #require(files.paths.first { $0.hasSuffix("-r1.parquet") })
         files.put(whole, at: path)
+        #expect(try seen(files) == rows)
+        // With all of which it was merged, and then damaged: they count, and it does not.
+        try files.remove(path)
+        for (path, bytes) in originals { files.put(bytes, at: path) }
+        #expect(try seen(files) == rows)
+        try damage(.end, group: 0, merged, files)
+        #expect(try ArchiveReader(path: "/a", fileSystem: files).duplicates.keys.contains(merged))
+        #expect(try seen(files) == rows)
+    }
+
+    @Test("an agent does not merge what is put back beside the segment that it was merged into")
+    func putBackBesideMerged() throws {
+        let (fixture, _) = try sealed()
+        let files = fixture.fileSystem
+        let rows = try seen(files)
+        let originals = files.paths.filter { $0.hasSuffix(".parquet") }.map { ($0, files.bytes($0) ?? []) }
+        func next() throws -> [MergePlan.Candidate]? {
+            let archive = try fixture.open()
+            defer { archive.close() }
+            var compaction = LiveCompaction(archive)
+            return compaction.next(Compaction.Policy(), nowNs: nowNs, use: { _ in .free(mark: "") })
+        }
+        #expect(try next()?.count == 3)
+        #expect(try compact(files).replaced == 3)
+        for (path, bytes) in originals { files.put(bytes, at: path) }
+        #expect(try next() == nil)
         #expect(try seen(files) == rows)
     }
 

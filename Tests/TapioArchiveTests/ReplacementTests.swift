@@ -201,14 +201,25 @@ import Testing
         let events = archive.takeEvents()
         #expect(events.contains { if case .compactionUnsettled = $0 { true } else { false } })
         #expect(hasAll(files, journal))
-        var compaction = LiveCompaction(archive)
-        let group = compaction.next(Compaction.Policy(), nowNs: nowNs, use: { _ in .free(mark: "") })
-        #expect(group == nil)
         #expect(try ArchiveFixture.numbersSeen(files) == rows)
+        // Of another hour, so that there is something to be merged.
+        for number in 0..<4 {
+            let timeNs = ArchiveFixture.noonNs + Int64(7200 + number) * ArchiveFixture.secondNs
+            try archive.append(ArchiveFixture.batch(500 + number, rows: 20, timeNs: timeNs))
+            archive.seal()
+        }
+        let more = try ArchiveFixture.numbersSeen(files)
+        func next(_ archive: Archive) -> [MergePlan.Candidate]? {
+            var compaction = LiveCompaction(archive)
+            return compaction.next(Compaction.Policy(), nowNs: nowNs, use: { _ in .free(mark: "") })
+        }
+        #expect(next(archive) == nil)
         archive.close()
-        try fixture.open().close()
+        let settled = try fixture.open()
         #expect(journal.old.allSatisfy { files.bytes(path($0)) == nil })
-        #expect(try ArchiveFixture.numbersSeen(files) == rows)
+        #expect(try ArchiveFixture.numbersSeen(files) == more)
+        #expect(next(settled) != nil)
+        settled.close()
     }
 
     @Test("a crash at any call of a compaction of what was merged already leaves each row once")

@@ -106,16 +106,21 @@ struct RetentionTests {
         #expect(reopened.segments.isEmpty)
     }
 
-    @Test("a segment whose open twin the disk will not remove stays, and those behind it do not")
-    func stuckTwin() throws {
+    @Test(
+        "a segment that the disk will not remove, or whose open twin, stays, and those behind it do not",
+        arguments: [1, 2]
+    )
+    func stuck(refusals: Int) throws {
         let (fixture, archive) = try filled(3)
         let first = "\(ArchiveFixture.directory)/\(archive.segments[0].relativePath)"
         archive.close()
-        fixture.fileSystem.put(try #require(fixture.fileSystem.bytes(first)), at: first + ".part")
         var strict = fixture
         strict.options.retention.maxBytes = 1
-        // Once for the start, which would remove it, and once for retention.
-        fixture.fileSystem.fail("unlink", with: 5, times: 2)
+        if refusals == 2 {
+            fixture.fileSystem.put(try #require(fixture.fileSystem.bytes(first)), at: first + ".part")
+        }
+        // Of the twin once at the start, which would remove it, and once by retention.
+        fixture.fileSystem.fail("unlink", with: 5, times: refusals)
         let reopened = try strict.open()
         #expect(reopened.takeEvents().contains { if case .retentionFailed = $0 { true } else { false } })
         #expect(reopened.segments.map { "\(ArchiveFixture.directory)/\($0.relativePath)" } == [first])

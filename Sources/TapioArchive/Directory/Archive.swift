@@ -62,7 +62,13 @@ public final class Archive: Sendable {
 
     private init(directory: String, options: ArchiveOptions, lock: ArchiveLock) throws(FileError) {
         let fileSystem = options.fileSystem
-        let settlement = try Replacement.settle(in: directory, fileSystem: fileSystem)
+        let settlement: Replacement.Settlement
+        do throws(FileError) {
+            settlement = try Replacement.settle(in: directory, fileSystem: fileSystem)
+        } catch {
+            // What is left of it counts as the journal says, and the agent has more to do than to compact.
+            settlement = .unknown(error)
+        }
         let found = try ArchiveTree(directory, fileSystem: fileSystem)
         var report = RecoveryReport()
         report.wasNeverClosed = RunningMark.set(directory, fileSystem: fileSystem)

@@ -38,8 +38,8 @@ struct ArchiveRecovery {
         }
     }
 
-    /// A repair that a crash ended left a damaged file beside its copy. The one that has more rows stays, the copy where they
-    /// have as many. What the disk refuses is tried again at the next start.
+    /// A repair that a crash ended left a damaged file beside its copy. The one that has more rows stays; where they have as
+    /// many, the copy, unless the file is whole. What the disk refuses is tried again at the next start.
     private func settleRepairs() {
         let sealed = tree.entries.filter { $0.role == .sealed }
         let copies = Dictionary(grouping: sealed, by: \.name.original).mapValues(\.count)
@@ -50,7 +50,8 @@ struct ArchiveRecovery {
         let copies = try RepairedCopy.all(of: path, fileSystem: fileSystem)
         guard !copies.isEmpty else { return }
         let scan = try FrameScanner.scan(try fileSystem.open(path), depth: .everything)
-        if try RepairedCopy.settle(copies, rows: scan.rows, fileSystem: fileSystem) != nil {
+        let rows = scan.isWhole ? scan.rows + 1 : scan.rows
+        if try RepairedCopy.settle(copies, rows: rows, fileSystem: fileSystem) != nil {
             _ = try SegmentRepair.setAside(path, fileSystem: fileSystem)
         } else {
             for copy in copies { _ = try SegmentRepair.setAside(copy.path, fileSystem: fileSystem) }

@@ -1,37 +1,52 @@
 import Glibc
 
 extension ArchiveState {
-    /// Deletes sealed segments, oldest first, until the limits are kept. Pinned ones and the open one stay.
+    /// Refusals of the disk after which retention waits for its next turn.
+    private static let mostRefusals = 16
+
+    /// Deletes sealed segments, oldest first, until the limits are kept. Pinned ones and the open one stay, and so do those that
+    /// the disk does not let go: others go in their place.
     mutating func enforceRetention() {
         lastRetentionNs = options.clock.monotonicNs()
+        var refused: Set<String> = []
+        var isChanged = false
+        while refused.count < Self.mostRefusals {
+            let known = refused.count
+            let deleted = deleteVictims(&refused)
+            for deletion in deleted { count(deletion) }
+            if !deleted.isEmpty { isChanged = true }
+            if refused.count == known { break }
+        }
+        if isChanged { saveCatalogue() }
+    }
+
+    private mutating func deleteVictims(_ refused: inout Set<String>) -> [RetentionDeletion] {
         var deleted: [RetentionDeletion] = []
-        for (segment, reason) in chooseVictims() {
+        for (segment, reason) in chooseVictims(except: refused) where refused.count < Self.mostRefusals {
             var twinBytes: Int64 = 0
             do throws(FileError) {
                 try removeTwins(of: segment, freed: &twinBytes)
+                try remove(segment)
             } catch {
-                // It stays, or its rows would come back; the others do not have to wait for it.
                 counters.bytesDeleted += UInt64(twinBytes)
+                refused.insert(segment.relativePath)
                 note(.retentionFailed(error))
                 continue
-            }
-            do throws(FileError) {
-                try options.fileSystem.remove("\(directory)/\(segment.relativePath)")
-            } catch  where error.code == ENOENT {
-                // Somebody else removed it: nothing was freed by us, but it is gone.
-            } catch {
-                counters.bytesDeleted += UInt64(twinBytes)
-                note(.retentionFailed(error))
-                break
             }
             deleted.append(RetentionDeletion(segment: segment, reason: reason, twinBytes: twinBytes))
             removeEmptyDirectories(above: segment.relativePath)
         }
-        guard !deleted.isEmpty else { return }
         let paths = Set(deleted.map(\.segment.relativePath))
         sealed.removeAll { paths.contains($0.relativePath) }
-        for deletion in deleted { count(deletion) }
-        saveCatalogue()
+        return deleted
+    }
+
+    private func remove(_ segment: SegmentFacts) throws(FileError) {
+        do throws(FileError) {
+            try options.fileSystem.remove("\(directory)/\(segment.relativePath)")
+        } catch  where error.code == ENOENT {
+            // Somebody else removed it: nothing was freed by us, but it is gone.
+        }
     }
 
     /// Removes what a crash, or a disk that refused, left of the open files whose rows a sealed segment has: left alone, the
@@ -68,7 +83,7 @@ extension ArchiveState {
         return names
     }
 
-    private mutating func chooseVictims() -> [(SegmentFacts, RetentionDeletion.Reason)] {
+    private mutating func chooseVictims(except refused: Set<String>) -> [(SegmentFacts, RetentionDeletion.Reason)] {
         var space: FileSystemSpace?
         do throws(FileError) {
             space = try options.fileSystem.space(at: directory)
@@ -77,7 +92,9 @@ extension ArchiveState {
         }
         let writing = (open.map { [$0] } ?? []) + unsealed
         var situation = Retention.Situation(
-            candidates: sealed.filter { !holds.replacing.contains($0.relativePath) },
+            candidates: sealed.filter {
+                !holds.replacing.contains($0.relativePath) && !refused.contains($0.relativePath)
+            },
             totalBytes: sealed.reduce(0) { $0 + $1.bytes } + writing.reduce(0) { $0 + $1.end },
             space: space,
             nowNs: options.clock.utcNs()

@@ -84,6 +84,7 @@ public struct Compaction: Sendable {
         let open = Set(inventory.tree.entries.filter { $0.role == .open }.map(\.name.original))
         let covering = Set(duplicates.values)
         let counted = inventory.sealed.filter { duplicates["\(directory)/\($0.relativePath)"] == nil }
+        let taken = Set(inventory.tree.entries.filter { $0.role == .sealed }.map(\.name))
         let copies = Dictionary(grouping: counted, by: \.name.original).mapValues(\.count)
         var candidates: [MergePlan.Candidate] = []
         for facts in inventory.sealed {
@@ -94,6 +95,8 @@ public struct Compaction: Sendable {
                 facts.name.sequence == newest || facts.isDamaged || open.contains(facts.name.original)
                 || facts.isRecovered && covering.contains(path) || isPinned(path)
                 || copies[facts.name.original, default: 0] > 1
+                // The merged one would need that name.
+                || taken.contains(facts.name.repaired)
             if (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs { isFixed = true }
             var mark = ""
             switch use(facts.name) {

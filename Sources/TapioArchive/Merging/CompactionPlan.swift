@@ -87,6 +87,10 @@ struct CompactionFiles {
     }
 
     private var kinds: [SegmentName: Kind] = [:]
+    /// Names of those whose rows a merged segment has.
+    private var merged: Set<String> = []
+    /// Of what a repair saved, the names of what it was saved of.
+    private var sources: [SegmentName: Set<String>] = [:]
     private var runs: [String: Int] = [:]
     private var blocked: Set<SegmentName> = []
     private var present: Set<SegmentName> = []
@@ -98,7 +102,14 @@ struct CompactionFiles {
     mutating func keep(_ segments: [SegmentFacts]) {
         present = Set(segments.map(\.name))
         kinds = kinds.filter { present.contains($0.key) }
+        sources = sources.filter { present.contains($0.key) }
         blocked.formIntersection(present)
+    }
+
+    /// Whether its rows are in a merged segment as well, as far as files were looked into: such as one from a backup. Merged
+    /// again, they would be there twice for good.
+    func isElsewhere(_ name: SegmentName) -> Bool {
+        merged.contains(name.description) || sources[name].map { !merged.isDisjoint(with: $0) } ?? false
     }
 
     func isPresent(_ name: SegmentName) -> Bool { present.contains(name) }
@@ -108,15 +119,21 @@ struct CompactionFiles {
     mutating func look(_ facts: SegmentFacts, path: String, fileSystem: any FileSystem) -> Kind {
         if blocked.contains(facts.name) { return .other }
         if let known = kinds[facts.name] { return known }
-        let kind = kind(of: path, fileSystem)
+        let kind = kind(of: facts.name, path, fileSystem)
         kinds[facts.name] = kind
         return kind
     }
 
-    private mutating func kind(of path: String, _ fileSystem: any FileSystem) -> Kind {
-        guard let scan = try? FrameScanner.scan(fileSystem.open(path), depth: .facts), let prologue = scan.prologue,
-            prologue[SegmentKey.mergedFrom] == nil, let run = prologue[SegmentKey.runID]
+    private mutating func kind(of name: SegmentName, _ path: String, _ fileSystem: any FileSystem) -> Kind {
+        guard let scan = try? FrameScanner.scan(fileSystem.open(path), depth: .facts), let prologue = scan.prologue
         else { return .other }
+        if let names = prologue.mergedFrom {
+            merged.formUnion(names)
+            return .other
+        }
+        let damaged = prologue.repairedFrom.compactMap { SegmentName.parse($0)?.name.description }
+        if !damaged.isEmpty { sources[name] = Set(damaged) }
+        guard let run = prologue[SegmentKey.runID] else { return .other }
         let number = runs[run] ?? runs.count
         runs[run] = number
         return .run(number)

@@ -74,11 +74,16 @@ public struct LiveCompaction {
         let newest = segments.map(\.name.sequence).max()
         let hours = Dictionary(grouping: segments, by: \.hourPath).mapValues(\.count)
         let copies = Dictionary(grouping: segments, by: \.name.original).mapValues(\.count)
-        for facts in segments {
-            // Most hours have nothing to be merged any more, and are not looked into.
-            let isAlone = hours[facts.hourPath, default: 0] < policy.minSegments
+        // Most hours have nothing to be merged any more, and are not looked into.
+        func isAlone(_ facts: SegmentFacts) -> Bool { hours[facts.hourPath, default: 0] < policy.minSegments }
+        for facts in segments where !isAlone(facts) {
             let path = "\(archive.directory)/\(facts.relativePath)"
-            let file = isAlone ? .other : files.look(facts, path: path, fileSystem: fileSystem)
+            _ = files.look(facts, path: path, fileSystem: fileSystem)
+            if !pause() { return nil }
+        }
+        for facts in segments {
+            let path = "\(archive.directory)/\(facts.relativePath)"
+            let file = isAlone(facts) ? .other : files.look(facts, path: path, fileSystem: fileSystem)
             var state = CompactionPlan.State.free(mark: "")
             if case .run = file {
                 let isYoung = (facts.totals.maxTimestampNs ?? .max) > nowNs - policy.minAgeNs
@@ -88,7 +93,9 @@ public struct LiveCompaction {
                     switch use(facts.name) {
                     case .inUse: state = .waiting
                     case .free(let mark):
-                        let isOnly = copies[facts.name.original, default: 0] == 1 && !hasTwin(facts)
+                        let isOnly =
+                            copies[facts.name.original, default: 0] == 1 && !hasTwin(facts)
+                            && !files.isElsewhere(facts.name)
                         state = isOnly && !isPinned(path) ? .free(mark: mark) : .fixed
                     }
                 }

@@ -9,7 +9,20 @@ public enum MergedSegments {
 
     private struct Merged {
         let segment: ArchiveSegment
-        let originals: Set<String>
+        /// Names of all files whose rows it has: what a repair saved counts as what it was saved of, too.
+        let names: Set<String>
+        /// One name for each of them, however often it was repaired.
+        let families: Set<String>
+
+        init(_ segment: ArchiveSegment, originals: Set<String>) {
+            self.segment = segment
+            families = Set(originals.map(Self.family))
+            names = originals.union(families)
+        }
+
+        static func family(_ name: String) -> String {
+            SegmentName.parse(name + SegmentName.Role.sealed.rawValue)?.name.original.description ?? name
+        }
     }
 
     /// Of segments of one node, those without which each row is there once; by their paths the path of the one that has their
@@ -98,7 +111,8 @@ public enum MergedSegments {
             return !other.isOpen && !other.isDamaged && other.totals.rows > copy.totals.rows && other.isWhole
         }
         // What was sealed had all that was written to the open one; but what is left of it may be less.
-        return other.isOpen ? other.totals.rows > copy.totals.rows : other.totals.rows >= copy.totals.rows
+        if other.totals.rows != copy.totals.rows { return other.totals.rows > copy.totals.rows }
+        return !other.isOpen && !other.isDamaged && other.isWhole
     }
 
     /// A repair marks what it saves as recovered.
@@ -116,16 +130,19 @@ public enum MergedSegments {
             guard segments.contains(where: { $0.path != segment.path && overlaps($0, segment) }),
                 let originals = segment.originals
             else { continue }
-            merged.append(Merged(segment: segment, originals: originals))
+            merged.append(Merged(segment, originals: originals))
         }
+        let files = merged.isEmpty ? [:] : byNames(segments)
         for one in merged {
-            let copies = segments.filter { $0.path != one.segment.path && has(one.originals, $0) }
+            var paths: Set<String> = [one.segment.path]
+            let copies = one.names.sorted().flatMap { files[$0] ?? [] }.filter { paths.insert($0.path).inserted }
             // One that is open may have been copied before it was complete.
-            let present = copies.filter { !$0.isOpen && isNamed(one.originals, $0) }
+            let present = copies.filter { !$0.isOpen && isNamed(one.names, $0) }
+            let there = Set(present.compactMap { $0.name?.original.description })
             // What was damaged since is worth less than its originals, if all of them are there.
             let isWorse =
                 one.segment.isDamaged || one.segment.isRecovered && !present.contains(where: \.isRecovered)
-            if isWorse, let first = present.first, present.count == one.originals.count,
+            if isWorse, let first = present.first, there.isSuperset(of: one.families),
                 !present.contains(where: \.isDamaged)
             {
                 result[one.segment.path] = first.path
@@ -137,8 +154,8 @@ public enum MergedSegments {
         for small in merged where result[small.segment.path] == nil {
             let large = merged.first { large in
                 large.segment.path != small.segment.path && result[large.segment.path] == nil
-                    && !large.segment.isDamaged && small.originals.isSubset(of: large.originals)
-                    && (small.originals.count < large.originals.count || repair(of: small) < repair(of: large))
+                    && !large.segment.isDamaged && small.families.isSubset(of: large.families)
+                    && (small.families.count < large.families.count || repair(of: small) < repair(of: large))
             }
             if let large { result[small.segment.path] = large.segment.path }
         }
@@ -148,13 +165,18 @@ public enum MergedSegments {
         segment.name.map { names.contains($0.description) } ?? false
     }
 
-    /// Whether it is one of these, or what a repair saved of one since.
-    private static func has(_ names: Set<String>, _ segment: ArchiveSegment) -> Bool {
-        if isNamed(names, segment) { return true }
-        guard isPerhapsRepaired(segment) else { return false }
-        return segment.repairSources.contains { source in
-            SegmentName.parse(source).map { names.contains($0.name.description) } ?? false
+    /// Segments by their own names, and what repairs saved also by the names of what it was saved of.
+    private static func byNames(_ segments: [ArchiveSegment]) -> [String: [ArchiveSegment]] {
+        var result: [String: [ArchiveSegment]] = [:]
+        for segment in segments {
+            var names: Set<String> = []
+            if let name = segment.name { names.insert(name.description) }
+            if isPerhapsRepaired(segment) {
+                names.formUnion(segment.repairSources.compactMap { SegmentName.parse($0)?.name.description })
+            }
+            for name in names { result[name, default: []].append(segment) }
         }
+        return result
     }
 
     private static func repair(of merged: Merged) -> Int { merged.segment.name?.repair ?? 0 }

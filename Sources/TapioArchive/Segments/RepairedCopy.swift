@@ -11,12 +11,12 @@ struct RepairedCopy: Sendable, Hashable {
 
     /// The copies that lie beside the file at `path`, each read as a whole; as a rule none.
     ///
-    /// Of an open segment also those of its sealed form, which had all that was written to it. What a disk does not give
-    /// of a copy counts as damaged.
+    /// Of an open segment also those of its sealed form, which had all that was written to it, and the other way around. What a
+    /// disk does not give of a copy counts as damaged.
     static func all(of path: String, fileSystem: any FileSystem) throws(FileError) -> [RepairedCopy] {
         let fileName = FilePath.name(of: path)
-        guard let (name, role) = SegmentName.parse(fileName) else { return [] }
-        let sources: Set<String> = role == .open ? [fileName, name.fileName(.sealed)] : [fileName]
+        guard let (name, _) = SegmentName.parse(fileName) else { return [] }
+        let sources: Set<String> = [name.fileName(.open), name.fileName(.sealed)]
         let directory = FilePath.directory(of: path)
         var copies: [RepairedCopy] = []
         for entry in try fileSystem.list(directory.isEmpty ? "." : directory) where entry.name != fileName {

@@ -42,6 +42,11 @@ public struct SegmentName: Sendable, Hashable, Comparable, CustomStringConvertib
     /// The name of which this one is a repaired or merged copy; itself where it is none.
     var original: SegmentName { SegmentName(startMicros: startMicros, bootID: bootID, sequence: sequence) }
 
+    /// The name of the next repaired or merged copy.
+    var repaired: SegmentName {
+        SegmentName(startMicros: startMicros, bootID: bootID, sequence: sequence, repair: repair + 1)
+    }
+
     /// The file's name in a role.
     public func fileName(_ role: Role) -> String { description + role.rawValue }
 
