@@ -230,6 +230,9 @@ public actor SegmentExporter {
     private func noteProgress(_ target: any ExportTarget, _ segment: SegmentFacts) {
         let progress = target.takeProgress()
         guard progress != DeliveryProgress() else { return }
+        // Told before it is shown: who sees the count finds the reason.
+        for (reason, rows) in progress.lost { tell(.lostRows(segment, reason, rows: rows)) }
+        for notice in progress.notices { tell(.notice(notice)) }
         show { shown in
             shown.status.sentRows += progress.rows
             shown.status.sentBytes += progress.bytes
@@ -239,8 +242,6 @@ public actor SegmentExporter {
                 shown.status.lostRows += rows
             }
         }
-        for (reason, rows) in progress.lost { tell(.lostRows(segment, reason, rows: rows)) }
-        for notice in progress.notices { tell(.notice(notice)) }
     }
 
     /// A segment is done with, sent or not.
@@ -268,6 +269,11 @@ public actor SegmentExporter {
     // MARK: - Failing
 
     private func note(_ failure: ExportFailure, failures: Int) {
+        // Once for each way of failing: the status has the rest.
+        if lastKind != failure.kind, failure.kind != .gone {
+            lastKind = failure.kind
+            tell(.failing(failure))
+        }
         show { shown in
             shown.status.state = .waiting
             shown.status.failuresInARow = failures
@@ -275,10 +281,6 @@ public actor SegmentExporter {
             shown.status.lastErrorNs = SystemArchiveClock().utcNs()
             shown.status.errors[failure.kind.rawValue, default: 0] += 1
         }
-        // Once for each way of failing: the status has the rest.
-        guard lastKind != failure.kind, failure.kind != .gone else { return }
-        lastKind = failure.kind
-        tell(.failing(failure))
     }
 
     /// Whether the failure is over because its segment is: removed, or damaged.

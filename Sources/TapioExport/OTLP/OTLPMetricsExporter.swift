@@ -74,6 +74,13 @@ public actor OTLPMetricsExporter {
         if let notice = client.takeNotice() { tell(.notice(notice)) }
         let failures = status.failuresInARow
         let count = UInt64(metrics.pointCount)
+        // Told before it is shown: who sees the count finds the reason.
+        if failures > 0 { tell(.recovered(failures: failures)) }
+        lastKind = nil
+        if !reason.isEmpty, reason != lastReason {
+            lastReason = reason
+            tell(.notice(ExportFailure(.refused, "\(rejected) data points were rejected: \(reason)").message))
+        }
         show { shown in
             shown.state = .idle
             shown.failuresInARow = 0
@@ -84,15 +91,13 @@ public actor OTLPMetricsExporter {
             shown.refusedRows[ExportNews.LossReason.rejected.rawValue, default: 0] += min(rejected, count)
             shown.lostRows += min(rejected, count)
         }
-        if failures > 0 { tell(.recovered(failures: failures)) }
-        lastKind = nil
-        if !reason.isEmpty, reason != lastReason {
-            lastReason = reason
-            tell(.notice(ExportFailure(.refused, "\(rejected) data points were rejected: \(reason)").message))
-        }
     }
 
     private func note(_ failure: ExportFailure) {
+        if lastKind != failure.kind {
+            lastKind = failure.kind
+            tell(.failing(failure))
+        }
         show { shown in
             shown.state = .waiting
             shown.failuresInARow += 1
@@ -101,9 +106,6 @@ public actor OTLPMetricsExporter {
             shown.lastErrorNs = SystemArchiveClock().utcNs()
             shown.errors[failure.kind.rawValue, default: 0] += 1
         }
-        guard lastKind != failure.kind else { return }
-        lastKind = failure.kind
-        tell(.failing(failure))
     }
 
     private func show(_ change: (inout ExporterStatus) -> Void) { shown.withLock { change(&$0) } }
