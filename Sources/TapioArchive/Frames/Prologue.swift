@@ -36,6 +36,9 @@ struct Prologue: Sendable, Equatable {
         self[SegmentKey.repairedFrom].map { $0.split(separator: ",").map { String($0) } } ?? []
     }
 
+    /// The same without endings.
+    var repairedNames: Set<String> { Set(repairedFrom.compactMap { SegmentName.parse($0)?.name.description }) }
+
     var encoded: [UInt8] {
         var writer = BinaryWriter()
         writer.put(UInt32(schema.columns.count))

@@ -131,8 +131,8 @@ struct CompactionFiles {
             merged.formUnion(names)
             return .other
         }
-        let damaged = prologue.repairedFrom.compactMap { SegmentName.parse($0)?.name.description }
-        if !damaged.isEmpty { sources[name] = Set(damaged) }
+        let damaged = prologue.repairedNames
+        if !damaged.isEmpty { sources[name] = damaged }
         guard let run = prologue[SegmentKey.runID] else { return .other }
         let number = runs[run] ?? runs.count
         runs[run] = number

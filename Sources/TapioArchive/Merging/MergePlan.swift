@@ -85,15 +85,7 @@ public struct MergePlan: Sendable, Hashable {
     }
 
     /// The name of a group's merged segment: it stands where the first one stood, also for those who count by numbers.
-    public static func name(of group: [Candidate]) -> SegmentName {
-        let first = group[0].name
-        return SegmentName(
-            startMicros: first.startMicros,
-            bootID: first.bootID,
-            sequence: first.sequence,
-            repair: first.repair + 1
-        )
-    }
+    public static func name(of group: [Candidate]) -> SegmentName { group[0].name.repaired }
 }
 
 extension MergePlan.Candidate {

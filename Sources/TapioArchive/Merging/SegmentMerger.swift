@@ -245,8 +245,7 @@ public struct SegmentMerger: Sendable {
         let fileName = FilePath.name(of: input.path)
         let own = SegmentName.parse(fileName)?.name.description ?? fileName
         // What was saved of a damaged one has its rows as well, should that be found in a backup.
-        let damaged = input.prologue.repairedFrom.compactMap { SegmentName.parse($0)?.name.description }
-        return [own] + Set(damaged).subtracting([own]).sorted()
+        return [own] + input.prologue.repairedNames.subtracting([own]).sorted()
     }
 
     /// Facts of which the first segment's hold for the merged one.
